@@ -1,0 +1,68 @@
+# Every task of this repository. `make help` lists them.
+SHELL := bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+MEMBERS := shared cli proxy services/galley services/pilot services/citadel tests/testkit
+SOURCES := $(MEMBERS:%=%/pyproject.toml)
+TREE := shared cli proxy services tests tools
+INSTALLED := $(VENV)/.installed
+STUBS := typings/.made
+ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
+
+.PHONY: help install up down status test lint type golden lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+install: $(INSTALLED) ## .venv with everything, .venv/bin/meltemi in it
+
+# uv comes from pip, the packages from hashes, the members in place and editable.
+# The build backend is pinned among the hashes, so nothing is fetched unchecked.
+$(INSTALLED): requirements.txt pyproject.toml $(SOURCES)
+	@$(PYTHON) -c 'import sys; sys.exit("Meltemi needs Python 3.11 or newer, found %d.%d: make PYTHON=python3.11 install" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(UV) || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(ENVIRONMENT) $(UV) pip install --quiet --require-hashes -r requirements.txt
+	$(ENVIRONMENT) $(UV) pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	@touch $@
+
+up: install ## start the demo mesh (meltemi up --demo)
+	$(BIN)/meltemi up --demo
+
+down: ## stop it
+	@test -x $(BIN)/meltemi && $(BIN)/meltemi down || true
+
+status: install ## what runs, where
+	$(BIN)/meltemi status
+
+lint: install ## style, imports, sizes, namespace
+	$(BIN)/ruff check $(wildcard $(TREE))
+	$(BIN)/ruff format --check $(wildcard $(TREE))
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/taste.py $(wildcard $(TREE))
+	$(BIN)/python tools/namespace.py
+
+type: install $(STUBS) ## mypy --strict over every member and the tests
+	$(BIN)/mypy
+	$(BIN)/mypy tools tests
+
+$(STUBS): tools/stubs.py $(INSTALLED)
+	$(BIN)/python tools/stubs.py typings
+	@touch $@
+
+test: install ## unit, golden, property, contract, component and system tests
+	$(BIN)/python -m pytest
+
+golden: install ## rewrite the golden files for review
+	$(BIN)/python -m pytest tests/golden --rewrite-goldens
+
+lock: ## pin the newest allowed packages in requirements.txt
+	$(ENVIRONMENT) $(UV) lock --upgrade
+	$(ENVIRONMENT) $(UV) export --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header --format requirements-txt -o requirements.txt
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) typings .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The agent beside every Envoy: identity, bootstrap, configuration, supervision."""

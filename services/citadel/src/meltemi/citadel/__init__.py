@@ -1,0 +1,1 @@
+"""Citadel: signs workload certificates for callers that prove who they are."""

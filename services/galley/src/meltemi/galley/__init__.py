@@ -1,0 +1,1 @@
+"""Galley: checks configuration, keeps it in etcd, and announces it."""

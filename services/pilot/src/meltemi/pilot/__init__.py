@@ -1,0 +1,1 @@
+"""Pilot: computes what each proxy needs and streams it over xDS."""

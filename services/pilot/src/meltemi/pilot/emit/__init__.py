@@ -1,0 +1,1 @@
+"""From IR to Envoy's messages, and from those to bytes."""

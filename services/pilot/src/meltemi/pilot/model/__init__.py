@@ -1,0 +1,1 @@
+"""Pilot's picture of the mesh at one revision: immutable, indexed, pure."""

@@ -1,0 +1,1 @@
+"""Everything one class of proxies is to hold, as versioned bytes."""

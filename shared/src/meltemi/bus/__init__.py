@@ -1,0 +1,1 @@
+"""The doorbell: NATS, as this mesh uses it."""

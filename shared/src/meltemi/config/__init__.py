@@ -1,0 +1,1 @@
+"""Istio-compatible configuration: bytes to typed values, checked once, at the door."""

@@ -1,0 +1,54 @@
+"""One configuration object: its identity, its metadata, its typed specification."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+from meltemi.kernel.names import Key, Namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+S_co = TypeVar("S_co", covariant=True)
+
+
+class ManagedField(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Who wrote the object last, and when (RFC 3339, UTC, microseconds)."""
+
+    manager: str
+    operation: str = "Update"
+    time: str
+
+
+class Metadata(
+    msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True
+):
+    """Kubernetes' object metadata, as far as a mesh needs it."""
+
+    name: str
+    namespace: str = ""
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    """Counts changes of the specification, not of labels or annotations."""
+    creation_timestamp: str = ""
+    managed_fields: tuple[ManagedField, ...] = ()
+
+
+class Resource(
+    msgspec.Struct, Generic[S_co], frozen=True, rename="camel", kw_only=True
+):
+    """An object of any kind; ``spec`` is the kind's own struct."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: S_co
+
+    @property
+    def key(self) -> Key:
+        """The identity of the object, without its API version."""
+        return Key(self.kind, Namespace(self.metadata.namespace), self.metadata.name)

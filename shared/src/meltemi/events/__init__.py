@@ -1,0 +1,1 @@
+"""What travels on the doorbell, and how a listener knows it missed something."""

@@ -1,0 +1,45 @@
+"""A configuration change and a heartbeat, as they travel on the doorbell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meltemi.kernel.names import Epoch, Revision
+
+
+class Operation(StrEnum):
+    """What happened to the object."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object changed at one revision.
+
+    ``previous`` is the revision of the change before this one under the
+    configuration prefix, in etcd's order: whoever holds ``previous`` and gets this
+    has missed nothing.
+    """
+
+    epoch: Epoch
+    previous: Revision
+    revision: Revision
+    operation: Operation
+    ledger_key: str
+    value: bytes | None
+    """The stored object; None for a deletion, or when it is sent by reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A relay is alive, and this is the newest configuration revision it has seen."""
+
+    epoch: Epoch
+    head: Revision
+    relay: str

@@ -1,0 +1,1 @@
+"""The shell around every service: settings, logs, health, signals, drain."""

@@ -1,0 +1,1 @@
+"""The ledger: etcd, as this mesh uses it."""
