@@ -1,0 +1,160 @@
+"""All types of one stream, in an order that never breaks traffic.
+
+Make before break: clusters and their endpoints go first; listeners and routes follow
+when those are in place; clusters that nobody needs any more are taken away last
+(Envoy's "eventual consistency considerations" in its xDS protocol page).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, TypeUrl
+from meltemi.xds.watch import Push, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Versions = dict[str, str]
+"""Resource name to version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a proxy says in one message, whichever protocol variant it speaks."""
+
+    type_url: TypeUrl
+    subscribe: frozenset[str] = frozenset()
+    unsubscribe: frozenset[str] = frozenset()
+    initial: Mapping[str, str] = field(default_factory=dict[str, str])
+    nonce: str = ""
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one type has come, in configuration revisions."""
+
+    sent: int = 0
+    acked: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of one proxy's stream. It never awaits, logs or reads a clock.
+
+    ``target`` is what the proxy shall hold at ``revision``; set both through `aim`.
+    """
+
+    watches: dict[TypeUrl, Watch] = field(default_factory=dict[TypeUrl, Watch])
+    progress: dict[TypeUrl, Progress] = field(default_factory=dict[TypeUrl, Progress])
+    target: Mapping[TypeUrl, Mapping[str, str]] = field(
+        default_factory=dict[TypeUrl, "Mapping[str, str]"]
+    )
+    revision: int = 0
+
+    def aim(self, target: Mapping[TypeUrl, Mapping[str, str]], revision: int) -> None:
+        """Set what the proxy shall hold from now on. Older aims are forgotten."""
+        self.target, self.revision = target, revision
+
+    def take(self, request: Request) -> None:
+        """Take one message of the proxy: a subscription, an answer, or both."""
+        kind = request.type_url
+        watch = self.watches.get(kind)
+        if watch is None:
+            watch = self.watches[kind] = self._open(request)
+            self.progress[kind] = Progress()
+        else:
+            watch.subscribe(request.subscribe - {"*"})
+        watch.unsubscribe(request.unsubscribe)
+        if request.nonce and watch.settle(request.nonce, error=request.error):
+            self._note(kind, refused=request.error is not None)
+
+    def pushes(self) -> list[tuple[TypeUrl, Push]]:
+        """Return what to send now, in the order it must be sent."""
+        due = [
+            *self._push(TypeUrl.CLUSTER, removals=False),
+            *self._push(TypeUrl.ENDPOINT, removals=True),
+        ]
+        if self._settled(TARGETS):
+            for kind in REFERRERS:
+                due += self._push(kind, removals=True)
+            if self._settled(REFERRERS) and not self._refused():
+                due += self._push(TypeUrl.CLUSTER, removals=True)
+        self._advance()
+        return due
+
+    @property
+    def acked(self) -> int:
+        """The revision the proxy holds in every type it watches; 0 before the first."""
+        return min((each.acked for each in self.progress.values()), default=0)
+
+    def _open(self, request: Request) -> Watch:
+        everything = request.type_url.wildcard and request.subscribe <= {"*"}
+        watch = Watch(names=None if everything else set())
+        watch.holds |= request.initial
+        wanted = request.subscribe - {"*"}
+        if watch.names is not None:
+            watch.names |= wanted
+        watch.doubt |= wanted - watch.holds.keys()
+        return watch
+
+    def _push(self, kind: TypeUrl, *, removals: bool) -> Iterator[tuple[TypeUrl, Push]]:
+        watch = self.watches.get(kind)
+        if watch is None or self.revision == 0:
+            return
+        push = watch.offer(self._wanted(kind, watch), removals=removals)
+        if push is None:
+            return
+        self.progress[kind].sent = self.revision
+        if kind is TypeUrl.CLUSTER and TypeUrl.ENDPOINT in self.watches:
+            # Envoy drops the endpoints of a replaced cluster and, over delta, does
+            # not ask for them again.
+            self.watches[TypeUrl.ENDPOINT].resend(push.upsert)
+        yield kind, push
+
+    def _wanted(self, kind: TypeUrl, watch: Watch) -> Mapping[str, str]:
+        available = self.target.get(kind, {})
+        if watch.names is None:
+            return available
+        if kind is TypeUrl.ENDPOINT:
+            return {name: available.get(name, EMPTY) for name in watch.names}
+        return {name: available[name] for name in watch.names if name in available}
+
+    def _settled(self, kinds: Iterable[TypeUrl]) -> bool:
+        """Tell whether nothing of ``kinds`` is in flight or still to be sent."""
+        for kind in kinds:
+            watch = self.watches.get(kind)
+            if watch is None:
+                continue
+            if watch.flight is not None or watch.wants(self._wanted(kind, watch)):
+                return False
+        return True
+
+    def _refused(self) -> bool:
+        """Tell whether the proxy keeps an older listener or route than it should.
+
+        That one may still send traffic to a cluster which the target no longer holds.
+        """
+        watches = (self.watches.get(kind) for kind in REFERRERS)
+        return any(watch is not None and watch.refused for watch in watches)
+
+    def _note(self, kind: TypeUrl, *, refused: bool) -> None:
+        if refused:
+            self.progress[kind].refused = self.progress[kind].sent
+
+    def _advance(self) -> None:
+        """Every type that has nothing left to do holds the revision aimed at.
+
+        That includes types the revision did not touch: a change a proxy needs nothing
+        of must not leave it looking late.
+        """
+        for kind, watch in self.watches.items():
+            wanted = self._wanted(kind, watch)
+            if watch.flight is not None or watch.wants(wanted):
+                continue
+            if watch.leftovers(wanted) and not self._refused():
+                continue
+            self.progress[kind].acked = self.revision

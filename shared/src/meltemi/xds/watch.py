@@ -1,0 +1,168 @@
+"""One resource type on one stream: a state machine without I/O.
+
+request ──▶ subscribe / settle          offer ──▶ Push
+│                        ▲
+▼                        │
+holds · refused · doubt · again ──────┘   at most one Push in flight
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+WHOLE = 1 << 30
+"""A batch no snapshot outgrows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A response on its way: name to version for what to add, and what to remove."""
+
+    nonce: str
+    upsert: Mapping[str, str]
+    remove: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A version the proxy will not take, and its own words why."""
+
+    version: str
+    message: str
+
+
+@dataclass(slots=True)
+class Watch:
+    """What one proxy holds of one type, as far as it has told us.
+
+    It never awaits, logs or reads a clock, so a test can drive any interleaving.
+
+    Envoy keeps the good resources of a refused batch and does not say which they are
+    (envoyproxy/envoy#32880). So a refused batch leaves its names in doubt, and is
+    halved until the culprit stands alone.
+
+    Attributes:
+        names: What the proxy asked for by name; None when it wants everything.
+        holds: Version by name of what it has acknowledged.
+        refused: What it refused, standing alone, until another version comes.
+        doubt: Names it may or may not hold: to be sent or removed again.
+        again: Names to send once more although held (a cluster was replaced).
+        batch: How many resources the next response may carry.
+        flight: The response the proxy has not answered yet.
+
+    """
+
+    names: set[str] | None = None
+    holds: dict[str, str] = field(default_factory=dict[str, str])
+    refused: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
+    doubt: set[str] = field(default_factory=set[str])
+    again: set[str] = field(default_factory=set[str])
+    batch: int = WHOLE
+    flight: Push | None = None
+    pushes: int = 0
+
+    def subscribe(self, names: Iterable[str]) -> None:
+        """Add ``names`` to what the proxy wants; each will be answered, even if absent.
+
+        A name it already holds is answered again: the delta protocol says that a
+        repeated subscription asks for a fresh copy.
+        """
+        wanted = set(names)
+        if self.names is not None:
+            self.names |= wanted
+        self.again |= wanted & self.holds.keys()
+        self.doubt |= wanted - self.holds.keys()
+
+    def unsubscribe(self, names: Iterable[str]) -> None:
+        """Forget ``names``: the proxy has dropped them by itself."""
+        for name in names:
+            if self.names is not None:
+                self.names.discard(name)
+            self._forget(name)
+            self.doubt.discard(name)
+            self.refused.pop(name, None)
+
+    def resend(self, names: Iterable[str]) -> None:
+        """Send ``names`` once more, if the proxy holds or is about to hold them."""
+        flying = self.flight.upsert.keys() if self.flight else frozenset[str]()
+        self.again |= {name for name in names if name in self.holds or name in flying}
+
+    def wants(self, target: Mapping[str, str]) -> dict[str, str]:
+        """Return what the proxy lacks of ``target``, in name order."""
+        return {
+            name: version
+            for name, version in sorted(target.items())
+            if not self._refuses(name, version)
+            and (name in self.again or version != self.holds.get(name))
+        }
+
+    def leftovers(self, target: Mapping[str, str]) -> frozenset[str]:
+        """Return what the proxy has, or may have, that ``target`` does not hold."""
+        return frozenset((self.holds.keys() | self.doubt) - target.keys())
+
+    def offer(self, target: Mapping[str, str], *, removals: bool = True) -> Push | None:
+        """Return a new response that takes the proxy towards ``target``, if one is due.
+
+        With ``removals`` False nothing is taken away yet. While a response is in
+        flight there is never another: a slow proxy costs O(1) memory.
+        """
+        if self.flight is not None:
+            return None
+        for name in self.refused.keys() - target.keys():
+            del self.refused[name]
+        upsert = dict(islice(self.wants(target).items(), self.batch))
+        remove = self.leftovers(target) if removals else frozenset[str]()
+        if not upsert and not remove:
+            return None
+        self.pushes += 1
+        self.again -= upsert.keys()
+        self.flight = Push(str(self.pushes), upsert, remove)
+        return self.flight
+
+    def settle(self, nonce: str, *, error: str | None = None) -> bool:
+        """Take the proxy's word on the response in flight; tell whether it was that.
+
+        Answers to older responses change nothing.
+        """
+        if self.flight is None or nonce != self.flight.nonce:
+            return False
+        flight, self.flight = self.flight, None
+        if error is None or not flight.upsert:
+            self._accept(flight)
+        else:
+            self._refuse(flight, error)
+        return True
+
+    def _accept(self, flight: Push) -> None:
+        self.holds |= flight.upsert
+        self.doubt -= flight.upsert.keys() | flight.remove
+        for name in flight.upsert:
+            self.refused.pop(name, None)
+        for name in flight.remove:
+            self._forget(name)
+        self.batch = min(self.batch * 2, WHOLE)
+
+    def _refuse(self, flight: Push, error: str) -> None:
+        unsure = set(flight.remove)
+        if len(flight.upsert) == 1:
+            ((name, version),) = flight.upsert.items()
+            self.refused[name] = Refusal(version, error)
+        else:
+            self.batch = max(len(flight.upsert) // 2, 1)
+            unsure |= flight.upsert.keys()
+        self.doubt |= unsure
+        for name in unsure:
+            self._forget(name)
+
+    def _refuses(self, name: str, version: str) -> bool:
+        refusal = self.refused.get(name)
+        return refusal is not None and refusal.version == version
+
+    def _forget(self, name: str) -> None:
+        self.holds.pop(name, None)
+        self.again.discard(name)

@@ -1,0 +1,71 @@
+"""Whatever happens on the way, a proxy ends with what it can take of the target."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from meltemi.xds.watch import Push, Watch
+
+NAMES = ("a", "b", "c", "d")
+POISON = "poison"
+SNAPSHOTS = st.dictionaries(
+    st.sampled_from(NAMES), st.sampled_from(("v1", "v2", "v3", POISON))
+)
+
+
+class Envoy(RuleBasedStateMachine):
+    """A proxy that applies the good part of a bad batch, and doesn't say which."""
+
+    @initialize()
+    def connect(self) -> None:
+        self.watch = Watch()
+        self.target: dict[str, str] = {}
+        self.truth: dict[str, str] = {}
+        self.inbox: list[Push] = []
+
+    @rule(snapshot=SNAPSHOTS)
+    def publish(self, snapshot: dict[str, str]) -> None:
+        self.target = snapshot
+        self._send()
+
+    @rule()
+    def answer(self) -> None:
+        for push in self.inbox:
+            good = {n: v for n, v in push.upsert.items() if v != POISON}
+            kept = {n: v for n, v in self.truth.items() if n not in push.remove}
+            self.truth = kept | good
+            self.inbox = []
+            error = None if good == push.upsert else "poison"
+            self.watch.settle(push.nonce, error=error)
+            self._send()
+
+    @rule()
+    def reconnect(self) -> None:
+        self.inbox = []
+        self.watch = Watch(holds=dict(self.truth))
+        self._send()
+
+    @rule(names=st.sets(st.sampled_from(NAMES)))
+    def replace(self, names: set[str]) -> None:
+        self.watch.resend(names)
+        self._send()
+
+    def _send(self) -> None:
+        if push := self.watch.offer(self.target):
+            self.inbox.append(push)
+
+    def teardown(self) -> None:
+        for _ in range(24):
+            self.answer()
+        assert not self.inbox, "never stops sending"
+        for name, version in self.target.items():
+            assert version in (POISON, self.truth.get(name)), f"{name} not delivered"
+        assert self.truth.keys() <= self.target.keys(), "a removed resource survives"
+        assert set(self.watch.refused) == {
+            name for name, version in self.target.items() if version == POISON
+        }
+
+
+TestEnvoy = Envoy.TestCase
+TestEnvoy.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)

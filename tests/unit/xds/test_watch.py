@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from meltemi.xds.watch import Push, Refusal, Watch
+
+
+def sent(watch: Watch, target: dict[str, str]) -> Push:
+    push = watch.offer(target)
+    assert push is not None, f"nothing was offered of {target}"
+    return push
+
+
+def accept(watch: Watch, target: dict[str, str]) -> None:
+    watch.settle(sent(watch, target).nonce)
+
+
+def test_a_proxy_is_sent_only_what_it_does_not_hold() -> None:
+    watch = Watch(holds={"kept": "v1", "old": "v1"})
+    push = sent(watch, {"kept": "v1", "old": "v2", "new": "v1"})
+    assert push.upsert == {"old": "v2", "new": "v1"}
+    assert push.remove == frozenset()
+
+
+def test_a_second_response_waits_for_the_answer_to_the_first() -> None:
+    watch = Watch()
+    first = sent(watch, {"a": "v1"})
+    assert watch.offer({"a": "v2"}) is None
+    watch.settle(first.nonce)
+    assert sent(watch, {"a": "v2"}).upsert == {"a": "v2"}
+
+
+def test_an_answer_to_an_older_response_changes_nothing() -> None:
+    watch = Watch()
+    push = sent(watch, {"a": "v1"})
+    assert not watch.settle("older")
+    assert watch.flight is push
+
+
+def test_a_refused_version_is_not_offered_again_but_its_successor_is() -> None:
+    watch = Watch()
+    accept(watch, {"listener": "v1"})
+    poison = sent(watch, {"listener": "v2"})
+    watch.settle(poison.nonce, error="port in use")
+
+    assert watch.holds == {"listener": "v1"}, "the proxy keeps its last good version"
+    assert watch.refused == {"listener": Refusal("v2", "port in use")}
+    assert watch.offer({"listener": "v2"}) is None, "no NACK loop"
+    assert sent(watch, {"listener": "v3"}).upsert == {"listener": "v3"}
+
+
+def test_a_refusal_is_forgotten_when_a_later_version_is_accepted() -> None:
+    watch = Watch()
+    watch.settle(sent(watch, {"a": "bad"}).nonce, error="no")
+    accept(watch, {"a": "good"})
+    assert watch.refused == {}
+
+
+def test_a_refusal_is_forgotten_when_its_resource_leaves() -> None:
+    watch = Watch()
+    watch.settle(sent(watch, {"a": "bad"}).nonce, error="no")
+    watch.offer({})
+    assert watch.refused == {}
+
+
+def test_a_refused_batch_is_halved_until_the_culprit_stands_alone() -> None:
+    watch = Watch()
+    target = {f"r{number:03}": "v1" for number in range(1000)} | {"r500": "poison"}
+    rounds = 0
+    while (push := watch.offer(target)) is not None:
+        bad = "poison" in push.upsert.values()
+        watch.settle(push.nonce, error="bad" if bad else None)
+        rounds += 1
+    assert set(watch.refused) == {"r500"}
+    assert len(watch.holds) == len(target) - 1, "everything else is in place"
+    assert rounds <= 30, "reliability R-09"
+
+
+def test_what_a_refused_batch_may_have_left_behind_is_removed_again() -> None:
+    watch = Watch()
+    push = sent(watch, {"a": "v1", "b": "bad"})
+    watch.settle(push.nonce, error="b is bad")
+    assert sent(watch, {}).remove == {"a", "b"}, "Envoy keeps the good part"
+
+
+def test_a_name_nobody_knows_is_answered_with_its_removal() -> None:
+    watch = Watch(names=set())
+    watch.subscribe(["ghost"])
+    assert sent(watch, {}).remove == {"ghost"}, "silence would stall Envoy's start"
+
+
+def test_subscribing_again_sends_a_fresh_copy() -> None:
+    watch = Watch(names={"a"}, holds={"a": "v1"})
+    assert watch.offer({"a": "v1"}) is None
+    watch.subscribe(["a"])
+    assert sent(watch, {"a": "v1"}).upsert == {"a": "v1"}
+
+
+def test_what_the_proxy_dropped_is_not_removed() -> None:
+    watch = Watch(names={"a"}, holds={"a": "v1"})
+    watch.unsubscribe(["a"])
+    assert watch.offer({}) is None
+
+
+def test_resending_reaches_what_is_in_flight_too() -> None:
+    watch = Watch(names={"a"})
+    push = sent(watch, {"a": "v1"})
+    watch.resend(["a", "unknown"])
+    watch.settle(push.nonce)
+    assert sent(watch, {"a": "v1"}).upsert == {"a": "v1"}
+    assert watch.again == set()
+
+
+def test_removals_can_be_held_back() -> None:
+    watch = Watch(holds={"a": "v1"})
+    assert watch.offer({}, removals=False) is None
+    assert sent(watch, {}).remove == {"a"}
+
+
+def test_a_refused_removal_does_not_come_back_for_ever() -> None:
+    watch = Watch(holds={"a": "v1"})
+    watch.settle(sent(watch, {}).nonce, error="cannot remove")
+    assert watch.offer({}) is None
