@@ -1,0 +1,58 @@
+"""Load assignments, as Envoy's ClusterLoadAssignment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy.config.core.v3.base_pb2 import Locality, Metadata
+from envoy.config.endpoint.v3.endpoint_components_pb2 import (
+    Endpoint,
+    LbEndpoint,
+    LocalityLbEndpoints,
+)
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from google.protobuf.wrappers_pb2 import UInt32Value
+from meltemi.pilot.emit.wire import socket_address
+
+if TYPE_CHECKING:
+    from meltemi.pilot import ir
+
+TLS_MATCH = "envoy.transport_socket_match"
+TLS_MODE = "tlsMode"
+TLS_ISTIO = "istio"
+
+
+def assignment(members: ir.LoadAssignment) -> ClusterLoadAssignment:
+    """Return the endpoints of a cluster, grouped by place."""
+    return ClusterLoadAssignment(
+        cluster_name=members.cluster,
+        endpoints=[_locality(each) for each in members.localities],
+    )
+
+
+def _locality(group: ir.LocalityEndpoints) -> LocalityLbEndpoints:
+    place = group.locality
+    return LocalityLbEndpoints(
+        locality=Locality(region=place.region, zone=place.zone, sub_zone=place.subzone),
+        lb_endpoints=[_endpoint(each) for each in group.endpoints],
+        load_balancing_weight=UInt32Value(
+            value=sum(each.weight for each in group.endpoints)
+        ),
+    )
+
+
+def _endpoint(endpoint: ir.Endpoint) -> LbEndpoint:
+    return LbEndpoint(
+        endpoint=Endpoint(address=socket_address(endpoint.address, endpoint.port)),
+        metadata=_metadata(endpoint),
+        load_balancing_weight=UInt32Value(value=endpoint.weight),
+    )
+
+
+def _metadata(endpoint: ir.Endpoint) -> Metadata:
+    metadata = Metadata()
+    if endpoint.tls:
+        metadata.filter_metadata[TLS_MATCH].update({TLS_MODE: TLS_ISTIO})
+    if endpoint.workload:
+        metadata.filter_metadata["istio"].update({"workload": endpoint.workload})
+    return metadata

@@ -1,0 +1,147 @@
+"""Route tables, as Envoy's RouteConfiguration."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    RedirectAction,
+    Route,
+    RouteAction,
+    VirtualHost,
+    WeightedCluster,
+)
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+from meltemi.pilot import ir
+from meltemi.pilot.emit.filter_override import cors, fault
+from meltemi.pilot.emit.header import added, removed
+from meltemi.pilot.emit.match import regex, route_match
+from meltemi.pilot.emit.resilience import hash_policy, mirror, retry_policy
+from meltemi.pilot.emit.wire import duration, packed
+
+REDIRECT_CODES = {
+    301: RedirectAction.MOVED_PERMANENTLY,
+    302: RedirectAction.FOUND,
+    303: RedirectAction.SEE_OTHER,
+    307: RedirectAction.TEMPORARY_REDIRECT,
+    308: RedirectAction.PERMANENT_REDIRECT,
+}
+FAULT_FILTER = "envoy.filters.http.fault"
+CORS_FILTER = "envoy.filters.http.cors"
+
+
+def route_table(table: ir.RouteTable) -> RouteConfiguration:
+    """Return ``table`` in Envoy's words."""
+    return RouteConfiguration(
+        name=table.name,
+        virtual_hosts=[_virtual_host(each) for each in table.hosts],
+        validate_clusters=BoolValue(value=False),
+        ignore_port_in_host_matching=table.ignore_port,
+        max_direct_response_body_size_bytes=UInt32Value(value=1 << 20),
+    )
+
+
+def _virtual_host(host: ir.VirtualHost) -> VirtualHost:
+    return VirtualHost(
+        name=host.name,
+        domains=host.domains,
+        routes=[_route(each) for each in host.routes],
+        require_tls=VirtualHost.ALL if host.require_tls else VirtualHost.NONE,
+        include_request_attempt_count=True,
+    )
+
+
+def _route(route: ir.Route) -> Route:
+    result = Route(
+        name=route.name,
+        match=route_match(route.match),
+        request_headers_to_add=added(route.request),
+        request_headers_to_remove=removed(route.request),
+        response_headers_to_add=added(route.response),
+        response_headers_to_remove=removed(route.response),
+    )
+    if route.operation:
+        result.decorator.operation = route.operation
+    if route.fault is not None:
+        override = packed(fault(route.fault))
+        result.typed_per_filter_config[FAULT_FILTER].CopyFrom(override)
+    if route.cors is not None:
+        override = packed(cors(route.cors))
+        result.typed_per_filter_config[CORS_FILTER].CopyFrom(override)
+    match route.action:
+        case ir.Forward():
+            result.route.CopyFrom(_forward(route.action))
+        case ir.Redirect():
+            result.redirect.CopyFrom(_redirect(route.action))
+        case ir.Respond(status, body):
+            answer = DirectResponseAction(status=status)
+            if body:
+                answer.body.inline_bytes = body
+            result.direct_response.CopyFrom(answer)
+        case never:
+            assert_never(never)
+    return result
+
+
+def _forward(forward: ir.Forward) -> RouteAction:
+    result = RouteAction(
+        timeout=duration(forward.timeout),
+        request_mirror_policies=[mirror(each) for each in forward.mirrors],
+        hash_policy=[hash_policy(each) for each in forward.hash],
+        prefix_rewrite=forward.prefix_rewrite,
+    )
+    if forward.timeout:
+        # gRPC callers announce their own deadline, which this one must cap.
+        result.max_stream_duration.grpc_timeout_header_max.CopyFrom(
+            duration(forward.timeout)
+        )
+    if forward.retries is not None:
+        result.retry_policy.CopyFrom(retry_policy(forward.retries))
+    if forward.regex_rewrite is not None:
+        pattern, substitution = forward.regex_rewrite
+        result.regex_rewrite.pattern.CopyFrom(regex(pattern))
+        result.regex_rewrite.substitution = substitution
+    if forward.host_rewrite:
+        result.host_rewrite_literal = forward.host_rewrite
+        result.append_x_forwarded_host = True
+    _send(result, forward.targets)
+    return result
+
+
+def _send(result: RouteAction, targets: tuple[ir.Target, ...]) -> None:
+    plain = len(targets) == 1 and targets[0] == ir.Target(
+        targets[0].cluster, targets[0].weight
+    )
+    if plain:
+        result.cluster = targets[0].cluster
+    else:
+        result.weighted_clusters.clusters.extend(_weighted(each) for each in targets)
+
+
+def _weighted(target: ir.Target) -> WeightedCluster.ClusterWeight:
+    return WeightedCluster.ClusterWeight(
+        name=target.cluster,
+        weight=UInt32Value(value=target.weight),
+        host_rewrite_literal=target.host_rewrite,
+        request_headers_to_add=added(target.request),
+        request_headers_to_remove=removed(target.request),
+        response_headers_to_add=added(target.response),
+        response_headers_to_remove=removed(target.response),
+    )
+
+
+def _redirect(redirect: ir.Redirect) -> RedirectAction:
+    result = RedirectAction(
+        response_code=REDIRECT_CODES[redirect.code],
+        host_redirect=redirect.host,
+        port_redirect=redirect.port,
+    )
+    if redirect.path:
+        result.path_redirect = redirect.path
+    if redirect.prefix:
+        result.prefix_rewrite = redirect.prefix
+    if redirect.scheme:
+        result.scheme_redirect = redirect.scheme
+    return result

@@ -1,0 +1,33 @@
+"""Byte streams, as Envoy's TcpProxy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.type.v3.hash_policy_pb2 import HashPolicy
+from meltemi.pilot.emit.access_log import access_log
+from meltemi.pilot.emit.wire import optional_duration
+
+if TYPE_CHECKING:
+    from meltemi.pilot import ir
+
+
+def tcp_proxy(made: ir.TcpFilter, log_path: str) -> TcpProxy:
+    """Return a filter that passes bytes to one cluster, or to several by weight."""
+    result = TcpProxy(
+        stat_prefix=made.stat_prefix,
+        idle_timeout=optional_duration(made.idle_timeout),
+        access_log=access_log(log_path),
+    )
+    if len(made.targets) == 1:
+        result.cluster = made.targets[0].cluster
+    else:
+        for target in made.targets:
+            result.weighted_clusters.clusters.add(
+                name=target.cluster, weight=target.weight
+            )
+    if made.hash:
+        by_source = HashPolicy(source_ip=HashPolicy.SourceIp())
+        result.hash_policy.append(by_source)
+    return result

@@ -1,0 +1,65 @@
+"""Small pieces that every Envoy message is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy.config.core.v3.address_pb2 import Address, SocketAddress
+from envoy.config.core.v3.config_source_pb2 import (
+    AggregatedConfigSource,
+    ApiVersion,
+    ConfigSource,
+)
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+NANOSECONDS = 1_000_000_000
+
+
+def serialized(message: Message) -> bytes:
+    """Return the bytes of ``message``, equal for equal messages: maps are sorted."""
+    return message.SerializeToString(deterministic=True)
+
+
+def packed(message: Message) -> Any:
+    """Return ``message`` in an Any, with the type URL Envoy knows it by."""
+    url = f"type.googleapis.com/{message.DESCRIPTOR.full_name}"
+    return Any(type_url=url, value=serialized(message))
+
+
+def duration(nanoseconds: int) -> Duration:
+    """Return a protobuf duration of that many nanoseconds."""
+    seconds, rest = divmod(nanoseconds, NANOSECONDS)
+    return Duration(seconds=seconds, nanos=rest)
+
+
+def optional_duration(nanoseconds: int | None) -> Duration | None:
+    """Return the duration, or None, which leaves the field unset."""
+    return None if nanoseconds is None else duration(nanoseconds)
+
+
+def optional_uint(value: int | None) -> UInt32Value | None:
+    """Return the wrapped integer, or None, which leaves the field unset."""
+    return None if value is None else UInt32Value(value=value)
+
+
+def socket_address(address: str, port: int) -> Address:
+    """Return a TCP address, or a Unix socket where ``address`` is ``unix://PATH``."""
+    if address.startswith("unix://"):
+        made = Address()
+        made.pipe.path = address.removeprefix("unix://")
+        return made
+    return Address(socket_address=SocketAddress(address=address, port_value=port))
+
+
+def from_ads() -> ConfigSource:
+    """Return "ask on the stream this came from"."""
+    return ConfigSource(
+        ads=AggregatedConfigSource(),
+        resource_api_version=ApiVersion.V3,
+        initial_fetch_timeout=duration(0),
+    )

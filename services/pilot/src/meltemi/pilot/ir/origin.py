@@ -1,0 +1,27 @@
+"""Where a generated object comes from, in the user's own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """One configuration object, and the field of it that mattered.
+
+    Everything Pilot emits carries its origins, so that a refusal by Envoy, or a
+    question, leads back to the line a person wrote.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    path: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The object as people and the API name it: ``Kind/namespace/name``."""
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+
+Origins = tuple[Origin, ...]

@@ -1,0 +1,22 @@
+"""All that one class of proxies is to hold, before it is Envoy's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meltemi.pilot.ir.cluster import Cluster
+    from meltemi.pilot.ir.endpoint import LoadAssignment
+    from meltemi.pilot.ir.listener import Listener
+    from meltemi.pilot.ir.route import RouteTable
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Clusters, their endpoints, listeners and route tables; names are unique."""
+
+    clusters: tuple[Cluster, ...] = ()
+    assignments: tuple[LoadAssignment, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    routes: tuple[RouteTable, ...] = ()
