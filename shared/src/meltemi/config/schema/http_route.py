@@ -1,0 +1,198 @@
+"""What is done with the requests an HTTP route takes."""
+
+import builtins
+from collections.abc import Mapping
+from enum import StrEnum
+
+from meltemi.config.schema.http_fault import HTTPFaultInjection, Percent
+from meltemi.config.schema.http_match import HTTPMatchRequest
+from meltemi.config.schema.message import Message
+from meltemi.config.schema.string_match import StringMatch
+from meltemi.config.values import Duration, Int32, UInt32
+
+
+class RedirectPortSelection(StrEnum):
+    """Where a redirect's port comes from."""
+
+    FROM_PROTOCOL_DEFAULT = "FROM_PROTOCOL_DEFAULT"
+    """80 or 443."""
+    FROM_REQUEST_PORT = "FROM_REQUEST_PORT"
+    """The port the request was sent to."""
+
+
+class UnmatchedPreflights(StrEnum):
+    """What becomes of a preflight request whose origin is not allowed."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    FORWARD = "FORWARD"
+    IGNORE = "IGNORE"
+
+
+class PortSelector(Message, frozen=True, kw_only=True):
+    """A port of the destination, by number."""
+
+    number: UInt32 | None = None
+
+
+class Destination(Message, frozen=True, kw_only=True):
+    """Where requests go."""
+
+    host: str
+    """A service; short names are completed with the rule's own namespace."""
+    subset: str | None = None
+    """A subset that the host's DestinationRule defines."""
+    port: PortSelector | None = None
+    """Default: the host's only port."""
+
+
+class HeaderOperations(Message, frozen=True, kw_only=True):
+    """Changes of headers."""
+
+    set: Mapping[str, str] = {}
+    """Overwrites."""
+    add: Mapping[str, str] = {}
+    """Appends."""
+    remove: tuple[str, ...] = ()
+
+
+class Headers(Message, frozen=True, kw_only=True):
+    """Changes of headers, each way."""
+
+    request: HeaderOperations | None = None
+    response: HeaderOperations | None = None
+
+
+class HTTPRouteDestination(Message, frozen=True, kw_only=True):
+    """One destination of several, and its share."""
+
+    destination: Destination
+    weight: Int32 | None = None
+    """Relative to the sum of the siblings; default 0, or everything when alone."""
+    headers: Headers | None = None
+
+
+class HTTPBody(Message, frozen=True, kw_only=True):
+    """A response body: one of the fields is set."""
+
+    string: str | None = None
+    bytes: builtins.bytes | None = None
+    """Base64 in JSON and YAML."""
+
+
+class HTTPDirectResponse(Message, frozen=True, kw_only=True):
+    """Answers by itself."""
+
+    status: UInt32
+    """200..599."""
+    body: HTTPBody | None = None
+
+
+class HTTPRedirect(Message, frozen=True, kw_only=True):
+    """Sends the client elsewhere."""
+
+    uri: str | None = None
+    """Replaces the path (and query)."""
+    authority: str | None = None
+    port: UInt32 | None = None
+    """Not together with ``derive_port``."""
+    derive_port: RedirectPortSelection | None = None
+    scheme: str | None = None
+    redirect_code: UInt32 | None = None
+    """301, 302, 303, 307 or 308; default 301."""
+    prefix_rewrite: str | None = None
+    """Replaces only what ``uri.prefix`` matched; not together with ``uri``."""
+
+
+class RegexRewrite(Message, frozen=True, kw_only=True):
+    """Rewrites the part of a path that an RE2 expression matches."""
+
+    match: str | None = None
+    rewrite: str | None = None
+    r"""With ``\1`` for the first group."""
+
+
+class HTTPRewrite(Message, frozen=True, kw_only=True):
+    """Changes the request before it is forwarded."""
+
+    uri: str | None = None
+    """Replaces the matched prefix, or the whole path of an exact match."""
+    authority: str | None = None
+    uri_regex_rewrite: RegexRewrite | None = None
+    """Not together with ``uri``."""
+
+
+class HTTPRetry(Message, frozen=True, kw_only=True):
+    """Tries again after failures."""
+
+    attempts: Int32 | None = None
+    """Retries after the first try; 0 turns the default (2) off."""
+    per_try_timeout: Duration | None = None
+    """At least 1 ms; default: the route's timeout."""
+    retry_on: str | None = None
+    """Envoy's conditions and HTTP codes, comma-separated; default Istio's list."""
+    retry_remote_localities: bool | None = None
+    """Also use other localities for retries; default false."""
+    retry_ignore_previous_hosts: bool | None = None
+    """Avoid hosts already tried; default true."""
+    backoff: Duration | None = None
+    """Lower bound of the wait; at least 1 ms; default 25 ms."""
+
+
+class HTTPMirrorPolicy(Message, frozen=True, kw_only=True):
+    """Sends a copy of the requests, and forgets the answer."""
+
+    destination: Destination
+    percentage: Percent | None = None
+    """Default all."""
+
+
+class CorsPolicy(Message, frozen=True, kw_only=True):
+    """Cross-origin resource sharing."""
+
+    allow_origin: tuple[str, ...] = ()
+    """Deprecated: exact origins, or ``*``."""
+    allow_origins: tuple[StringMatch, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age: Duration | None = None
+    """How long a browser may keep the answer."""
+    allow_credentials: bool | None = None
+    unmatched_preflights: UnmatchedPreflights | None = None
+
+
+class Delegate(Message, frozen=True, kw_only=True):
+    """Another VirtualService that routes what this route matched."""
+
+    name: str | None = None
+    namespace: str | None = None
+    """Default: the namespace of the root."""
+
+
+class HTTPRoute(Message, frozen=True, kw_only=True):
+    """One rule: first match wins. No ``match`` matches everything."""
+
+    name: str | None = None
+    match: tuple[HTTPMatchRequest, ...] = ()
+    """Alternatives."""
+    route: tuple[HTTPRouteDestination, ...] = ()
+    """Not together with ``redirect`` or ``direct_response``."""
+    redirect: HTTPRedirect | None = None
+    direct_response: HTTPDirectResponse | None = None
+    delegate: Delegate | None = None
+    """Only where ``route``, ``redirect`` and ``direct_response`` are absent."""
+    rewrite: HTTPRewrite | None = None
+    timeout: Duration | None = None
+    """Default none."""
+    retries: HTTPRetry | None = None
+    """Default: the mesh's, 2 attempts."""
+    fault: HTTPFaultInjection | None = None
+    mirror: Destination | None = None
+    """Not together with ``mirrors``."""
+    mirrors: tuple[HTTPMirrorPolicy, ...] = ()
+    mirror_percent: UInt32 | None = None
+    """Deprecated: whole percents. Also read from ``mirror_percent`` in the text."""
+    mirror_percentage: Percent | None = None
+    """How much of the traffic ``mirror`` gets; default all."""
+    cors_policy: CorsPolicy | None = None
+    headers: Headers | None = None

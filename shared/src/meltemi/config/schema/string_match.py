@@ -1,0 +1,17 @@
+"""How a string of a request is compared."""
+
+from meltemi.config.schema.message import Message
+
+
+class StringMatch(Message, frozen=True, kw_only=True):
+    """A comparison: at most one of the fields is set. Case-sensitive.
+
+    All unset is legal for headers and query parameters: "it is there".
+    """
+
+    exact: str | None = None
+    """The whole string."""
+    prefix: str | None = None
+    """What the string begins with."""
+    regex: str | None = None
+    """An RE2 expression that matches the whole string."""

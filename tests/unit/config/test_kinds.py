@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from meltemi.config.kinds import KINDS, kind_at, kind_called
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("VirtualService", "VirtualService"),
+        ("virtualservices", "VirtualService"),
+        ("vs", "VirtualService"),
+        ("DR", "DestinationRule"),
+        ("gateways.networking.istio.io", "Gateway"),
+        ("pa", "PeerAuthentication"),
+        ("se", "ServiceEntry"),
+        ("we", "WorkloadEntry"),
+    ],
+)
+def test_a_kind_answers_to_every_spelling_people_use(word: str, name: str) -> None:
+    kind = kind_called(word)
+    assert kind is not None
+    assert kind.name == name
+
+
+def test_an_unknown_word_names_no_kind() -> None:
+    assert kind_called("pod") is None
+
+
+def test_no_two_kinds_share_a_spelling() -> None:
+    words = [
+        word
+        for kind in KINDS
+        for word in (kind.name.lower(), kind.plural, *kind.short_names)
+    ]
+    assert len(words) == len(set(words))
+
+
+def test_a_kind_is_served_in_the_versions_istio_serves_and_no_other() -> None:
+    for version in ("v1", "v1beta1", "v1alpha3"):
+        assert kind_at("networking.istio.io", version, "virtualservices") is not None
+    assert kind_at("security.istio.io", "v1beta1", "peerauthentications") is not None
+    assert kind_at("security.istio.io", "v1alpha3", "peerauthentications") is None
+    assert kind_at("networking.istio.io", "v2", "virtualservices") is None
+    assert kind_at("security.istio.io", "v1", "virtualservices") is None
+
+
+def test_objects_are_stored_in_version_one() -> None:
+    assert {kind.api_version for kind in KINDS} == {
+        "networking.istio.io/v1",
+        "security.istio.io/v1",
+    }
