@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+
 from meltemi.config.kinds import KINDS, Kind
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
 from meltemi.xds.watch import Push, Watch
 
 NAMES = ("a", "b", "c", "d")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from meltemi.config.kinds import KINDS
 from meltemi.config.ledger_keys import (
     ForeignKeyError,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import msgspec
+
 from meltemi.kernel.names import Key, Namespace
 
 S_co = TypeVar("S_co", covariant=True)

@@ -6,8 +6,9 @@ import re
 from functools import total_ordering
 from typing import Annotated, Final
 
-from meltemi.kernel.errors import Blame, MeshError
 from msgspec import Meta
+
+from meltemi.kernel.errors import Blame, MeshError
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]

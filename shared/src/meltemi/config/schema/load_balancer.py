@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
+
 from meltemi.config.schema.message import Message
 from meltemi.config.values import Duration, UInt32, UInt64
 

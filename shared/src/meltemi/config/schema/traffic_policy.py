@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 import msgspec
+
 from meltemi.config.schema.http_route import PortSelector
 from meltemi.config.schema.load_balancer import LoadBalancerSettings
 from meltemi.config.schema.message import Message

@@ -10,6 +10,7 @@ from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
 from google.protobuf.struct_pb2 import Struct
+
 from meltemi.pilot.emit.wire import packed
 
 FIELDS = {

@@ -16,6 +16,7 @@ from envoy.config.core.v3.protocol_pb2 import (
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
+
 from meltemi.pilot import ir
 from meltemi.pilot.emit import tls
 from meltemi.pilot.emit.endpoint import assignment

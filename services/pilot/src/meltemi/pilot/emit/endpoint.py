@@ -12,6 +12,7 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import (
 )
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from google.protobuf.wrappers_pb2 import UInt32Value
+
 from meltemi.pilot.emit.wire import socket_address
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from envoy.extensions.filters.common.fault.v3.fault_pb2 import FaultDelay
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import FaultAbort, HTTPFault
 from google.protobuf.wrappers_pb2 import BoolValue
+
 from meltemi.pilot.emit.match import string
 from meltemi.pilot.emit.resilience import fraction, share
 from meltemi.pilot.emit.wire import duration

@@ -14,6 +14,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
 from google.protobuf.wrappers_pb2 import BoolValue
+
 from meltemi.pilot import ir
 from meltemi.pilot.emit.access_log import access_log
 from meltemi.pilot.emit.route import CORS_FILTER, FAULT_FILTER, route_table

@@ -15,6 +15,7 @@ from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import
 )
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue
+
 from meltemi.pilot import ir
 from meltemi.pilot.emit import tls
 from meltemi.pilot.emit.access_log import access_log

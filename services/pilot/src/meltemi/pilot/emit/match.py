@@ -12,6 +12,7 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.wrappers_pb2 import BoolValue
+
 from meltemi.pilot import ir
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_
 )
 from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+
 from meltemi.pilot import ir
 from meltemi.pilot.emit.wire import duration, optional_duration, packed
 

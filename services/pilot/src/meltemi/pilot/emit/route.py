@@ -14,6 +14,7 @@ from envoy.config.route.v3.route_components_pb2 import (
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+
 from meltemi.pilot import ir
 from meltemi.pilot.emit.filter_override import cors, fault
 from meltemi.pilot.emit.header import added, removed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.type.v3.hash_policy_pb2 import HashPolicy
+
 from meltemi.pilot.emit.access_log import access_log
 from meltemi.pilot.emit.wire import optional_duration
 

@@ -30,6 +30,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue
+
 from meltemi.pilot import ir
 from meltemi.pilot.emit.endpoint import TLS_ISTIO, TLS_MODE
 from meltemi.pilot.emit.wire import duration, packed
@@ -100,12 +101,19 @@ def _originating_client(client: ir.OriginateClient) -> TransportSocket:
     )
     if client.verify:
         trusted = context.common_tls_context.validation_context
-        trusted.system_root_certs.SetInParent()
+        if client.ca_file:
+            trusted.trusted_ca.filename = client.ca_file
+        else:
+            trusted.system_root_certs.SetInParent()
         names = (StringMatcher(exact=each) for each in client.names)
         trusted.match_typed_subject_alt_names.extend(
             _alt_names(names, SubjectAltNameMatcher.SanType.DNS)
         )
         context.auto_sni_san_validation = not (client.sni or client.names)
+    if client.certificate_file:
+        own = context.common_tls_context.tls_certificates.add()
+        own.certificate_chain.filename = client.certificate_file
+        own.private_key.filename = client.key_file
     return _tls_socket(context)
 
 

@@ -32,11 +32,15 @@ class OriginateClient:
     """Ordinary TLS towards a server outside the mesh.
 
     ``sni`` and ``names`` empty mean: take them from the request's host, and check
-    the certificate against that.
+    the certificate against that. Files are paths on the proxy's machine; without a
+    ``ca_file`` the system's roots are trusted.
     """
 
     sni: str = ""
     names: tuple[str, ...] = ()
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
     verify: bool = True
 
 

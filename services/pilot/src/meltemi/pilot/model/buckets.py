@@ -1,0 +1,50 @@
+"""An immutable two-level index whose edits share what they don't touch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)  # no slots: 3.11 breaks frozen+slots+Generic on Cls[T]()
+class Buckets(Generic[T]):
+    """Values by namespace, then name.
+
+    An edit copies one bucket and the spine: O(bucket + namespaces), not O(all).
+    Two indexes can be compared bucket by bucket with ``is``.
+    """
+
+    by_namespace: Mapping[str, Mapping[str, T]] = field(
+        default_factory=dict[str, "Mapping[str, T]"]
+    )
+
+    def put(self, namespace: str, name: str, value: T) -> Buckets[T]:
+        """Return an index that also holds ``value``; this one is unchanged."""
+        bucket = {**self.by_namespace.get(namespace, {}), name: value}
+        return self._with(namespace, bucket)
+
+    def drop(self, namespace: str, name: str) -> Buckets[T]:
+        """Return an index without that entry; an absent one is not an error."""
+        bucket = dict(self.by_namespace.get(namespace, {}))
+        if name not in bucket:
+            return self
+        del bucket[name]
+        return self._with(namespace, bucket)
+
+    def values(self) -> Iterator[T]:
+        """Yield every value, by namespace and name."""
+        for namespace in sorted(self.by_namespace):
+            bucket = self.by_namespace[namespace]
+            yield from (bucket[name] for name in sorted(bucket))
+
+    def _with(self, namespace: str, bucket: Mapping[str, T]) -> Buckets[T]:
+        spine = {**self.by_namespace, namespace: MappingProxyType(bucket)}
+        if not bucket:
+            del spine[namespace]  # empty buckets vanish: equal content, equal index
+        return Buckets(MappingProxyType(spine))

@@ -1,0 +1,80 @@
+"""The configuration of the mesh at one revision, as it was stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
+
+from meltemi.config.schema.message import Message
+from meltemi.kernel.names import Epoch, Key, Revision
+from meltemi.pilot.model.buckets import Buckets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meltemi.config.resource import Resource
+
+T = TypeVar("T", bound=Message)
+
+BEFORE_ALL = (Epoch(""), Revision(0))
+"""Where a mesh stands that nobody has read yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshConfig:
+    """What holds for the whole mesh; the names are those of Istio's MeshConfig."""
+
+    trust_domain: str = "cluster.local"
+    root_namespace: str = "istio-system"
+    domain_suffix: str = "cluster.local"
+    access_log_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Every object at ``revision`` of ``epoch``. Editing returns a new mesh."""
+
+    epoch: Epoch = BEFORE_ALL[0]
+    revision: Revision = BEFORE_ALL[1]
+    kinds: Mapping[str, Buckets[Resource[Message]]] = field(
+        default_factory=dict[str, "Buckets[Resource[Message]]"]
+    )
+
+    def put(self, resource: Resource[Message]) -> Mesh:
+        """Return a mesh that also holds ``resource``, at the same revision."""
+        key = resource.key
+        bucket = self.kinds.get(key.kind, Buckets())
+        return self._with(key.kind, bucket.put(key.namespace, key.name, resource))
+
+    def drop(self, key: Key) -> Mesh:
+        """Return a mesh without the object ``key``, at the same revision."""
+        bucket = self.kinds.get(key.kind, Buckets())
+        return self._with(key.kind, bucket.drop(key.namespace, key.name))
+
+    def at(self, epoch: Epoch, revision: Revision) -> Mesh:
+        """Return the same objects, known to be all there is at ``revision``."""
+        return replace(self, epoch=epoch, revision=revision)
+
+    def of(self, spec: type[T]) -> tuple[Resource[T], ...]:
+        """Return the objects of one kind, oldest first.
+
+        Source:
+            Istio settles every conflict between objects by creation time, then name,
+            then namespace (pilot/pkg/model/config.go sortConfigByCreationTime).
+
+        """
+        stored = self.kinds.get(spec.__name__, Buckets())
+        found = [each for each in stored.values() if _is_of(each, spec)]
+        return tuple(sorted(found, key=_age))
+
+    def _with(self, kind: str, bucket: Buckets[Resource[Message]]) -> Mesh:
+        return replace(self, kinds={**self.kinds, kind: bucket})
+
+
+def _age(resource: Resource[Message]) -> tuple[str, str, str]:
+    metadata = resource.metadata
+    return (metadata.creation_timestamp, metadata.name, metadata.namespace)
+
+
+def _is_of(resource: Resource[Message], spec: type[T]) -> TypeGuard[Resource[T]]:
+    return isinstance(resource.spec, spec)

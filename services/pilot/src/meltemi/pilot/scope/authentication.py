@@ -1,0 +1,72 @@
+"""Which PeerAuthentication holds for a workload.
+
+Source: pilot/pkg/security/authn/policy_applier.go: workload over namespace over mesh,
+the oldest of each, UNSET inherits, PERMISSIVE when nobody says anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.config.schema.peer_authentication import (
+    MutualTLSMode,
+    PeerAuthentication,
+)
+from meltemi.pilot.model.service import selects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from meltemi.config.resource import Resource
+
+    Policy = Resource[PeerAuthentication]
+
+
+def mutual_tls(
+    policies: Sequence[Policy],
+    *,
+    root_namespace: str,
+    namespace: str,
+    labels: Mapping[str, str],
+    port: int,
+) -> MutualTLSMode:
+    """Return the mode that holds on ``port`` of a workload.
+
+    Args:
+        policies: All of them, oldest first.
+        root_namespace: Where mesh-wide policies live.
+        namespace: The workload's.
+        labels: The workload's.
+        port: Where the workload listens.
+
+    """
+    mode = MutualTLSMode.PERMISSIVE
+    for policy in _by_scope(policies, root_namespace, namespace, labels):
+        mode = _said(policy.spec.mtls.mode if policy.spec.mtls else None, mode)
+        if policy.spec.selector and str(port) in policy.spec.port_level_mtls:
+            mode = _said(policy.spec.port_level_mtls[str(port)].mode, mode)
+    return mode
+
+
+def _said(word: MutualTLSMode | None, inherited: MutualTLSMode) -> MutualTLSMode:
+    return inherited if word in (None, MutualTLSMode.UNSET) else word
+
+
+def _by_scope(
+    policies: Sequence[Policy],
+    root_namespace: str,
+    namespace: str,
+    labels: Mapping[str, str],
+) -> list[Policy]:
+    """Return the policies that apply, widest first, at most one of each width."""
+    chosen: dict[int, Policy] = {}
+    for policy in policies:
+        home, selector = policy.metadata.namespace, policy.spec.selector
+        chosen_labels = selector.match_labels if selector else {}
+        if not chosen_labels and home == root_namespace:
+            chosen.setdefault(0, policy)
+        elif home == namespace and not chosen_labels:
+            chosen.setdefault(1, policy)
+        elif home == namespace and selects(chosen_labels, labels):
+            chosen.setdefault(2, policy)
+    return [chosen[width] for width in sorted(chosen)]

@@ -1,0 +1,171 @@
+"""What reaches a workload: one address for all of its services.
+
+Nothing captures the destination address for an explicit proxy, so mutual TLS callers
+are told apart by the server name they ask for, which holds host and port.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.config.schema.peer_authentication import MutualTLSMode
+from meltemi.pilot import ir
+from meltemi.pilot.translate import name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from meltemi.pilot.model.service import Port, Service
+    from meltemi.pilot.scope.scope import Scope
+
+LISTENER = "virtualInbound"
+HTTP_ALPN = ("h2", "http/1.1")
+TCP_ALPN = ("istio-peer-exchange", "istio")
+
+
+def ports(scope: Scope) -> dict[int, Port]:
+    """Return the ports of the workload's services, by number."""
+    return {port.number: port for service in scope.own for port in service.ports}
+
+
+def inbound(scope: Scope) -> ir.Listener | None:
+    """Return the listener that callers reach the workload through, if it has any."""
+    bind = scope.group.explicit.inbound
+    own = {
+        number: port
+        for number, port in sorted(ports(scope).items())
+        if number in dict(scope.group.explicit.apps)
+    }
+    if bind is None or not own:
+        return None
+    modes = {number: _mode(scope, port) for number, port in own.items()}
+    chains = [
+        chain
+        for number, port in own.items()
+        if modes[number] is not MutualTLSMode.DISABLE
+        for chain in _secure(scope, port, alone=len(own) == 1)
+    ]
+    open_ports = [
+        port
+        for number, port in own.items()
+        if modes[number] is not MutualTLSMode.STRICT
+    ]
+    chains += _plain(scope, open_ports)
+    return ir.Listener(
+        name=LISTENER,
+        address=bind.address,
+        port=bind.port,
+        direction=ir.Direction.INBOUND,
+        chains=tuple(chains),
+        inspect_tls=True,
+        origins=tuple(service.origin for service in scope.own),
+    )
+
+
+def _mode(scope: Scope, port: Port) -> MutualTLSMode:
+    return scope.mutual_tls(
+        scope.group.namespace, dict(scope.group.labels), port.target
+    )
+
+
+def _secure(scope: Scope, port: Port, *, alone: bool) -> Iterator[ir.FilterChain]:
+    """Yield the chain for mutual TLS callers of ``port``.
+
+    Callers of a subset put its name into the server name. Where the workload has one
+    port only, any name of its hosts means that port, so that a subset made a moment
+    ago works before this listener hears of it.
+    """
+    names: list[str] = []
+    for service in scope.own:
+        if port.number not in {each.number for each in service.ports}:
+            continue
+        subsets = _subsets(scope, service)
+        names += [
+            name.server_name(port.number, subset, service.host) for subset in subsets
+        ]
+        if alone:
+            names.append(f"*.{service.host}")
+    handler = _handler(scope, port)
+    alpn = HTTP_ALPN if port.protocol.is_http else TCP_ALPN
+    yield ir.FilterChain(
+        name=f"{LISTENER}|{port.number}",
+        match=ir.ChainMatch(server_names=tuple(names), transport="tls"),
+        filter=handler,
+        tls=ir.MeshServer((f"spiffe://{scope.config.trust_domain}/",), alpn),
+    )
+
+
+def _subsets(scope: Scope, service: Service) -> tuple[str, ...]:
+    rule = scope.rule(service.host)
+    return ("", *(each.name for each in rule.spec.subsets)) if rule else ("",)
+
+
+def _plain(scope: Scope, open_ports: list[Port]) -> Iterator[ir.FilterChain]:
+    """Yield the chain for callers without TLS.
+
+    One port takes them all. Of several, HTTP requests are told apart by the host they
+    ask for; bytes of other protocols say nothing to tell them apart by, and are not
+    accepted.
+    """
+    http = {port.number: port for port in open_ports if port.protocol.is_http}
+    match open_ports:
+        case []:
+            return
+        case [only]:
+            handler = _handler(scope, only)
+        case _ if http:
+            handler = _http(name.inbound_cluster(0), _virtual_hosts(scope, http))
+        case _:
+            return
+    yield ir.FilterChain(
+        name=f"{LISTENER}-plaintext",
+        match=ir.ChainMatch(transport="raw_buffer"),
+        filter=handler,
+    )
+
+
+def _handler(scope: Scope, port: Port) -> ir.Filter:
+    cluster = name.inbound_cluster(port.number)
+    if not port.protocol.is_http:
+        return ir.TcpFilter(cluster, (ir.Target(cluster, 1),))
+    host = ir.VirtualHost(
+        name=f"inbound|http|{port.number}",
+        domains=("*",),
+        routes=(_route(scope, port),),
+    )
+    return _http(cluster, (host,))
+
+
+def _http(table: str, hosts: tuple[ir.VirtualHost, ...]) -> ir.HttpFilter:
+    return ir.HttpFilter(
+        stat_prefix=table.replace("|", "_").rstrip("_"),
+        routes=ir.RouteTable(table, hosts),
+        client_certificate=ir.ClientCertificate.APPEND,
+    )
+
+
+def _virtual_hosts(
+    scope: Scope, http: Mapping[int, Port]
+) -> tuple[ir.VirtualHost, ...]:
+    return tuple(
+        ir.VirtualHost(
+            name=f"inbound|{service.host}|{number}",
+            domains=(f"{service.host}:{number}",),
+            routes=(_route(scope, port),),
+        )
+        for service in scope.own
+        for number, port in http.items()
+        if number in {each.number for each in service.ports}
+    )
+
+
+def _route(scope: Scope, port: Port) -> ir.Route:
+    origins = tuple(service.origin for service in scope.own)
+    host = scope.own[0].host
+    return ir.Route(
+        name="default",
+        match=ir.Match(),
+        action=ir.Forward((ir.Target(name.inbound_cluster(port.number), 1),)),
+        operation=f"{host}:{port.number}/*",
+        origins=origins,
+    )

@@ -1,0 +1,43 @@
+"""All resources of one class of proxies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.pilot import ir
+from meltemi.pilot.scope.proxy import Role
+from meltemi.pilot.translate import clusters
+from meltemi.pilot.translate.gateway import gateway
+from meltemi.pilot.translate.inbound import inbound, ports
+from meltemi.pilot.translate.outbound import Served, outbound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meltemi.pilot.scope.scope import Scope
+
+
+def resources(scope: Scope) -> ir.Resources:
+    """Return what proxies with ``scope`` are to hold. ``scope`` is all it reads."""
+    reached = list(clusters.outbound(scope))
+    served: list[Served] = []
+    if scope.group.role is Role.GATEWAY:
+        served += gateway(scope)
+    else:
+        served += outbound(scope)
+        reached += clusters.inbound(dict(scope.group.explicit.apps), ports(scope))
+        arriving = inbound(scope)
+        if arriving:
+            served.append(Served(arriving))
+    return ir.Resources(
+        clusters=tuple(each.cluster for each in reached),
+        assignments=tuple(each.assignment for each in reached if each.assignment),
+        listeners=tuple(each.listener for each in served),
+        routes=tuple(_tables(served)),
+    )
+
+
+def _tables(served: Iterable[Served]) -> Iterable[ir.RouteTable]:
+    """Yield each table once: two listeners may share one."""
+    found = {table.name: table for each in served for table in each.tables}
+    return found.values()
