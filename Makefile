@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 STUBS := typings/.made
 ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
 
-.PHONY: help install up down status test lint type golden lock clean
+.PHONY: help install up down status test lint type golden wire lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ test: install ## unit, golden, property, contract, component and system tests
 
 golden: install ## rewrite the golden files for review
 	$(BIN)/python -m pytest tests/golden --rewrite-goldens
+
+wire: install ## rewrite the generated message classes
+	$(BIN)/python -m grpc_tools.protoc -Ishared/src --python_out=shared/src --pyi_out=shared/src shared/src/meltemi/store/wire/*.proto
 
 lock: ## pin the newest allowed packages in requirements.txt
 	$(ENVIRONMENT) $(UV) lock --upgrade

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from meltemi.events.message import Message
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator
 
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One ring of the bell."""
-
-    subject: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: bytes = b""
+__all__ = ["Message", "Publisher", "Subscriber"]
 
 
 class Publisher(Protocol):
@@ -32,7 +26,7 @@ class Publisher(Protocol):
 class Subscriber(Protocol):
     """Receives what happens to arrive."""
 
-    def subscribe(self, subject: str) -> AsyncIterator[Message]:
+    def subscribe(self, subject: str) -> AsyncGenerator[Message]:
         """Yield messages on ``subject`` (NATS wildcards), across reconnects.
 
         Starts listening when first asked for a message; a slow reader loses the

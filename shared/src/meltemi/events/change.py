@@ -35,6 +35,12 @@ class Change:
     value: bytes | None
     """The stored object; None for a deletion, or when it is sent by reference."""
 
+    part: int = 1
+    """Which of the changes of its revision this is, counted from 1."""
+
+    parts: int = 1
+    """How many changes the revision holds: one transaction is applied whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:

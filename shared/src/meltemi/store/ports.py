@@ -9,7 +9,7 @@ from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from meltemi.kernel.names import Epoch, Revision
@@ -33,6 +33,40 @@ class CompactedError(MeshError):
             f"the ledger's history starts at revision {oldest}: list again"
         )
         self.oldest = oldest
+
+
+class HistoryReplacedError(CompactedError):
+    """The ledger was restored or replaced: its revisions mean something else now."""
+
+    code = "ledger.replaced"
+
+
+class LedgerFullError(MeshError):
+    """The ledger's quota is used up: it takes no write until space is freed."""
+
+    code = "ledger.full"
+    blame = Blame.PEER
+
+
+class LedgerDeniedError(MeshError):
+    """The ledger does not accept our credentials, or not for these keys."""
+
+    code = "ledger.denied"
+    blame = Blame.OURS
+
+
+class LedgerRefusedError(MeshError):
+    """The ledger cannot do what it is asked: repeating it changes nothing."""
+
+    code = "ledger.refused"
+    blame = Blame.CALLER
+
+
+class TooManyWritesError(MeshError):
+    """One transaction holds more writes than the ledger takes."""
+
+    code = "ledger.too-many-writes"
+    blame = Blame.CALLER
 
 
 class ConflictError(MeshError):
@@ -119,7 +153,7 @@ class LedgerReader(Protocol):
         """Return everything under ``prefix`` at one revision, in key order."""
         ...
 
-    def watch(self, prefix: str, start: Revision) -> AsyncIterator[Step]:
+    def watch(self, prefix: str, start: Revision) -> AsyncGenerator[Step]:
         """Yield every revision ≥ ``start`` that touched ``prefix``, in order, once.
 
         Reconnects by itself, without loss or repetition. Now and then yields an
