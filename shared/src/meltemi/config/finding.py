@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+STEP = re.compile(r'\["([^"]*)"\]|\[(\d+)\]|([^.\[]+)')
+"""One step of a field path: a quoted map key, a list index, or a field."""
 
 
 class Severity(StrEnum):
@@ -35,7 +40,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem. ``path`` is a field path: ``spec.http[0].route[0].weight``."""
+    """One problem.
+
+    ``path`` is a field path: ``spec.http[0].route[0].weight``, with map keys in quotes:
+    ``metadata.labels["app"]``.
+    """
 
     code: str
     message: str
@@ -47,14 +56,24 @@ class Finding:
     @property
     def pointer(self) -> str:
         """The path as a JSON pointer (RFC 6901)."""
-        parts = self.path.replace("[", ".").replace("]", "").split(".")
-        escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
-        return "".join(f"/{part}" for part in escaped if part)
+        return "".join(f"/{_escaped(step)}" for step in steps(self.path))
 
     def __str__(self) -> str:
         where = f" ({self.path})" if self.path else ""
         hint = f" — {self.hint}" if self.hint else ""
         return f"{self.source}: {self.code} {self.message}{where}{hint}"
+
+
+def steps(path: str) -> tuple[str, ...]:
+    """Return the fields, map keys and list indexes that ``path`` goes through."""
+    return tuple(
+        next(part for part in match.groups() if part is not None)
+        for match in STEP.finditer(path)
+    )
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
 
 
 class InvalidConfigError(MeshError):

@@ -32,7 +32,7 @@ TERM: Final = re.compile(rf"({NUMBER})(h|ms|m|s|us|µs|ns)")
 DURATION: Final = re.compile(rf"([+-]?)((?:{NUMBER}(?:h|ms|m|s|us|µs|ns)){{1,16}})")
 
 
-class InvalidDurationError(MeshError):
+class InvalidDurationError(MeshError, ValueError):
     """A string does not spell a duration."""
 
     code = "config.duration"
@@ -123,3 +123,28 @@ def _term(number: str, unit: str) -> int:
     scale = UNITS[unit]
     fraction = int(decimals or "0") * scale // int("1" + "0" * len(decimals))
     return int(whole or "0") * scale + fraction
+
+
+def decode_value(kind: type, value: object) -> Duration:
+    """Read the one type msgspec does not know: its ``dec_hook``.
+
+    Raises:
+        InvalidDurationError: If ``value`` is a string and no duration.
+        TypeError: If another type is asked for, or ``value`` is not a string.
+
+    """
+    if kind is not Duration or not isinstance(value, str):
+        raise TypeError(f"expected a duration, found {type(value).__name__}")
+    return Duration.parse(value)
+
+
+def encode_value(value: object) -> str:
+    """Write the one type msgspec does not know: its ``enc_hook``.
+
+    Raises:
+        TypeError: If ``value`` is anything else.
+
+    """
+    if not isinstance(value, Duration):
+        raise TypeError(f"{type(value).__name__} has no JSON form here")
+    return str(value)

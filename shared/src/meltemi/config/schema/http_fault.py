@@ -1,6 +1,8 @@
 """Faults injected into requests, for tests of resilience."""
 
-from meltemi.config.schema.message import Message
+from typing import ClassVar
+
+from meltemi.config.schema.message import Message, OneOf
 from meltemi.config.values import Duration, Int32
 
 
@@ -11,8 +13,10 @@ class Percent(Message, frozen=True, kw_only=True):
     """Default 0."""
 
 
-class Delay(Message, frozen=True, kw_only=True):
+class Delay(OneOf, frozen=True, kw_only=True):
     """Holds requests back."""
+
+    ONE_OF: ClassVar = (("fixed_delay", "exponential_delay"),)
 
     percent: Int32 | None = None
     """Deprecated: whole percents, 0..100."""
@@ -24,8 +28,10 @@ class Delay(Message, frozen=True, kw_only=True):
     """How many requests; default all."""
 
 
-class Abort(Message, frozen=True, kw_only=True):
+class Abort(OneOf, frozen=True, kw_only=True):
     """Answers requests without forwarding them. One of the three codes is set."""
+
+    ONE_OF: ClassVar = (("http_status", "grpc_status", "http2_error"),)
 
     http_status: Int32 | None = None
     """200..599."""

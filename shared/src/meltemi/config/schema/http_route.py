@@ -3,10 +3,11 @@
 import builtins
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import ClassVar
 
 from meltemi.config.schema.http_fault import HTTPFaultInjection, Percent
 from meltemi.config.schema.http_match import HTTPMatchRequest
-from meltemi.config.schema.message import Message
+from meltemi.config.schema.message import Message, OneOf
 from meltemi.config.schema.string_match import StringMatch
 from meltemi.config.values import Duration, Int32, UInt32
 
@@ -71,8 +72,10 @@ class HTTPRouteDestination(Message, frozen=True, kw_only=True):
     headers: Headers | None = None
 
 
-class HTTPBody(Message, frozen=True, kw_only=True):
+class HTTPBody(OneOf, frozen=True, kw_only=True):
     """A response body: one of the fields is set."""
+
+    ONE_OF: ClassVar = (("string", "bytes"),)
 
     string: str | None = None
     bytes: builtins.bytes | None = None
@@ -87,8 +90,10 @@ class HTTPDirectResponse(Message, frozen=True, kw_only=True):
     body: HTTPBody | None = None
 
 
-class HTTPRedirect(Message, frozen=True, kw_only=True):
+class HTTPRedirect(OneOf, frozen=True, kw_only=True):
     """Sends the client elsewhere."""
+
+    ONE_OF: ClassVar = (("port", "derive_port"),)
 
     uri: str | None = None
     """Replaces the path (and query)."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
-from meltemi.config.schema.message import Message
+from meltemi.config.schema.message import Message, OneOf
 from meltemi.config.values import Duration, UInt32, UInt64
 
 
@@ -55,8 +56,18 @@ class MagLev(Message, frozen=True, kw_only=True):
     """A prime; default 65537."""
 
 
-class ConsistentHashLB(Message, frozen=True, kw_only=True):
+class ConsistentHashLB(OneOf, frozen=True, kw_only=True):
     """The same key goes to the same endpoint. One of the four keys is set."""
+
+    ONE_OF: ClassVar = (
+        (
+            "http_header_name",
+            "http_cookie",
+            "use_source_ip",
+            "http_query_parameter_name",
+        ),
+        ("ring_hash", "maglev"),
+    )
 
     http_header_name: str | None = None
     http_cookie: HTTPCookie | None = None
@@ -127,8 +138,10 @@ class BackendUtilization(Message, frozen=True, kw_only=True):
     metric_names_for_computing_utilization: tuple[str, ...] = ()
 
 
-class LoadBalancerSettings(Message, frozen=True, kw_only=True):
+class LoadBalancerSettings(OneOf, frozen=True, kw_only=True):
     """At most one of ``simple``, ``consistent_hash``, ``backend_utilization``."""
+
+    ONE_OF: ClassVar = (("simple", "consistent_hash", "backend_utilization"),)
 
     simple: SimpleLB | None = None
     consistent_hash: ConsistentHashLB | None = None

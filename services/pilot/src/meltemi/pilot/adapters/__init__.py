@@ -1,1 +1,0 @@
-"""Where Pilot meets the network."""

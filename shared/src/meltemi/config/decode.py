@@ -1,0 +1,163 @@
+"""The door: the only way from a user's text to typed configuration.
+
+::
+
+    bytes ─ JSON ───────────────▶ values ─▶ structs ─▶ rules ─▶ resources
+          └ YAML ─▶ tree ───────▶ values ─┘  ▲           │
+                     └─▶ every problem, with its place ◀─┘
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from meltemi.config.canonical import content
+from meltemi.config.envelope import read_carefully, read_quickly
+from meltemi.config.finding import Finding, Source
+from meltemi.config.json_text import NotStrictJsonError, load
+from meltemi.config.node import ListNode, MapNode, Scalar, node_of, plain_value
+from meltemi.config.report import Report
+from meltemi.config.rules.check import check
+from meltemi.config.yaml_text import compose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meltemi.config.node import Node
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
+
+TEXT_LIMIT: Final = 1024 * 1024
+"""Bytes of one text."""
+OBJECT_LIMIT: Final = 512 * 1024
+"""Bytes of one object in its canonical spelling."""
+SURELY_SMALL: Final = OBJECT_LIMIT // 8
+"""Bytes of text that cannot hold an object over the limit: escapes take six for one."""
+NOWHERE: Final = Source("", 0, 0, 0)
+
+
+def decode(
+    data: bytes, *, file: str, default_namespace: str
+) -> tuple[Resource[Message], ...]:
+    """Return the objects that ``data`` spells, in the order of the text.
+
+    Args:
+        data: YAML (any number of documents) or JSON, in UTF-8, up to 1 MiB.
+        file: What the user calls the text, for messages.
+        default_namespace: Where objects belong that do not say.
+
+    Raises:
+        InvalidConfigError: With every problem that was found, up to a hundred.
+
+    """
+    report = Report(file)
+    text = _text(data, report)
+    report.raise_errors()
+    resources = _from_json(text, default_namespace)
+    if not resources:
+        resources = _from_tree(text, default_namespace, report)
+    report.raise_errors()
+    return resources
+
+
+def _text(data: bytes, report: Report) -> str:
+    if len(data) > TEXT_LIMIT:
+        message = f"the text has {len(data):,} bytes, the limit is {TEXT_LIMIT:,}"
+        finding = Finding("TOO_LARGE", message, "", NOWHERE, "split the file")
+        report.add_at(0, 0, finding)
+        return ""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        finding = Finding("NOT_UTF8", message, "", NOWHERE, "save the file as UTF-8")
+        report.add_at(line, column, finding)
+        return ""
+
+
+def _from_json(text: str, namespace: str) -> tuple[Resource[Message], ...]:
+    """Return the one object of a faultless JSON text; () asks for a closer look."""
+    if not text.startswith("{") or len(text) > SURELY_SMALL:
+        return ()
+    try:
+        written = read_quickly(load(text))
+    except NotStrictJsonError:
+        return ()
+    if written is None:
+        return ()
+    resource = written.resource(namespace)
+    return () if next(check(resource), None) else (resource,)
+
+
+def _from_tree(
+    text: str, namespace: str, report: Report
+) -> tuple[Resource[Message], ...]:
+    resources = tuple(
+        resource
+        for node in _objects(text, report)
+        if (resource := _resource(node, namespace, report)) is not None
+    )
+    if not resources and not report.findings:
+        hint = "an object has apiVersion, kind, metadata and spec"
+        report.add_at(1, 1, Finding("EMPTY", "no object here", "", NOWHERE, hint))
+    if len(text) > SURELY_SMALL:
+        _refuse_large(resources, report)
+    return resources
+
+
+def _objects(text: str, report: Report) -> Iterator[Node]:
+    """Yield each object's tree, with the report set to its document."""
+    for document, root in _documents(text, report):
+        report.document = document
+        items = _items(root)
+        yield from [root] if items is None else items
+
+
+def _documents(text: str, report: Report) -> list[tuple[int, Node]]:
+    documents = compose(text, report)
+    if report.findings and text.startswith("{"):
+        try:
+            value = load(text)
+        except NotStrictJsonError:
+            return documents
+        # JSON that libyaml cannot read, such as a surrogate pair: no positions then
+        report.findings.clear()
+        return [(1, node_of(value))]
+    return [
+        (number, root)
+        for number, root in documents
+        if not (isinstance(root, Scalar) and root.value is None)
+    ]
+
+
+def _items(root: Node) -> list[Node] | None:
+    """Return the items of a Kubernetes List, which is how kubectl exports many."""
+    if not isinstance(root, MapNode):
+        return None
+    kind, items = root.values.get("kind"), root.values.get("items")
+    is_list = isinstance(kind, Scalar) and kind.text == "List"
+    return items.items if is_list and isinstance(items, ListNode) else None
+
+
+def _resource(node: Node, namespace: str, report: Report) -> Resource[Message] | None:
+    written = read_quickly(plain_value(node)) or read_carefully(node, report)
+    if written is None:
+        return None
+    resource = written.resource(namespace)
+    for finding in check(resource):
+        report.add_within(node, finding)
+    return resource
+
+
+def _refuse_large(resources: tuple[Resource[Message], ...], report: Report) -> None:
+    for resource in resources:
+        size = len(content(resource))
+        if size > OBJECT_LIMIT:
+            message = (
+                f"{resource.key} has {size:,} bytes, the limit is {OBJECT_LIMIT:,}"
+            )
+            finding = Finding("TOO_LARGE", message, "", NOWHERE, "split the object")
+            report.add_at(0, 0, finding)

@@ -1,0 +1,62 @@
+"""JSON to plain values, refusing what JSON readers quietly let pass."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Final
+
+LONGEST_INTEGER: Final = 40
+
+
+class NotStrictJsonError(ValueError):
+    """The text is not JSON, or repeats a key, or holds a number JSON cannot."""
+
+
+def load(text: str) -> object:
+    """Return the value of ``text``.
+
+    Raises:
+        NotStrictJsonError: If it is malformed, nested too deep, repeats a key in an
+            object, or holds a number that is not finite or has over 40 digits.
+
+    """
+    try:
+        value: object = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_float=_finite,
+            parse_int=_short,
+            parse_constant=_no_constant,
+        )
+    except RecursionError as error:
+        raise NotStrictJsonError("nested too deep") from error
+    except NotStrictJsonError:
+        raise
+    except ValueError as error:
+        raise NotStrictJsonError(str(error)) from error
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise NotStrictJsonError("a key stands twice in one object")
+    return made
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise NotStrictJsonError(f"{text} is out of range")
+    return number
+
+
+def _short(text: str) -> int:
+    if len(text) > LONGEST_INTEGER:
+        raise NotStrictJsonError(f"an integer has over {LONGEST_INTEGER} digits")
+    return int(text)
+
+
+def _no_constant(text: str) -> float:
+    raise NotStrictJsonError(f"{text} is not JSON")

@@ -1,0 +1,1 @@
+"""What must hold for an object to be safe to translate, kind by kind."""
