@@ -1,0 +1,47 @@
+"""Start a Pilot: ``python -m meltemi.pilot``, told by PILOT_* variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from random import Random
+from typing import TYPE_CHECKING
+
+import grpc
+
+from meltemi.bus.nats import NatsBus
+from meltemi.kernel.clock import SystemClock
+from meltemi.pilot.service import Pilot
+from meltemi.pilot.settings import PilotSettings
+from meltemi.runtime.logs import configure_logs
+from meltemi.runtime.service import run
+from meltemi.runtime.settings import read_settings
+from meltemi.store.etcd import EtcdLedger
+
+if TYPE_CHECKING:
+    import asyncio
+
+OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+)
+
+
+async def main(stopping: asyncio.Event) -> None:
+    """Serve until ``stopping``."""
+    settings = read_settings(PilotSettings, os.environ)  # noqa: TID251 - here it is read
+    configure_logs("pilot", settings.name, json=not sys.stderr.isatty())
+    endpoints = [str(each) for each in settings.etcd_endpoints]
+    async with (
+        EtcdLedger(endpoints) as ledger,
+        NatsBus(settings.nats_url, name=settings.name) as bus,
+    ):
+        pilot = Pilot(settings, ledger, bus, SystemClock(), Random())  # noqa: S311 - it spreads load
+        await pilot.run(grpc.aio.server(options=OPTIONS), stopping)
+
+
+if __name__ == "__main__":
+    run(main, service="pilot")

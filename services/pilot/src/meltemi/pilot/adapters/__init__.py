@@ -1,0 +1,1 @@
+"""Where Pilot meets the network."""

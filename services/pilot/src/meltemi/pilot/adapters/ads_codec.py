@@ -1,0 +1,105 @@
+"""Discovery messages, of both protocol variants, and what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+    DiscoveryRequest,
+    DiscoveryResponse,
+    Resource,
+)
+from google.protobuf.any_pb2 import Any
+from google.protobuf.json_format import MessageToDict
+
+from meltemi.kernel.digest import content_version
+from meltemi.pilot.scope.proxy import Proxy, proxy
+from meltemi.xds.session import Request
+from meltemi.xds.types import EMPTY, TypeUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envoy.config.core.v3.base_pb2 import Node
+
+    from meltemi.xds.watch import Push
+
+
+def proxy_of(node: Node) -> Proxy:
+    """Return who the node message describes.
+
+    Raises:
+        InvalidNodeError: If it does not say so properly.
+
+    """
+    return proxy(node.id, MessageToDict(node.metadata))
+
+
+def known_type(type_url: str) -> TypeUrl | None:
+    """Return the type, or None for one that Pilot does not serve."""
+    return TypeUrl(type_url) if type_url in set(TypeUrl) else None
+
+
+def delta_request(message: DeltaDiscoveryRequest, kind: TypeUrl) -> Request:
+    """Return what an incremental request says."""
+    return Request(
+        type_url=kind,
+        subscribe=frozenset(message.resource_names_subscribe),
+        unsubscribe=frozenset(message.resource_names_unsubscribe),
+        initial=dict(message.initial_resource_versions),
+        nonce=message.response_nonce,
+        error=error_of(message),
+    )
+
+
+def error_of(message: DeltaDiscoveryRequest | DiscoveryRequest) -> str | None:
+    """Return the proxy's words on why it refused a response; None if it did not."""
+    if not message.HasField("error_detail"):
+        return None
+    return message.error_detail.message or "refused without a word"
+
+
+def delta_response(
+    kind: TypeUrl, push: Push, bodies: Mapping[str, bytes], system_version: str
+) -> DeltaDiscoveryResponse:
+    """Return the message that carries ``push``."""
+    return DeltaDiscoveryResponse(
+        system_version_info=system_version,
+        type_url=kind,
+        nonce=push.nonce,
+        removed_resources=sorted(push.remove),
+        resources=[
+            Resource(
+                name=name,
+                version=version,
+                resource=Any(type_url=kind, value=bodies[name]),
+            )
+            for name, version in push.upsert.items()
+        ],
+    )
+
+
+def sotw_response(
+    kind: TypeUrl, nonce: str, contents: Mapping[str, str], bodies: Iterable[bytes]
+) -> DiscoveryResponse:
+    """Return the message that holds all of ``contents``, versioned by it."""
+    joined = "\n".join(f"{name}={contents[name]}" for name in sorted(contents))
+    return DiscoveryResponse(
+        version_info=content_version(joined.encode()),
+        type_url=kind,
+        nonce=nonce,
+        resources=[Any(type_url=kind, value=body) for body in bodies],
+    )
+
+
+def empty_body(kind: TypeUrl, name: str, version: str) -> bytes | None:
+    """Return the body of a resource that has none in any snapshot, if it may be sent.
+
+    Only a load assignment can be empty: "nobody answers for this cluster".
+    """
+    if kind is TypeUrl.ENDPOINT and version == EMPTY:
+        return ClusterLoadAssignment(cluster_name=name).SerializeToString()
+    return None

@@ -1,0 +1,44 @@
+"""Telling the other services where this Pilot is, for as long as it lives."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from meltemi.store.ports import LedgerUnavailableError, Write
+
+if TYPE_CHECKING:
+    from meltemi.pilot.settings import PilotSettings
+    from meltemi.store.ports import LedgerWriter
+
+LEASE_SECONDS = 10
+RETRY_SECONDS = 1.0
+
+log = structlog.get_logger("meltemi.pilot")
+
+
+async def announce(ledger: LedgerWriter, settings: PilotSettings) -> None:
+    """Keep ``/mesh/runtime/v1/MESH/pilots/NAME`` in the ledger until cancelled.
+
+    The entry is tied to a lease, so a Pilot that dies is gone in ten seconds.
+    """
+    key = f"/mesh/runtime/v1/{settings.mesh}/pilots/{settings.name}"
+    value = msgspec.json.encode(
+        {
+            "name": settings.name,
+            "http": str(settings.http_address),
+            "xds": str(settings.xds_address),
+        }
+    )
+    while True:
+        try:
+            async with ledger.lease(LEASE_SECONDS) as lease:
+                await ledger.commit([Write(key, value, lease=lease.id)])
+                await lease.lost.wait()
+                log.warning("announcement.lost", key=key)
+        except LedgerUnavailableError as error:
+            log.warning("announcement.failed", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)

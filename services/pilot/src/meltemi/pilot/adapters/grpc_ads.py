@@ -1,0 +1,196 @@
+"""Aggregated discovery on grpc.aio: one stream a proxy, in either protocol variant.
+
+::
+
+    requests ──▶ Session.take ──▶ wake ──┐
+    newest mesh ────────────────▶ wake ──┴─▶ Session.aim, pushes ──▶ responses
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import grpc
+import structlog
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DiscoveryRequest,
+)
+
+from meltemi.pilot.adapters.ads_codec import known_type, proxy_of
+from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
+from meltemi.pilot.connections import Connection, Connections
+from meltemi.pilot.scope.proxy import InvalidNodeError
+from meltemi.xds.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meltemi.kernel.clock import Clock
+    from meltemi.pilot.latest import Latest
+    from meltemi.pilot.metrics import Metrics
+    from meltemi.pilot.model.mesh import Mesh
+    from meltemi.pilot.push import Snapshots
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+
+Message = DeltaDiscoveryRequest | DiscoveryRequest
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+log = structlog.get_logger("meltemi.pilot")
+
+
+class Discovery(grpc.GenericRpcHandler):
+    """Streams to every proxy what its class is to hold, and listens to its answers."""
+
+    def __init__(
+        self,
+        mesh: Latest[Mesh],
+        snapshots: Snapshots,
+        connections: Connections,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
+        self._clock, self._metrics = clock, metrics
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Return the handler of the two streaming methods; None for any other."""
+        made: dict[str, Callable[[], Variant]] = {
+            f"/{SERVICE}/DeltaAggregatedResources": Delta,
+            f"/{SERVICE}/StreamAggregatedResources": WholeState,
+        }
+        variant = made.get(str(handler_call_details.method))
+        if variant is None:
+            return None
+
+        async def stream(_: object, context: Context) -> None:
+            await self._serve(variant(), context)
+
+        return grpc.stream_stream_rpc_method_handler(stream)
+
+    async def _serve(self, variant: Variant, context: Context) -> None:
+        """Serve one stream from its first message to its end."""
+        if self._mesh.value.revision == 0:
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE,
+                "this Pilot has not read the configuration yet: try another",
+            )
+        first = await context.read()
+        if not isinstance(first, bytes):
+            return
+        try:
+            proxy = proxy_of(variant.parse(first).node)
+        except InvalidNodeError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            raise  # abort has raised already; this tells the type checker so
+        # Headers tell the agent that it is served, even where nothing is to be sent.
+        await context.send_initial_metadata(())
+        connection = Connection(proxy, Session())
+        self._connections.joined(connection)
+        self._metrics.streams.inc()
+        log.info("proxy.connected", node=proxy.node_id)
+        try:
+            await _Stream(self, connection, variant, context).run(first)
+        finally:
+            self._metrics.streams.dec()
+            if self._connections.left(connection):
+                self._snapshots.forget(proxy.group)
+            log.info("proxy.left", node=proxy.node_id)
+
+    async def push(
+        self, connection: Connection, variant: Variant, context: Context
+    ) -> None:
+        """Send ``connection`` everything that is due now, in order."""
+        snapshot = self._snapshots.of(connection.proxy.group)
+        if snapshot is None:
+            return
+        connection.snapshot = snapshot
+        session = connection.session
+        session.aim(snapshot.versions, snapshot.revision)
+        system = f"{self._mesh.value.epoch}/{snapshot.revision}"
+        for kind, push in session.pushes():
+            sent = variant.response(kind, push, snapshot, system)
+            size = len(sent)
+            connection.sent_bytes += size
+            self._metrics.sent_bytes.labels(kind.short).inc(size)
+            await context.write(sent)
+        connection.note_progress(self._clock)
+
+    def take(self, connection: Connection, variant: Variant, message: Message) -> None:
+        """Take one message of the proxy."""
+        kind = known_type(message.type_url)
+        if kind is None:
+            return  # Envoy asks for types that nothing here configures
+        if message.HasField("error_detail"):
+            self._metrics.refusals.labels(kind.short).inc()
+            log.warning(
+                "proxy.refused",
+                node=connection.proxy.node_id,
+                type=kind.short,
+                revision=connection.session.revision,
+                error=message.error_detail.message,
+            )
+        connection.session.take(variant.request(message, kind))
+        variant.answered(kind, connection.session)
+
+    async def newer(self, generation: int) -> int:
+        """Wait for a mesh after ``generation``; return which it is."""
+        return await self._mesh.newer(generation)
+
+    @property
+    def generation(self) -> int:
+        """Which mesh is the newest."""
+        return self._mesh.generation
+
+
+class _Stream:
+    """The tasks of one stream: one reads, one waits for a newer mesh, one writes."""
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        connection: Connection,
+        variant: Variant,
+        context: Context,
+    ) -> None:
+        self._discovery, self._connection = discovery, connection
+        self._variant, self._context = variant, context
+        self._wake = asyncio.Event()
+        self._wake.set()
+
+    async def run(self, first: bytes) -> None:
+        """Serve until the proxy ends the stream."""
+        self._take(first)
+        async with asyncio.TaskGroup() as tasks:
+            others = [
+                tasks.create_task(self._follow_mesh()),
+                tasks.create_task(self._write()),
+            ]
+            await self._read()
+            for task in others:
+                task.cancel()
+
+    async def _read(self) -> None:
+        while isinstance(message := await self._context.read(), bytes):
+            self._take(message)
+            self._wake.set()
+
+    async def _follow_mesh(self) -> None:
+        generation = self._discovery.generation
+        while True:
+            generation = await self._discovery.newer(generation)
+            self._wake.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._discovery.push(self._connection, self._variant, self._context)
+
+    def _take(self, data: bytes) -> None:
+        message = self._variant.parse(data)
+        self._discovery.take(self._connection, self._variant, message)

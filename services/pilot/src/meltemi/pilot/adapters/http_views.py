@@ -1,0 +1,25 @@
+"""Pilot over HTTP: what its proxies hold and refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+if TYPE_CHECKING:
+    from meltemi.pilot.connections import Connections
+
+
+def views(connections: Connections) -> FastAPI:
+    """Return an application that shows ``connections``; Galley joins all Pilots'."""
+    app = FastAPI(title="Meltemi Pilot", docs_url=None, redoc_url=None)
+
+    @app.get("/api/v1/proxies")
+    async def proxies() -> list[dict[str, object]]:
+        return [dict(row) for row in connections.rows()]
+
+    @app.get("/api/v1/refusals")
+    async def refusals() -> list[dict[str, object]]:
+        return [dict(row) for row in connections.refusals()]
+
+    return app

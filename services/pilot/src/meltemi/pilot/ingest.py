@@ -1,0 +1,255 @@
+"""From ledger and doorbell to the newest mesh.
+
+::
+
+    bus ── changes ─┐                    ┌─▶ Apply ──▶ mesh.put / mesh.drop ─┐
+        ── beats ───┼─▶ signals ─▶ GapDetector                               ├─▶ Latest
+    ledger ─ watch ─┘   (bounded)        └─▶ Resync ─▶ list, replace ────────┘
+            (only while the bell is silent)
+
+One task applies signals one at a time, so the mesh changes in one place only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from meltemi.config.ledger_keys import config_prefix
+from meltemi.events.change import Change, Heartbeat, Operation
+from meltemi.events.codec import (
+    MalformedEventError,
+    beats_subject,
+    changes_subject,
+    decode_beat,
+    decode_change,
+)
+from meltemi.events.gap import Apply, GapDetector, Resync
+from meltemi.kernel.names import Revision
+from meltemi.pilot.model.stored import Kept, StoredMesh
+from meltemi.store.ports import (
+    CompactedError,
+    LedgerUnavailableError,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from meltemi.bus.ports import Subscriber
+    from meltemi.pilot.latest import Latest
+    from meltemi.pilot.metrics import Metrics
+    from meltemi.pilot.model.mesh import Mesh
+    from meltemi.store.ports import LedgerReader
+
+SIGNALS = 1024
+"""Announcements that may wait; one that does not fit is a gap, and gaps are healed."""
+
+RETRY_SECONDS = 0.5
+"""Between two tries to list a ledger that does not answer."""
+
+log = structlog.get_logger("meltemi.pilot")
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Compare with the ledger, for this reason."""
+
+    reason: str
+
+
+Signal = Change | Heartbeat | Step | Compare
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How long to trust silence, in seconds."""
+
+    heartbeat_silence: float
+    anti_entropy: float
+
+
+class Ingest:
+    """Keeps ``mesh`` at what the ledger holds, in spite of a bell that may fail."""
+
+    def __init__(  # noqa: PLR0913 - it joins these, and nothing else does
+        self,
+        ledger: LedgerReader,
+        bus: Subscriber,
+        mesh: Latest[Mesh],
+        *,
+        name: str,
+        rhythm: Rhythm,
+        rng: Random,
+        metrics: Metrics,
+    ) -> None:
+        self._ledger, self._bus, self._mesh = ledger, bus, mesh
+        self._name, self._prefix = name, config_prefix(name)
+        self._rhythm, self._rng = rhythm, rng
+        self._metrics = metrics
+        self._detector = GapDetector()
+        self._stored = StoredMesh()
+        self._signals: asyncio.Queue[Signal] = asyncio.Queue(SIGNALS)
+        self._bell = asyncio.Event()
+        self._direct = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the ledger was read at least once: before, there is nothing."""
+        return self._detector.epoch is not None
+
+    @property
+    def direct(self) -> bool:
+        """Whether the bell has been silent for so long that the ledger is watched."""
+        return self._direct
+
+    async def run(self) -> None:
+        """Keep the mesh up to date until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hear_changes())
+            tasks.create_task(self._hear_beats())
+            tasks.create_task(self._watch_when_silent())
+            tasks.create_task(self._compare_now_and_then())
+            tasks.create_task(self._apply())
+
+    async def _hear_changes(self) -> None:
+        async for message in self._bus.subscribe(changes_subject(self._name)):
+            try:
+                self._signal(decode_change(message))
+            except MalformedEventError as error:
+                log.warning("event.malformed", error=str(error))
+                self._signal(Compare("malformed event"))
+
+    async def _hear_beats(self) -> None:
+        async for message in self._bus.subscribe(beats_subject(self._name)):
+            try:
+                beat = decode_beat(message)
+            except MalformedEventError as error:
+                log.warning("event.malformed", error=str(error))
+                continue
+            self._bell.set()
+            self._signal(beat)
+
+    async def _watch_when_silent(self) -> None:
+        while True:
+            self._bell.clear()
+            try:
+                async with asyncio.timeout(self._rhythm.heartbeat_silence):
+                    await self._bell.wait()
+            except TimeoutError:
+                if self.ready:
+                    await self._watch()
+
+    async def _watch(self) -> None:
+        """Follow the ledger itself until the bell is heard again."""
+        log.warning("doorbell.silent", seconds=self._rhythm.heartbeat_silence)
+        self._direct = True
+        start = Revision(self._detector.position + 1)
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(self._follow(start))
+            await self._bell.wait()
+            following.cancel()
+        self._direct = False
+        log.info("doorbell.heard")
+
+    async def _follow(self, start: Revision) -> None:
+        while True:
+            try:
+                async for step in self._ledger.watch(self._prefix, start):
+                    start = Revision(step.revision + 1)
+                    await self._signals.put(step)
+            except CompactedError as error:
+                await self._signals.put(Compare(error.code))
+                start = Revision(0)
+            except LedgerUnavailableError:
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _compare_now_and_then(self) -> None:
+        self._signal(Compare("start"))
+        while True:
+            spread = 0.75 + self._rng.random() / 2
+            await asyncio.sleep(self._rhythm.anti_entropy * spread)
+            self._signal(Compare("anti-entropy"))
+
+    def _signal(self, signal: Signal) -> None:
+        try:
+            self._signals.put_nowait(signal)
+        except asyncio.QueueFull:
+            self._metrics.overflows.inc()
+
+    async def _apply(self) -> None:
+        while True:
+            signal = await self._signals.get()
+            match signal:
+                case Change():
+                    await self._judge(self._detector.change(signal))
+                case Heartbeat():
+                    await self._judge(self._detector.beat(signal))
+                case Step():
+                    await self._step(signal)
+                case Compare(reason):
+                    await self._resync(reason)
+
+    async def _judge(self, verdict: object) -> None:
+        match verdict:
+            case Apply(changes):
+                for change in changes:
+                    await self._change(change)
+                self._publish()
+            case Resync(reason):
+                await self._resync(reason)
+
+    async def _change(self, change: Change) -> None:
+        value = change.value
+        if value is None and change.operation is not Operation.DELETED:
+            try:
+                entry = await self._ledger.get(change.ledger_key)
+            except LedgerUnavailableError:
+                await self._resync("value not sent")
+                return
+            value = entry.value if entry else None
+        self._keep(self._stored.take(change.ledger_key, value, change.revision))
+
+    async def _step(self, step: Step) -> None:
+        if step.epoch != self._detector.epoch:
+            await self._resync(f"epoch: {step.epoch} is watched")
+        elif step.revision > self._detector.position:
+            for mutation in step.mutations:
+                self._keep(
+                    self._stored.take(mutation.key, mutation.value, step.revision)
+                )
+            self._detector.listed(step.epoch, step.revision)
+            if step.mutations:
+                self._publish()
+
+    async def _resync(self, reason: str) -> None:
+        """Replace everything by what the ledger holds; try until it answers."""
+        while True:
+            try:
+                listing = await self._ledger.list(self._prefix)
+                break
+            except LedgerUnavailableError as error:
+                log.warning("ledger.away", reason=reason, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+        if not self._detector.listed(listing.epoch, listing.revision):
+            return
+        changed = self._stored.replace(listing)
+        self._keep(changed)
+        self._metrics.resyncs.labels(reason.partition(":")[0]).inc()
+        if changed.touched or self._mesh.value.revision == 0:
+            log.info("mesh.resynced", reason=reason, revision=listing.revision)
+            self._publish()
+
+    def _keep(self, kept: Kept) -> None:
+        for problem in kept.unreadable:
+            log.warning("object.unreadable", key=problem.key, error=problem.message)
+
+    def _publish(self) -> None:
+        """Let everyone see the mesh at the place the detector has reached."""
+        epoch, revision = self._detector.epoch, self._detector.position
+        if epoch is not None:
+            self._mesh.set(self._stored.mesh.at(epoch, revision))
+            self._metrics.revision.set(revision)

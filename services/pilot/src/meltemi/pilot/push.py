@@ -1,0 +1,77 @@
+"""From the newest mesh to the newest snapshot of each class of proxies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from meltemi.pilot.model.index import Index, index
+from meltemi.pilot.scope.scope import scope
+from meltemi.pilot.snapshot import Snapshot, snapshot
+from meltemi.pilot.translate.resources import resources
+from meltemi.runtime.containment import Failed, contained
+
+if TYPE_CHECKING:
+    from meltemi.kernel.clock import Clock
+    from meltemi.pilot.latest import Latest
+    from meltemi.pilot.metrics import Metrics
+    from meltemi.pilot.model.mesh import Mesh, MeshConfig
+    from meltemi.pilot.scope.proxy import ProxyClass
+
+log = structlog.get_logger("meltemi.pilot")
+
+
+class Snapshots:
+    """Makes a class's resources once a revision, when the first of it asks.
+
+    A class whose resources cannot be computed keeps those it had: that is a bug of
+    ours, and must not become an outage (reliability F-32).
+    """
+
+    def __init__(
+        self, mesh: Latest[Mesh], config: MeshConfig, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._mesh, self._config = mesh, config
+        self._clock, self._metrics = clock, metrics
+        self._index: Index | None = None
+        self._made: dict[ProxyClass, Snapshot] = {}
+
+    def of(self, group: ProxyClass) -> Snapshot | None:
+        """Return the newest snapshot for ``group``; None before the first mesh."""
+        mesh = self._mesh.value
+        if mesh.revision == 0:
+            return self._made.get(group)
+        if self._index is None or self._index.revision != mesh.revision:
+            self._index = index(mesh, self._config)
+        held = self._made.get(group)
+        if held is None or held.revision != mesh.revision:
+            self._build(group, self._index)
+        return self._made.get(group)
+
+    def forget(self, group: ProxyClass) -> None:
+        """Drop the snapshot of a class that has no proxies any more."""
+        self._made.pop(group, None)
+
+    def _build(self, group: ProxyClass, mesh: Index) -> None:
+        started = self._clock.monotonic()
+        result = contained(lambda: self._computed(group, mesh))
+        self._metrics.build_seconds.observe(self._clock.monotonic() - started)
+        if isinstance(result, Failed):
+            self._metrics.build_failures.inc()
+            log.error(
+                "snapshot.failed",
+                namespace=group.namespace,
+                labels=dict(group.labels),
+                revision=mesh.revision,
+                exc_info=result.error,
+            )
+            return
+        self._made[group] = result.value
+
+    def _computed(self, group: ProxyClass, mesh: Index) -> Snapshot:
+        return snapshot(
+            resources(scope(mesh, group)),
+            revision=mesh.revision,
+            log_path=self._config.access_log_file,
+        )

@@ -1,0 +1,102 @@
+"""A Pilot, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from meltemi.pilot.adapters.announcement import announce
+from meltemi.pilot.adapters.grpc_ads import Discovery
+from meltemi.pilot.adapters.http_views import views
+from meltemi.pilot.connections import Connections
+from meltemi.pilot.ingest import Ingest, Rhythm
+from meltemi.pilot.latest import Latest
+from meltemi.pilot.metrics import Metrics
+from meltemi.pilot.model.mesh import Mesh, MeshConfig
+from meltemi.pilot.push import Snapshots
+from meltemi.runtime.grpc_server import serving
+from meltemi.runtime.http import serve_http
+from meltemi.runtime.operations import Readiness, operations
+
+if TYPE_CHECKING:
+    from random import Random
+
+    import grpc
+
+    from meltemi.bus.ports import Subscriber
+    from meltemi.kernel.clock import Clock
+    from meltemi.pilot.settings import PilotSettings
+    from meltemi.store.ports import LedgerWriter
+
+
+class Pilot:
+    """Joins the ledger, the bell, the streams and the views."""
+
+    def __init__(
+        self,
+        settings: PilotSettings,
+        ledger: LedgerWriter,
+        bus: Subscriber,
+        clock: Clock,
+        rng: Random,
+    ) -> None:
+        self._settings, self._ledger = settings, ledger
+        self._metrics = Metrics()
+        mesh = Latest(Mesh())
+        config = MeshConfig(
+            trust_domain=settings.trust_domain,
+            root_namespace=settings.root_namespace,
+            domain_suffix=settings.domain_suffix,
+            access_log_file=settings.access_log_file,
+        )
+        self._connections = Connections(settings.name, clock)
+        self._ingest = Ingest(
+            ledger,
+            bus,
+            mesh,
+            name=settings.mesh,
+            rhythm=Rhythm(settings.heartbeat_silence, settings.anti_entropy),
+            rng=rng,
+            metrics=self._metrics,
+        )
+        self._discovery = Discovery(
+            mesh,
+            Snapshots(mesh, config, clock, self._metrics),
+            self._connections,
+            clock,
+            self._metrics,
+        )
+
+    async def run(self, server: grpc.aio.Server, stopping: asyncio.Event) -> None:
+        """Serve proxies on ``server`` and views over HTTP until ``stopping``."""
+        app = views(self._connections)
+        readiness = Readiness()
+        readiness.check("configuration", self._unread)
+        operations(
+            app,
+            service="pilot",
+            readiness=readiness,
+            registry=self._metrics.registry,
+        )
+        server.add_generic_rpc_handlers((self._discovery,))
+        address = self._settings.http_address
+        async with (
+            asyncio.TaskGroup() as tasks,
+            serving(server, self._settings.xds_address, grace=GRACE_SECONDS),
+        ):
+            background = [
+                tasks.create_task(self._ingest.run()),
+                tasks.create_task(announce(self._ledger, self._settings)),
+            ]
+            await serve_http(app, address, stopping=stopping)
+            for task in background:
+                task.cancel()
+
+    def _unread(self) -> str | None:
+        if self._ingest.ready:
+            return None
+        return "the ledger has not answered yet: is etcd reachable?"
+
+
+GRACE_SECONDS = 0.5
+"""Streams never end by themselves, and a proxy that loses one finds another Pilot."""
