@@ -25,6 +25,8 @@ FIRST = Revision(2)
 
 def resources(text: str) -> tuple[Resource[Message], ...]:
     """Return the objects of ``text``, each a second younger than the one before."""
+    if not text.strip():
+        return ()
     found = decode(dedent(text).encode(), file="test.yaml", default_namespace="default")
     return tuple(
         msgspec.structs.replace(
