@@ -13,6 +13,8 @@ from envoy.config.core.v3.protocol_pb2 import (
     Http2ProtocolOptions,
     HttpProtocolOptions,
 )
+from envoy.extensions.clusters.common.dns.v3.dns_pb2 import DnsLookupFamily
+from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
@@ -32,12 +34,9 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 RING_MINIMUM = 1024
 """Istio's smallest ring where the user names no size."""
 
-TYPES = {
-    ir.Discovery.EDS: Cluster.EDS,
-    ir.Discovery.STATIC: Cluster.STATIC,
-    ir.Discovery.STRICT_DNS: Cluster.STRICT_DNS,
-    ir.Discovery.LOGICAL_DNS: Cluster.LOGICAL_DNS,
-}
+DNS_REFRESH = 60 * ir.SECOND
+"""Istio's MeshConfig.dnsRefreshRate; a record's own time to live goes before it."""
+
 POLICIES = {
     ir.Balancing.LEAST_REQUEST: Cluster.LEAST_REQUEST,
     ir.Balancing.ROUND_ROBIN: Cluster.ROUND_ROBIN,
@@ -52,7 +51,6 @@ def cluster(made: ir.Cluster) -> Cluster:
     result = Cluster(
         name=made.name,
         alt_stat_name=f"{made.name};",
-        type=TYPES[made.discovery],
         connect_timeout=duration(made.connect_timeout),
         lb_policy=POLICIES[made.load_balancer.policy],
         circuit_breakers=CircuitBreakers(thresholds=[_thresholds(made.limits)]),
@@ -76,15 +74,29 @@ def cluster(made: ir.Cluster) -> Cluster:
 
 
 def _discover(result: Cluster, made: ir.Cluster) -> None:
-    if made.discovery is ir.Discovery.EDS:
-        result.eds_cluster_config.eds_config.CopyFrom(from_ads())
-        result.eds_cluster_config.service_name = made.name
-    elif made.members is not None:
+    """Say how ``result`` learns its endpoints."""
+    if made.members is not None:
         result.load_assignment.CopyFrom(assignment(made.members))
-    if made.discovery in (ir.Discovery.STRICT_DNS, ir.Discovery.LOGICAL_DNS):
-        result.respect_dns_ttl = True
-        result.dns_lookup_family = Cluster.V4_PREFERRED
-        result.dns_refresh_rate.CopyFrom(duration(60 * ir.SECOND))
+    match made.discovery:
+        case ir.Discovery.EDS:
+            result.type = Cluster.EDS
+            result.eds_cluster_config.eds_config.CopyFrom(from_ads())
+            result.eds_cluster_config.service_name = made.name
+        case ir.Discovery.STATIC:
+            result.type = Cluster.STATIC
+        case ir.Discovery.STRICT_DNS | ir.Discovery.LOGICAL_DNS:
+            dns = DnsCluster(
+                dns_refresh_rate=duration(DNS_REFRESH),
+                respect_dns_ttl=True,
+                dns_lookup_family=DnsLookupFamily.V4_PREFERRED,
+                all_addresses_in_single_endpoint=(
+                    made.discovery is ir.Discovery.LOGICAL_DNS
+                ),
+            )
+            result.cluster_type.name = "envoy.cluster.dns"
+            result.cluster_type.typed_config.CopyFrom(packed(dns))
+        case never:
+            assert_never(never)
 
 
 def _balance(result: Cluster, balancer: ir.LoadBalancer) -> None:

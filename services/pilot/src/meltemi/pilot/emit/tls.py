@@ -50,6 +50,9 @@ CIPHERS = (
 )
 """What Istio's servers accept under TLS 1.2; TLS 1.3 has its own fixed list."""
 
+SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+"""What Debian, Ubuntu and Alpine trust: for servers outside, where no CA is named."""
+
 
 def server(tls: ir.MeshServer) -> TransportSocket:
     """Return a socket that asks callers for a certificate of the mesh."""
@@ -101,10 +104,7 @@ def _originating_client(client: ir.OriginateClient) -> TransportSocket:
     )
     if client.verify:
         trusted = context.common_tls_context.validation_context
-        if client.ca_file:
-            trusted.trusted_ca.filename = client.ca_file
-        else:
-            trusted.system_root_certs.SetInParent()
+        trusted.trusted_ca.filename = client.ca_file or SYSTEM_ROOTS
         names = (StringMatcher(exact=each) for each in client.names)
         trusted.match_typed_subject_alt_names.extend(
             _alt_names(names, SubjectAltNameMatcher.SanType.DNS)
