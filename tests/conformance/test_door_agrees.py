@@ -86,7 +86,7 @@ def test_what_users_write_is_accepted(folder: str) -> None:
     total = 0
     for path in sorted(DATA.glob(f"{folder}/**/*.yaml")):
         for document in yaml.safe_load_all(path.read_text("utf-8")):
-            kind = (document or {}).get("kind")
+            kind = str((document or {}).get("kind"))
             known = KIND_BY_NAME.get(kind)
             if known is None or not document["apiVersion"].startswith(known.group):
                 continue

@@ -13,18 +13,23 @@ from meltemi.config.canonical import (
     stored,
 )
 from meltemi.config.resource import Metadata, Resource
-from meltemi.config.schema.virtual_service import HTTPRoute, VirtualService
+from meltemi.config.schema.http_route import HTTPRoute
+from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.config.values import Duration
 
 if TYPE_CHECKING:
     from meltemi.config.schema.message import Message
 
 
-def virtual_service(*, timeout: str = "60s", **metadata: str) -> Resource[Message]:
+def virtual_service(
+    *, timeout: str = "60s", uid: str = "", revision: str = ""
+) -> Resource[Message]:
     return Resource(
         api_version="networking.istio.io/v1beta1",
         kind="VirtualService",
-        metadata=Metadata(name="a", namespace="default", **metadata),
+        metadata=Metadata(
+            name="a", namespace="default", uid=uid, resource_version=revision
+        ),
         spec=VirtualService(
             hosts=("a",), http=(HTTPRoute(timeout=Duration.parse(timeout)),)
         ),
@@ -32,7 +37,7 @@ def virtual_service(*, timeout: str = "60s", **metadata: str) -> Resource[Messag
 
 
 def test_equal_meaning_has_equal_content() -> None:
-    one = virtual_service(timeout="1m", uid="1", resource_version="5")
+    one = virtual_service(timeout="1m", uid="1", revision="5")
     other = msgspec.structs.replace(
         virtual_service(timeout="60000ms"), api_version="networking.istio.io/v1"
     )
@@ -45,7 +50,7 @@ def test_equal_meaning_has_equal_content() -> None:
 
 
 def test_the_stored_form_keeps_the_servers_metadata_but_not_the_revision() -> None:
-    found = from_stored(stored(virtual_service(uid="u-1", resource_version="5")))
+    found = from_stored(stored(virtual_service(uid="u-1", revision="5")))
     assert found.metadata.uid == "u-1"
     assert found.metadata.resource_version == ""
     assert found.spec == virtual_service().spec

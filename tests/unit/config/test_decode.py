@@ -125,7 +125,8 @@ def test_a_text_without_objects_says_so() -> None:
             "name: Reviews",
             (
                 "f.yaml:4:9: NAME 'Reviews' is not a name of at most 253 characters "
-                "(metadata.name) — use lower-case letters, digits, '-' and '.' (RFC 1123)"
+                "(metadata.name) — use lower-case letters, digits, '-' and '.' "
+                "(RFC 1123)"
             ),
         ),
         (
@@ -213,16 +214,16 @@ def test_a_text_without_objects_says_so() -> None:
             "hosts: [reviews",
             (
                 "f.yaml:7:7: MALFORMED_YAML malformed YAML: while parsing a flow "
-                "sequence: did not find expected ',' or ']' — check the indentation and "
-                "the quotes around this line"
+                "sequence: did not find expected ',' or ']' — check the indentation "
+                "and the quotes around this line"
             ),
         ),
         (
             "  hosts: [reviews]",
             "\thosts: [reviews]",
             (
-                "f.yaml:6:1: MALFORMED_YAML malformed YAML: while scanning for the next "
-                "token: found character that cannot start any token — indent with "
+                "f.yaml:6:1: MALFORMED_YAML malformed YAML: while scanning for the "
+                "next token: found character that cannot start any token — indent with "
                 "spaces, and quote values that begin with @, ` or %"
             ),
         ),
