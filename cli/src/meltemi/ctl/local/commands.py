@@ -1,0 +1,200 @@
+"""``meltemi up``, ``down``, ``status``, ``kill`` and ``start``."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+import typer
+from meltemi.ctl.local.interrupts import interrupts, locked
+from meltemi.ctl.local.mesh import LocalMesh, purge
+from meltemi.ctl.local.part import Part
+from meltemi.ctl.local.record import Captured, read_record
+from meltemi.ctl.local.summary import (
+    Health,
+    next_lines,
+    status_json,
+    status_table,
+    synced_line,
+    up_lines,
+    urls_of,
+)
+from meltemi.ctl.local.tools import find_tools
+from meltemi.ctl.local.up import bring_up, grant, mtls_mode
+from meltemi.ctl.local.web import is_ready
+from meltemi.ctl.state import StateOption
+from meltemi.kernel.clock import SystemClock
+
+POLL_SECONDS = 0.2
+
+
+class Capture(StrEnum):
+    """How an application's traffic gets into its proxy."""
+
+    AUTO = "auto"
+    EXPLICIT = "explicit"
+
+
+WHY = MappingProxyType(
+    {
+        Capture.AUTO: "it needs no root: each application finds its peers at ports of "
+        "its own proxy",
+        Capture.EXPLICIT: "you asked for it",
+    }
+)
+
+
+class Output(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Parts = Annotated[list[str], typer.Argument(metavar="PART...")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    for command in (up, down, status, kill, start):
+        app.command()(command)
+
+
+def up(
+    *,
+    state: StateOption,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With the bookinfo applications.")
+    ] = False,
+    capture: Annotated[
+        Capture, typer.Option(help="How traffic gets into the proxies.")
+    ] = Capture.AUTO,
+    config: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="YAML to begin with."),
+    ] = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, and end it with Ctrl-C.")
+    ] = False,
+) -> None:
+    """Start a mesh on this machine and return when it is ready."""
+    clock = SystemClock()
+    begun = clock.monotonic()
+    tools = find_tools()
+    with interrupts() as interrupt:
+        with locked(state):
+            mesh = LocalMesh.prepare(state, tools, environment(), demo=demo)
+            mesh.choose_capture(WHY[capture])
+            demo = mesh.record.demo
+            synced = bring_up(mesh, config, interrupt)
+        typer.echo("\n".join(up_lines(mesh.layout, tools.versions, demo=demo)))
+        if synced:
+            seconds = clock.monotonic() - begun
+            typer.echo(synced_line(synced, mtls_mode(mesh), seconds))
+        typer.echo("\n".join(next_lines(mesh.layout, demo=demo)))
+        while foreground and not interrupt.asked:
+            time.sleep(POLL_SECONDS)
+        if foreground:
+            with locked(state):
+                mesh.end(mesh.record.parts)
+
+
+def down(
+    *,
+    state: StateOption,
+    purge_files: Annotated[
+        bool, typer.Option("--purge", help="Remove its data too.")
+    ] = False,
+) -> None:
+    """End the mesh: no process, socket or port stays."""
+    if not state.exists():
+        typer.echo(f"no mesh in {state}")
+        return
+    with interrupts(), locked(state):
+        record = read_record(state)
+        if record is not None:
+            mesh = LocalMesh(state, record, find_tools(), environment())
+            mesh.end(record.parts)
+            typer.echo(f"ended {len(record.parts)} parts")
+        if purge_files:
+            purge(state)
+            typer.echo(f"removed the data in {state}")
+
+
+def status(
+    *,
+    state: StateOption,
+    output: Annotated[Output, typer.Option("-o", "--output")] = Output.TABLE,
+) -> None:
+    """Tell what runs, where, and how it is."""
+    record = read_record(state)
+    found: list[Health] = []
+    urls: Mapping[str, str] = {}
+    capture = Captured()
+    if record is not None and record.parts:
+        mesh = LocalMesh(state, record, find_tools(), environment())
+        urls, capture = urls_of(mesh.layout, demo=record.demo), record.capture
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            found = list(pool.map(lambda part: health(mesh, part), mesh.parts))
+    if output is Output.JSON:
+        typer.echo(json.dumps(status_json(found, urls, capture), indent=1))
+    elif found:
+        typer.echo(status_table(found, urls))
+    else:
+        typer.echo(f"no mesh is up in {state}: run meltemi up --demo")
+
+
+def health(mesh: LocalMesh, part: Part) -> Health:
+    """Return how ``part`` is: alive, and ready by its own word."""
+    running = mesh.running(part)
+    if running is None:
+        return Health(part, None, healthy=False)
+    return Health(part, running.pid, healthy=is_ready(part.ready))
+
+
+def kill(names: Parts, *, state: StateOption) -> None:
+    """SIGKILL parts of the running mesh, to watch it survive."""
+    with interrupts(), locked(state):
+        mesh = LocalMesh.existing(state, find_tools(), environment())
+        chosen = select(mesh, names)
+        mesh.kill(chosen)
+    typer.echo("\n".join(f"killed {part.name}" for part in chosen))
+
+
+def start(names: Parts, *, state: StateOption) -> None:
+    """Start parts again, with the same addresses and data."""
+    with interrupts() as interrupt, locked(state):
+        mesh = LocalMesh.existing(state, find_tools(), environment())
+        chosen = select(mesh, names)
+        grant(mesh, chosen)
+        started = mesh.start(chosen)
+        mesh.wait(started, interrupt, lambda part: typer.echo(f"started {part.name}"))
+        for part in chosen:
+            if part not in started:
+                typer.echo(f"{part.name} runs already")
+
+
+def select(mesh: LocalMesh, names: list[str]) -> list[Part]:
+    """Return the parts called ``names``.
+
+    Raises:
+        typer.BadParameter: If one is not a part of this mesh.
+
+    """
+    known = {part.name: part for part in mesh.parts}
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise typer.BadParameter(
+            f"{', '.join(strange)} is not a part of this mesh: {', '.join(known)}"
+        )
+    return [known[name] for name in names]
+
+
+def environment() -> Mapping[str, str]:
+    """Return the user's environment, which parts inherit some of."""
+    return dict(os.environ)  # noqa: TID251 - the CLI is where the user's shell ends

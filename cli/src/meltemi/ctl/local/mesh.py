@@ -1,0 +1,211 @@
+"""The mesh in one folder: its plan, what of it runs, starting and ending parts."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+from meltemi.ctl.local import processes
+from meltemi.ctl.local.plan import Layout, plan, port_names
+from meltemi.ctl.local.ports import choose_ports, is_free
+from meltemi.ctl.local.record import (
+    Captured,
+    NoMeshError,
+    Record,
+    read_record,
+    write_private,
+    write_record,
+)
+from meltemi.ctl.local.web import is_ready
+from meltemi.kernel.clock import SystemClock
+from meltemi.kernel.errors import Blame, MeshError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from meltemi.ctl.local.interrupts import Interrupt
+    from meltemi.ctl.local.part import Part
+    from meltemi.ctl.local.plan import Tools
+    from meltemi.ctl.local.record import Running
+
+READY_SECONDS = 45.0
+POLL_SECONDS = 0.05
+GRACE_SECONDS = 8.0
+LAST_LINES = 15
+SOCKET_PATH_BYTES = 107
+OURS = ("etcd", "citadel", "run", "tokens", "logs")
+"""The folders that a mesh's parts fill."""
+
+
+class PartFailedError(MeshError):
+    """A part did not come up."""
+
+    code = "local.part-failed"
+    blame = Blame.PEER
+
+
+class StatePathTooLongError(MeshError):
+    """Sockets in this folder would have names that no program can open."""
+
+    code = "local.state-path-too-long"
+    blame = Blame.CALLER
+
+
+class LocalMesh:
+    """What `meltemi up` made in ``state``."""
+
+    def __init__(
+        self, state: Path, record: Record, tools: Tools, environ: Mapping[str, str]
+    ) -> None:
+        self.state, self.record = state, record
+        self.layout = Layout(state, record.ports, record.epoch)
+        self.parts = plan(self.layout, tools, demo=record.demo)
+        self._environ = processes.inherited(environ)
+        self._clock = SystemClock()
+
+    @classmethod
+    def prepare(
+        cls, state: Path, tools: Tools, environ: Mapping[str, str], *, demo: bool
+    ) -> LocalMesh:
+        """Return the mesh in ``state``, given the ports and secrets that it lacks."""
+        old = read_record(state) or Record(secrets.token_hex(8), demo=demo, ports={})
+        demo = demo or (old.demo and bool(old.parts))
+        taken = dict(old.ports)
+        if not any(map(processes.is_alive, old.parts.values())):
+            taken = {name: port for name, port in taken.items() if is_free(port)}
+        ports = choose_ports(
+            port_names(demo=demo), taken, start=secrets.randbelow(10_000)
+        )
+        record = msgspec.structs.replace(old, demo=demo, ports=ports)
+        mesh = cls(state, record, tools, environ)
+        longest = max((str(mesh.layout.run(each.name)) for each in mesh.parts), key=len)
+        if len(f"{longest}/xds.sock".encode()) > SOCKET_PATH_BYTES:
+            raise StatePathTooLongError(
+                f"{longest}/xds.sock is longer than {SOCKET_PATH_BYTES} bytes, which "
+                "is all that a socket's path may have: choose a shorter --state"
+            )
+        write_record(state, record)
+        if not mesh.layout.admin_token.exists():
+            token = secrets.token_urlsafe(32)
+            write_private(mesh.layout.admin_token, f"{token}\n".encode())
+        return mesh
+
+    @classmethod
+    def existing(
+        cls, state: Path, tools: Tools, environ: Mapping[str, str]
+    ) -> LocalMesh:
+        """Return the mesh in ``state``.
+
+        Raises:
+            NoMeshError: If there is none.
+
+        """
+        record = read_record(state)
+        if record is None or not record.parts:
+            raise NoMeshError(f"no mesh is up in {state}: run meltemi up")
+        return cls(state, record, tools, environ)
+
+    def choose_capture(self, why: str) -> None:
+        """Note why traffic gets into the proxies the way it does."""
+        self._keep(msgspec.structs.replace(self.record, capture=Captured(why=why)))
+
+    @property
+    def admin_token(self) -> str:
+        """The token that writes need."""
+        return self.layout.admin_token.read_text(encoding="utf-8").strip()
+
+    def running(self, part: Part) -> Running | None:
+        """Return the living process of ``part``."""
+        running = self.record.parts.get(part.name)
+        return running if running and processes.is_alive(running) else None
+
+    def log(self, part: Part) -> Path:
+        """Return where the output of ``part`` goes."""
+        return self.state / "logs" / f"{part.name}.log"
+
+    def start(self, parts: Iterable[Part]) -> tuple[Part, ...]:
+        """Start those of ``parts`` that do not run; return them."""
+        missing = tuple(part for part in parts if self.running(part) is None)
+        leftovers = [self.record.parts.get(part.name) for part in missing]
+        processes.end((each for each in leftovers if each), grace=0)
+        for part in missing:
+            running = processes.spawn(part, self._environ, self.log(part))
+            self._note({**self.record.parts, part.name: running})
+        return missing
+
+    def wait(
+        self, parts: Iterable[Part], interrupt: Interrupt, tell: Callable[[Part], None]
+    ) -> None:
+        """Wait until all of ``parts`` are ready, telling of each as it is.
+
+        Raises:
+            PartFailedError: If one ends, or is not ready in time.
+
+        """
+        pending = list(parts)
+        deadline = self._clock.monotonic() + READY_SECONDS
+        while pending:
+            interrupt.check()
+            for part in list(pending):
+                if self.running(part) is None:
+                    raise self._failure(part, "it ended")
+                if is_ready(part.ready):
+                    pending.remove(part)
+                    tell(part)
+            if pending and self._clock.monotonic() > deadline:
+                why = f"it is not ready after {READY_SECONDS:.0f} s"
+                raise self._failure(pending[0], why)
+            time.sleep(POLL_SECONDS)
+
+    def _failure(self, part: Part, why: str) -> PartFailedError:
+        log = self.log(part)
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        words = "\n".join(f"  {line}" for line in lines[-LAST_LINES:])
+        return PartFailedError(
+            f"{part.name} did not come up: {why}; the end of {log}:\n{words}"
+        )
+
+    def kill(self, parts: Iterable[Part]) -> None:
+        """SIGKILL ``parts`` and their children; they stay parts of the mesh."""
+        names = {part.name for part in parts}
+        chosen = {n: each for n, each in self.record.parts.items() if n in names}
+        processes.end(chosen.values(), grace=0)
+
+    def end(self, names: Iterable[str]) -> None:
+        """End the parts ``names`` in order, last stage first, and forget them."""
+        wanted = set(names)
+        stages = sorted({part.stage for part in self.parts}, reverse=True)
+        for stage in stages:
+            ending = [
+                self.record.parts[part.name]
+                for part in self.parts
+                if part.stage is stage
+                and part.name in wanted & self.record.parts.keys()
+            ]
+            processes.end(ending, grace=GRACE_SECONDS)
+        kept = {n: each for n, each in self.record.parts.items() if n not in wanted}
+        self._note(kept)
+        for socket in self.state.glob("run/*/*.sock"):
+            if socket.parent.name in wanted:
+                socket.unlink(missing_ok=True)
+
+    def _note(self, parts: Mapping[str, Running]) -> None:
+        self._keep(msgspec.structs.replace(self.record, parts=parts))
+
+    def _keep(self, record: Record) -> None:
+        self.record = record
+        write_record(self.state, record)
+
+
+def purge(state: Path) -> None:
+    """Remove what a mesh wrote in ``state``, and nothing else."""
+    for name in OURS:
+        shutil.rmtree(state / name, ignore_errors=True)
+    for name in ("mesh.json", "admin.token", "lock"):
+        (state / name).unlink(missing_ok=True)
+    if state.exists() and not any(state.iterdir()):
+        state.rmdir()

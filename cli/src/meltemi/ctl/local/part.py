@@ -1,0 +1,42 @@
+"""A part of the local mesh: one process (and its children) that is started alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Stage(IntEnum):
+    """Parts of one stage start together, once those before are ready."""
+
+    SERVERS = 0
+    SERVICES = 1
+    PROXIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a proxy's first certificate is for."""
+
+    namespace: str
+    service_account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What to run, where it listens, and how it shows that it is ready."""
+
+    name: str
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+    addresses: Mapping[str, str]
+    ready: str
+    """``http://…`` that answers 200, or ``tcp://HOST:PORT`` that accepts."""
+    version: str
+    stage: Stage
+    identity: Identity | None = None
+    """Set for a proxy: it needs a join token at ``AGENT_TOKEN_FILE``."""

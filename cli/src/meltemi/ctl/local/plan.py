@@ -1,0 +1,310 @@
+"""What runs, with which arguments, where. Pure: equal inputs, equal plan.
+
+::
+
+    ports ─┐
+    folder ├──▶ plan() ──▶ parts, in the order they start
+    tools ─┘
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from meltemi.ctl.local.demo import NAMESPACE, SERVICE_PORT, SERVICES, WORKLOADS, host
+from meltemi.ctl.local.part import Identity, Part, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from meltemi.ctl.local.demo import Workload
+
+MESH = "default"
+TRUST_DOMAIN = "cluster.local"
+PILOTS = ("pilot-0", "pilot-1")
+GATEWAY = "gateway"
+LOOPBACK = "127.0.0.1"
+DRAIN_SECONDS = "1"
+"""Connections of a demo need no longer than that; Istio gives them 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The programs this machine has, and their versions."""
+
+    python: str
+    etcd: str
+    nats: str
+    versions: Mapping[str, str]
+    """Of ``etcd``, ``nats``, ``envoy`` and ``meltemi``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folder of one local mesh, and the ports it was given."""
+
+    state: Path
+    ports: Mapping[str, int]
+    epoch: str
+    """Unique to this mesh's data: etcd's cluster id is made of it."""
+
+    def at(self, name: str) -> str:
+        """Return the address that was given to ``name``."""
+        return f"{LOOPBACK}:{self.ports[name]}"
+
+    @property
+    def admin_token(self) -> Path:
+        """The bearer token of those who may change the mesh."""
+        return self.state / "admin.token"
+
+    @property
+    def roots(self) -> Path:
+        """Citadel's root bundle."""
+        return self.state / "citadel" / "root-cert.pem"
+
+    def token(self, proxy: str) -> Path:
+        """Return where the join token of ``proxy`` is put."""
+        return self.state / "tokens" / proxy
+
+    def run(self, proxy: str) -> Path:
+        """Return the folder of a proxy's sockets and credential."""
+        return self.state / "run" / proxy
+
+
+def port_names(*, demo: bool) -> tuple[str, ...]:
+    """Return the name of every port that a mesh needs."""
+    names = ["etcd", "etcd.peer", "nats", "galley", "citadel"]
+    names += ["citadel.bootstrap", "citadel.renewal"]
+    names += [f"{pilot}.{kind}" for pilot in PILOTS for kind in ("xds", "http")]
+    if not demo:
+        return tuple(names)
+    names += [GATEWAY, f"{GATEWAY}.admin", f"{GATEWAY}.status"]
+    for workload in WORKLOADS:
+        kinds = ("app", "admin", "status", "inbound", *SERVICES)
+        names += [f"{workload.name}.{kind}" for kind in kinds]
+    return tuple(names)
+
+
+def plan(layout: Layout, tools: Tools, *, demo: bool) -> tuple[Part, ...]:
+    """Return every part, in the order of their stages."""
+    parts = [etcd(layout, tools), nats(layout, tools)]
+    if demo:
+        parts += [application(layout, tools, each) for each in WORKLOADS]
+    parts += [galley(layout, tools), citadel(layout, tools)]
+    parts += [pilot(layout, tools, name) for name in PILOTS]
+    if demo:
+        parts += [sidecar(layout, tools, each) for each in WORKLOADS]
+        parts.append(gateway(layout, tools))
+    return tuple(parts)
+
+
+def etcd(layout: Layout, tools: Tools) -> Part:
+    """Return the ledger."""
+    client, peer = layout.at("etcd"), layout.at("etcd.peer")
+    argv = (
+        tools.etcd,
+        f"--name={MESH}",
+        f"--data-dir={layout.state / 'etcd'}",
+        f"--listen-client-urls=http://{client}",
+        f"--advertise-client-urls=http://{client}",
+        f"--listen-peer-urls=http://{peer}",
+        f"--initial-advertise-peer-urls=http://{peer}",
+        f"--initial-cluster={MESH}=http://{peer}",
+        f"--initial-cluster-token={layout.epoch}",
+        "--experimental-watch-progress-notify-interval=5s",
+        "--log-level=warn",
+    )
+    return Part(
+        name="etcd",
+        argv=argv,
+        environ={},
+        addresses={"client": client},
+        ready=f"http://{client}/health",
+        version=tools.versions["etcd"],
+        stage=Stage.SERVERS,
+    )
+
+
+def nats(layout: Layout, tools: Tools) -> Part:
+    """Return the doorbell."""
+    return Part(
+        name="nats",
+        argv=(tools.nats, "-a", LOOPBACK, "-p", str(layout.ports["nats"])),
+        environ={},
+        addresses={"client": layout.at("nats")},
+        ready=f"tcp://{layout.at('nats')}",
+        version=tools.versions["nats"],
+        stage=Stage.SERVERS,
+    )
+
+
+def galley(layout: Layout, tools: Tools) -> Part:
+    """Return the configuration service."""
+    environ = {
+        "GALLEY_NAME": "galley",
+        "GALLEY_MESH": MESH,
+        "GALLEY_TRUST_DOMAIN": TRUST_DOMAIN,
+        "GALLEY_HTTP_ADDRESS": layout.at("galley"),
+        "GALLEY_ETCD_ENDPOINTS": layout.at("etcd"),
+        "GALLEY_NATS_URL": f"nats://{layout.at('nats')}",
+        "GALLEY_ADMIN_TOKEN_FILE": str(layout.admin_token),
+        "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
+    }
+    return _service("galley", tools, environ, {"http": layout.at("galley")})
+
+
+def citadel(layout: Layout, tools: Tools) -> Part:
+    """Return the certificate authority."""
+    addresses = {
+        "http": layout.at("citadel"),
+        "bootstrap": layout.at("citadel.bootstrap"),
+        "renewal": layout.at("citadel.renewal"),
+    }
+    environ = {
+        "CITADEL_NAME": "citadel",
+        "CITADEL_MESH": MESH,
+        "CITADEL_TRUST_DOMAIN": TRUST_DOMAIN,
+        "CITADEL_HTTP_ADDRESS": addresses["http"],
+        "CITADEL_BOOTSTRAP_ADDRESS": addresses["bootstrap"],
+        "CITADEL_RENEWAL_ADDRESS": addresses["renewal"],
+        "CITADEL_ETCD_ENDPOINTS": layout.at("etcd"),
+        "CITADEL_STATE_DIR": str(layout.state / "citadel"),
+        "CITADEL_ADMIN_TOKEN_FILE": str(layout.admin_token),
+    }
+    return _service("citadel", tools, environ, addresses)
+
+
+def pilot(layout: Layout, tools: Tools, name: str) -> Part:
+    """Return one of the Pilots."""
+    addresses = {"http": layout.at(f"{name}.http"), "xds": layout.at(f"{name}.xds")}
+    environ = {
+        "PILOT_NAME": name,
+        "PILOT_MESH": MESH,
+        "PILOT_TRUST_DOMAIN": TRUST_DOMAIN,
+        "PILOT_HTTP_ADDRESS": addresses["http"],
+        "PILOT_XDS_ADDRESS": addresses["xds"],
+        "PILOT_ETCD_ENDPOINTS": layout.at("etcd"),
+        "PILOT_NATS_URL": f"nats://{layout.at('nats')}",
+        "PILOT_ACCESS_LOG_FILE": "/dev/stdout",
+    }
+    return _service(name, tools, environ, addresses)
+
+
+def _service(
+    name: str, tools: Tools, environ: Mapping[str, str], addresses: Mapping[str, str]
+) -> Part:
+    module = name.partition("-")[0]
+    return Part(
+        name=name,
+        argv=(tools.python, "-m", f"meltemi.{module}"),
+        environ={**environ},
+        addresses=addresses,
+        ready=f"http://{addresses['http']}/readyz",
+        version=tools.versions["meltemi"],
+        stage=Stage.SERVICES,
+    )
+
+
+def application(layout: Layout, tools: Tools, workload: Workload) -> Part:
+    """Return an application: it finds other services at its own sidecar."""
+    name, address = workload.name, layout.at(f"{workload.name}.app")
+    environ = {
+        "PORT": str(layout.ports[f"{name}.app"]),
+        "SERVICE_VERSION": workload.version,
+        **dict(_found_at(layout, name)),
+    }
+    return Part(
+        name=f"{name}-app",
+        argv=(tools.python, "-m", f"meltemi.ctl.demo.{workload.app}"),
+        environ=environ,
+        addresses={"http": address},
+        ready=f"http://{address}/health",
+        version=workload.version,
+        stage=Stage.SERVERS,
+    )
+
+
+def _found_at(layout: Layout, name: str) -> Iterator[tuple[str, str]]:
+    for service in SERVICES:
+        yield f"{service.upper()}_SERVICE_HOST", LOOPBACK
+        port = layout.ports[f"{name}.{service}"]
+        yield f"{service.upper()}_SERVICE_PORT", str(port)
+
+
+def sidecar(layout: Layout, tools: Tools, workload: Workload) -> Part:
+    """Return an application's agent and Envoy."""
+    name = workload.name
+    inbound = f"{name}.inbound"
+    explicit = {
+        "inbound": layout.at(inbound),
+        "apps": {str(SERVICE_PORT): layout.at(f"{name}.app")},
+        "outbound": {
+            f"{host(service)}:{SERVICE_PORT}": layout.at(f"{name}.{service}")
+            for service in SERVICES
+        },
+    }
+    environ = {
+        "AGENT_LABELS": json.dumps({"app": workload.app, "version": workload.version}),
+        "AGENT_PROXY_TYPE": "sidecar",
+        "AGENT_EXPLICIT": json.dumps(explicit),
+        "AGENT_ENTRY_PORTS": json.dumps({"http": layout.ports[inbound]}),
+        "AGENT_GALLEY_URL": f"http://{layout.at('galley')}",
+    }
+    identity = Identity(NAMESPACE, workload.service_account)
+    return _proxy(name, identity, layout, tools, environ)
+
+
+def gateway(layout: Layout, tools: Tools) -> Part:
+    """Return the ingress gateway: an agent, an Envoy, and no application.
+
+    Its identity and labels are those of Istio's ingress gateway, which users'
+    Gateways and AuthorizationPolicies name.
+    """
+    labels = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
+    environ = {
+        "AGENT_LABELS": json.dumps(labels),
+        "AGENT_PROXY_TYPE": "router",
+        "AGENT_EXPLICIT": json.dumps({"gateway": {"80": layout.at(GATEWAY)}}),
+    }
+    identity = Identity("istio-system", "istio-ingressgateway-service-account")
+    part = _proxy(GATEWAY, identity, layout, tools, environ)
+    return replace(part, addresses={"http": layout.at(GATEWAY), **part.addresses})
+
+
+def _proxy(
+    name: str,
+    identity: Identity,
+    layout: Layout,
+    tools: Tools,
+    environ: Mapping[str, str],
+) -> Part:
+    admin, status = layout.at(f"{name}.admin"), layout.at(f"{name}.status")
+    common = {
+        "AGENT_NAME": name,
+        "AGENT_NAMESPACE": identity.namespace,
+        "AGENT_SERVICE_ACCOUNT": identity.service_account,
+        "AGENT_TRUST_DOMAIN": TRUST_DOMAIN,
+        "AGENT_CITADEL_BOOTSTRAP": layout.at("citadel.bootstrap"),
+        "AGENT_CITADEL_RENEWAL": layout.at("citadel.renewal"),
+        "AGENT_ROOT_CERT_FILE": str(layout.roots),
+        "AGENT_TOKEN_FILE": str(layout.token(name)),
+        "AGENT_PILOTS": ",".join(layout.at(f"{pilot}.xds") for pilot in PILOTS),
+        "AGENT_RUN_DIR": str(layout.run(name)),
+        "AGENT_ADMIN_ADDRESS": admin,
+        "AGENT_STATUS_ADDRESS": status,
+        "AGENT_CONCURRENCY": "1",
+        "AGENT_DRAIN_SECONDS": DRAIN_SECONDS,
+    }
+    return Part(
+        name=name,
+        argv=(tools.python, "-m", "meltemi.proxy"),
+        environ={**common, **environ},
+        addresses={"admin": admin, "status": status},
+        ready=f"http://{status}/healthz/ready",
+        version=tools.versions["envoy"],
+        stage=Stage.PROXIES,
+        identity=identity,
+    )

@@ -1,0 +1,122 @@
+"""Processes that outlive us: started in a session of their own, ended by pid.
+
+A part's children (an agent's Envoy) are in its session. While one of them lives the
+kernel does not give the session's number to anybody else, so they can be found and
+ended even when the part itself is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import psutil
+from meltemi.ctl.local.record import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from meltemi.ctl.local.part import Part
+
+INHERITED = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONPATH",
+    "TMPDIR",
+    "USER",
+    "VIRTUAL_ENV",
+)
+"""What parts get from the user's environment: a stray setting would stop a service,
+and a web proxy would come between parts on one machine."""
+
+CLOCK_TOLERANCE = 0.5
+"""Seconds by which two readings of one process's start may differ."""
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of ``environ`` that parts may see."""
+    return {name: environ[name] for name in INHERITED if name in environ}
+
+
+def spawn(part: Part, environ: Mapping[str, str], log: Path) -> Running:
+    """Start ``part`` with its output appended to ``log``; return at once."""
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - the argv is our own plan's
+            part.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**environ, **part.environ},
+            start_new_session=True,
+        )
+    process.returncode = 0  # it outlives us: no warning that it was not waited for
+    return Running(process.pid, psutil.Process(process.pid).create_time())
+
+
+def is_alive(running: Running) -> bool:
+    """Tell whether the very process still runs."""
+    try:
+        process = psutil.Process(running.pid)
+        same = abs(process.create_time() - running.started) < CLOCK_TOLERANCE
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def members(parts: Iterable[Running]) -> list[psutil.Process]:
+    """Return the living processes of ``parts`` and of their sessions."""
+    ours = {each.pid for each in parts if _is_session_ours(each)}
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            if os.getsid(process.pid) in ours and _lives(process):
+                found.append(process)
+    return found
+
+
+def _is_session_ours(running: Running) -> bool:
+    """Tell whether the session still can only be the one that ``running`` opened."""
+    try:
+        started = psutil.Process(running.pid).create_time()
+    except psutil.NoSuchProcess:
+        return True
+    return abs(started - running.started) < CLOCK_TOLERANCE
+
+
+def _lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def end(parts: Iterable[Running], *, grace: float) -> None:
+    """Ask ``parts`` to end, wait up to ``grace`` seconds, then SIGKILL what is left.
+
+    With no grace everything is killed at once. Returns when all of it is gone.
+    """
+    wanted = list(parts)
+    if grace:
+        for running in wanted:
+            if is_alive(running):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(running.pid, signal.SIGTERM)
+        psutil.wait_procs(members(wanted), timeout=grace)
+    left = members(wanted)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+    reap(wanted)
+
+
+def reap(parts: Iterable[Running]) -> None:
+    """Collect those of ``parts`` that are our children, so that none stays a zombie."""
+    for running in parts:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(running.pid, os.WNOHANG)

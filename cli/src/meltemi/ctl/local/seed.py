@@ -1,0 +1,114 @@
+"""The first configuration of a mesh: what is there already is left alone."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from meltemi.ctl.local.web import ask, fetch
+from meltemi.kernel.errors import Blame, MeshError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+CREATED, CONFLICT = 201, 409
+
+
+class SeedError(MeshError):
+    """Galley did not take an object."""
+
+    code = "local.seed-refused"
+    blame = Blame.CALLER
+
+
+def demo_objects() -> Iterator[Any]:
+    """Yield the objects of the demo."""
+    folder = files("meltemi.ctl.demo") / "mesh"
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        yield from yaml.safe_load_all(file.read_text(encoding="utf-8"))
+
+
+def objects_of(folder: Path) -> Iterator[Any]:
+    """Yield the objects in the YAML files of ``folder``, in the order of names.
+
+    Raises:
+        SeedError: If there are none, or a file is not YAML.
+
+    """
+    names = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    if not names:
+        raise SeedError(f"{folder} holds no .yaml file")
+    for name in names:
+        try:
+            yield from filter(
+                None, yaml.safe_load_all(name.read_text(encoding="utf-8"))
+            )
+        except yaml.YAMLError as error:
+            raise SeedError(f"{name}: {error}") from None
+
+
+def plural(kind: str) -> str:
+    """Return the plural of ``kind`` as it stands in URLs.
+
+    Source:
+        Kubernetes' ``UnsafeGuessKindToResource``, with "gateways" spelled right.
+
+    """
+    name = kind.lower()
+    if name.endswith("s"):
+        return f"{name}es"
+    if name.endswith("y") and name[-2:-1] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}s"
+
+
+def seed(galley: str, token: str, objects: Iterable[Any]) -> int:
+    """Create those of ``objects`` that do not exist; return how many were new.
+
+    Raises:
+        SeedError: If Galley refuses one, with Galley's words.
+
+    """
+    created = 0
+    for each in objects:
+        metadata = each["metadata"]
+        space = metadata.get("namespace", "default")
+        url = (
+            f"http://{galley}/apis/{each['apiVersion']}/namespaces/{space}/"
+            f"{plural(each['kind'])}"
+        )
+        status, answer = ask("POST", url, body=each, token=token, seconds=5)
+        if status not in (CREATED, CONFLICT):
+            raise SeedError(
+                f"{each['kind']}/{metadata['name']}: Galley answers {status}: "
+                f"{answer.decode(errors='replace')[:2000]}"
+            )
+        created += status == CREATED
+    return created
+
+
+def newest_revision(galley: str, kinds: Iterable[tuple[str, str]]) -> int:
+    """Return the highest revision among the objects of ``kinds``."""
+    newest = 0
+    for version, kind in kinds:
+        found = fetch(f"http://{galley}/apis/{version}/{plural(kind)}")
+        for each in (found or {}).get("items", ()):
+            newest = max(newest, int(each["metadata"]["resourceVersion"]))
+    return newest
+
+
+def join_token(citadel: str, admin: str, namespace: str, account: str) -> str | None:
+    """Return a one-time token for the first certificate of a workload.
+
+    None when Citadel is away: a proxy that has a certificate needs no token.
+    """
+    body = {"namespace": namespace, "service_account": account, "ttl_seconds": 600}
+    url = f"http://{citadel}/v1/ca/tokens"
+    status, answer = ask("POST", url, body=body, token=admin)
+    if status not in (200, CREATED):
+        return None
+    found = json.loads(answer)
+    return str(found["token"])

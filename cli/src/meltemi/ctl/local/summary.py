@@ -1,0 +1,132 @@
+"""What people and scripts are told about the mesh. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from meltemi.ctl.local.demo import SERVICES, WORKLOADS
+from meltemi.ctl.local.plan import GATEWAY, PILOTS
+from msgspec.structs import asdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from meltemi.ctl.local.part import Part
+    from meltemi.ctl.local.plan import Layout
+    from meltemi.ctl.local.record import Captured
+
+OK = "✔"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One part as it is now."""
+
+    part: Part
+    pid: int | None
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How many proxies hold the newest configuration."""
+
+    proxies: int
+    total: int
+    revision: int
+
+
+def up_lines(
+    layout: Layout, versions: Mapping[str, str], *, demo: bool
+) -> tuple[str, ...]:
+    """Return the lines that tell what came up."""
+    pilots = "    ".join(
+        f"{OK} {each} xds {layout.at(f'{each}.xds')}" for each in PILOTS
+    )
+    lines = [
+        _line(f"etcd {versions['etcd']}", layout.at("etcd"), f"data in {layout.state}"),
+        _line(f"nats {versions['nats']}", layout.at("nats")),
+        _line("citadel", "root CA valid 10 years, workload certificates 24 h"),
+        _line("galley", f"http://{layout.at('galley')}    {pilots}"),
+    ]
+    if demo:
+        reviews = ",".join(each.version for each in WORKLOADS if each.app == "reviews")
+        envoy = versions["envoy"]
+        lines.append(
+            _line(
+                "bookinfo",
+                f"{' '.join(SERVICES)}-{reviews}",
+                f"{len(WORKLOADS)} apps + {len(WORKLOADS)} Envoy {envoy} sidecars "
+                "+ gateway",
+            )
+        )
+    return tuple(lines)
+
+
+def _line(name: str, what: str, aside: str = "") -> str:
+    text = f"{OK} {name:<14} {what}"
+    return f"{text:<50} ({aside})" if aside else text
+
+
+def synced_line(synced: Synced, mtls: str, seconds: float) -> str:
+    """Return the line that says the mesh is whole."""
+    return (
+        f"{OK} {synced.proxies}/{synced.total} proxies synced at revision "
+        f"{synced.revision}, mTLS {mtls} mesh-wide ({seconds:.1f} s)"
+    )
+
+
+def next_lines(layout: Layout, *, demo: bool) -> tuple[str, ...]:
+    """Return where to look, and what to try."""
+    urls = urls_of(layout, demo=demo)
+    titles = {"app": "App", "galley": "Galley"}
+    where = [f"  {titles[name]:<7} {url}" for name, url in urls.items()]
+    where[-1] += "    admin token: meltemi token admin"
+    tries = ["meltemi status"]
+    if demo:
+        tries = [
+            "meltemi ps",
+            "meltemi apply -f examples/bookinfo/try/reviews-90-10.yaml",
+        ]
+        tries.append("meltemi kill pilot-0")
+    return (*where, "Next:  " + "    ".join([*tries, "meltemi down"]))
+
+
+def urls_of(layout: Layout, *, demo: bool) -> dict[str, str]:
+    """Return the addresses a person needs."""
+    urls = {"app": f"http://{layout.at(GATEWAY)}/productpage"} if demo else {}
+    return {**urls, "galley": f"http://{layout.at('galley')}"}
+
+
+def status_json(
+    found: Sequence[Health], urls: Mapping[str, str], capture: Captured
+) -> dict[str, Any]:
+    """Return the frozen shape of ``meltemi status -o json``."""
+    parts = [
+        {
+            "name": each.part.name,
+            "pid": each.pid,
+            "addresses": dict(each.part.addresses),
+            "healthy": each.healthy,
+            "version": each.part.version,
+        }
+        for each in found
+    ]
+    return {"parts": parts, "urls": dict(urls), "capture": asdict(capture)}
+
+
+def status_table(found: Sequence[Health], urls: Mapping[str, str]) -> str:
+    """Return the same for people."""
+    rows = [("PART", "PID", "HEALTHY", "VERSION", "ADDRESSES")]
+    for each in found:
+        addresses = " ".join(f"{k}={v}" for k, v in each.part.addresses.items())
+        pid = "-" if each.pid is None else str(each.pid)
+        healthy = "yes" if each.healthy else "no"
+        rows.append((each.part.name, pid, healthy, each.part.version, addresses))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join([*(f"{row[n]:<{widths[n]}}" for n in range(4)), row[4]]).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, *(f"{name}: {url}" for name, url in urls.items())])
