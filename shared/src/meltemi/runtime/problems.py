@@ -11,6 +11,8 @@ from meltemi.kernel.errors import Blame, MeshError
 BY_BLAME = MappingProxyType({Blame.CALLER: 400, Blame.PEER: 503, Blame.OURS: 500})
 BY_CODE = MappingProxyType(
     {
+        "admin.denied": 401,
+        "citadel.forbidden-identity": 403,
         "config.invalid": 422,
         "identity.invalid": 422,
         "ledger.conflict": 409,

@@ -1,0 +1,1 @@
+"""Where the agent meets Envoy, its sockets, Citadel, Pilot, Galley and the disk."""

@@ -1,0 +1,73 @@
+"""Envoy's admin interface, as much of it as the agent needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx2
+import msgspec
+from meltemi.kernel.errors import Blame, MeshError
+from meltemi.proxy.ready import CONNECTIONS, READY_STATS
+
+if TYPE_CHECKING:
+    from meltemi.runtime.settings import Address
+
+TIMEOUT_SECONDS = 1.0
+
+
+class EnvoyAwayError(MeshError):
+    """Envoy's admin interface does not answer."""
+
+    code = "agent.envoy-away"
+    blame = Blame.PEER
+
+
+class _Stat(msgspec.Struct, frozen=True):
+    name: str = ""
+    value: int | str | None = None
+
+
+class _Stats(msgspec.Struct, frozen=True):
+    stats: list[_Stat]
+
+
+class EnvoyAdmin:
+    """Calls one Envoy. Every method raises `EnvoyAwayError` when it is not there."""
+
+    def __init__(self, address: Address) -> None:
+        self._http = httpx2.AsyncClient(
+            base_url=f"http://{address}", timeout=TIMEOUT_SECONDS, trust_env=False
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def ready_stats(self) -> dict[str, int]:
+        """Return the numbers that `envoy_trouble` reads."""
+        names = "|".join(name.replace(".", r"\.") for name in READY_STATS)
+        return await self._stats(f"^({names})$")
+
+    async def connection_stats(self) -> dict[str, int]:
+        """Return the numbers that `open_connections` reads."""
+        return await self._stats(rf"^listener\..*\.{CONNECTIONS}$")
+
+    async def drain(self) -> None:
+        """Ask peers to go elsewhere: close after responses, then stop listening."""
+        await self._call("POST", "/drain_listeners?graceful")
+
+    async def _stats(self, pattern: str) -> dict[str, int]:
+        answer = await self._call("GET", "/stats", format="json", filter=pattern)
+        try:
+            found = msgspec.json.decode(answer, type=_Stats)
+        except msgspec.DecodeError as error:
+            raise EnvoyAwayError(f"Envoy's stats are not readable: {error}") from error
+        return {s.name: s.value for s in found.stats if isinstance(s.value, int)}
+
+    async def _call(self, method: str, path: str, **query: str) -> bytes:
+        try:
+            answer = await self._http.request(method, path, params=query or None)
+            answer.raise_for_status()
+        except httpx2.HTTPError as error:
+            raise EnvoyAwayError(f"Envoy's admin {method} {path}: {error!r}") from error
+        return answer.content

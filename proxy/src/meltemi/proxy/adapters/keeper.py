@@ -1,0 +1,182 @@
+"""Keeps the workload's credential fresh, and the old one until the new is here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from meltemi.identity.certificate import InvalidCertificateError, parse_chain
+from meltemi.kernel.backoff import Backoff
+from meltemi.kernel.errors import Blame, MeshError
+from meltemi.proxy.keeping import readiness, speaks_for, trouble_with, until_renewal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+    from random import Random
+
+    from meltemi.identity.credential import Credential
+    from meltemi.kernel.clock import Clock
+    from meltemi.proxy.adapters.citadel import CitadelClient
+    from meltemi.proxy.adapters.wallet import Wallet
+
+FIRST = Backoff(first=0.2, ceiling=5.0)
+"""Without a certificate nothing works: ask often."""
+
+NEXT = Backoff(first=1.0, ceiling=60.0)
+"""With one there is half a life left: don't press an authority in trouble."""
+
+LOOK_AGAIN_SECONDS = 30.0
+"""The longest sleep: after a jump of the wall clock the plan is made anew."""
+
+log = structlog.get_logger()
+
+
+class NoProofError(MeshError):
+    """There is neither a certificate nor a token to ask Citadel with."""
+
+    code = "agent.no-proof"
+    blame = Blame.CALLER
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Files that prove who we are: read at each use, for they come and go."""
+
+    roots: Path
+    token: Path | None
+
+    def read_roots(self) -> bytes:
+        """Return the roots to believe Citadel by; raise `NoProofError`."""
+        try:
+            return self.roots.read_bytes()
+        except OSError as error:
+            raise NoProofError(
+                f"no roots to believe Citadel by: {self.roots}: {error.strerror}"
+            ) from error
+
+    def read_token(self) -> str | None:
+        """Return the join token, or None when there is none to be had."""
+        try:
+            return self.token.read_text().strip() if self.token else None
+        except OSError:
+            return None
+
+
+class Keeper:
+    """Holds the credential.
+
+    Attributes:
+        held: The newest credential, or None before the first.
+        arrived: Set once there is one.
+
+    """
+
+    def __init__(
+        self,
+        citadel: CitadelClient,
+        proofs: Proofs,
+        wallet: Wallet,
+        clock: Clock,
+        rng: Random,
+    ) -> None:
+        self.held: Credential | None = None
+        self.arrived = asyncio.Event()
+        self._citadel, self._proofs, self._wallet = citadel, proofs, wallet
+        self._clock, self._rng = clock, rng
+        self._why = ""
+
+    def trouble(self) -> str | None:
+        """Return why there is no usable certificate, or None."""
+        why = readiness(self.held, now=self._clock.now())
+        return f"{why}: {self._why}" if why and self._why else why
+
+    async def keep(self, show: Callable[[Credential], Awaitable[None]]) -> None:
+        """Get a credential, ``show`` it, renew it, until cancelled."""
+        stored = self._usable()
+        credential = stored or await self._obtained(FIRST)
+        while True:
+            self.held = credential
+            await show(credential)
+            self.arrived.set()
+            await self._until_due(credential)
+            credential = await self._obtained(NEXT)
+
+    def _usable(self) -> Credential | None:
+        """Return the stored credential if it may be served again."""
+        stored = self._wallet.read()
+        if stored is None:
+            return None
+        now = self._clock.now()
+        why = trouble_with(stored, self._citadel.identity, now=now)
+        if why is None and self._proofs.read_token() and not self._known(stored):
+            why = "the authority is another now, and there is a token for it"
+        if why:
+            log.info("credential.not-reused", why=why)
+            return None
+        log.info(
+            "credential.reused", not_after=f"{stored.leaf.not_valid_after_utc:%FT%TZ}"
+        )
+        return stored
+
+    def _known(self, stored: Credential) -> bool:
+        try:
+            roots = parse_chain(self._proofs.read_roots())
+        except (NoProofError, InvalidCertificateError):
+            return True
+        return speaks_for(stored, roots, now=self._clock.now())
+
+    async def _until_due(self, credential: Credential) -> None:
+        draw = self._rng.random()
+        while True:
+            now = self._clock.now()
+            wait = until_renewal(credential, now=now, draw=draw)
+            if not wait:
+                return
+            await asyncio.sleep(min(wait, LOOK_AGAIN_SECONDS))
+
+    async def _obtained(self, backoff: Backoff) -> Credential:
+        attempt = 0
+        while True:
+            try:
+                credential = await self._ask()
+                credential.check(self._citadel.identity, now=self._clock.now())
+            except MeshError as error:
+                self._note(error)
+                await asyncio.sleep(backoff.delay(attempt, self._rng))
+                attempt += 1
+            else:
+                self._why = ""
+                self._wallet.write(credential)
+                log.info(
+                    "credential.obtained",
+                    identity=str(self._citadel.identity),
+                    not_after=f"{credential.leaf.not_valid_after_utc:%FT%TZ}",
+                )
+                return credential
+
+    def _note(self, error: MeshError) -> None:
+        """Say why there is no credential, once for each reason."""
+        if str(error) != self._why:
+            log.warning("credential.missed", code=error.code, error=str(error))
+        self._why = str(error)
+
+    async def _ask(self) -> Credential:
+        """Ask by certificate while one is valid, else (or if that fails) by token."""
+        roots = self._proofs.read_roots()
+        token = self._proofs.read_token()
+        if self.held and not readiness(self.held, now=self._clock.now()):
+            try:
+                return await self._citadel.renew(self.held, roots)
+            except MeshError as error:
+                if token is None:
+                    raise
+                log.info("credential.renewal-failed", error=str(error))
+        if not token:
+            raise NoProofError(
+                f"no join token in {self._proofs.token}, and no valid certificate: "
+                "make one with meltemi token create"
+            )
+        return await self._citadel.join(token, roots)

@@ -1,0 +1,257 @@
+"""Envoy's configuration stream, passed to a Pilot byte for byte.
+
+Envoy ──unix──▶ inbox ──▶ Pilot          one fresh upstream for each stream
+      ◀──────── recorder ◀──             what Envoy acknowledges is remembered
+      ◀──────── replay                   when no Pilot answers
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+import structlog
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+)
+from google.protobuf.message import DecodeError
+from meltemi.kernel.backoff import Backoff
+from meltemi.proxy.replay import Replay
+from prometheus_client import Counter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from random import Random
+
+    from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
+    from meltemi.proxy.checkpoint import Recorder
+    from meltemi.proxy.ring import PilotRing
+    from meltemi.runtime.settings import Address
+    from prometheus_client import CollectorRegistry
+
+    Context = grpc.aio.ServicerContext[bytes, bytes]
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+METHOD = "DeltaAggregatedResources"
+
+UNLIMITED = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+)
+
+CONNECT_SECONDS = 1.0
+FIRST_ANSWER_SECONDS = 5.0
+"""A Pilot may wait 2 s for the newest configuration before its first answer."""
+
+LOOKING = Backoff(first=0.5, ceiling=5.0)
+"""How often to look for a Pilot while Envoy lives on its checkpoint."""
+
+Envelope = TypeVar("Envelope", DeltaDiscoveryRequest, DeltaDiscoveryResponse)
+
+log = structlog.get_logger()
+
+
+class Inbox:
+    """What Envoy said on one stream, kept until somebody has answered it.
+
+    ``cold`` tells of an Envoy that holds nothing yet; it is known once ``opened``.
+
+    The queue has no bound of its own: Envoy acknowledges and subscribes, it does not
+    flood, and a bound would stop both directions at once.
+    """
+
+    def __init__(self) -> None:
+        self.cold = True
+        self.opened = asyncio.Event()
+        self._answered = False
+        self._early: list[bytes] = []
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def put(self, raw: bytes | None) -> None:
+        """Take a message; None when Envoy has ended the stream."""
+        self._queue.put_nowait(raw)
+        self.opened.set()
+
+    def answered(self) -> None:
+        """Forget what was said so far: an answer to it went out."""
+        self._answered = True
+        self._early.clear()
+
+    async def pour(self, write: Callable[[bytes], Awaitable[object]]) -> None:
+        """Give everything unanswered, then what comes, to ``write``."""
+        for early in self._early:
+            await write(early)
+        while (raw := await self._queue.get()) is not None:
+            if not self._answered:
+                self._early.append(raw)
+            await write(raw)
+
+
+class XdsRelay:
+    """Serves Envoy's stream from a Pilot, or from what Envoy held last."""
+
+    def __init__(
+        self,
+        ring: PilotRing,
+        recorder: Recorder,
+        checkpoint: CheckpointFile,
+        rng: Random,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._ring, self._recorder, self._checkpoint = ring, recorder, checkpoint
+        self._rng = rng
+        self._lost = False
+        self._streams = Counter(
+            "meltemi_agent_xds_streams",
+            "Configuration streams by who answered: a Pilot, the checkpoint, nobody.",
+            ["answered_by"],
+            registry=registry,
+        )
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Return the gRPC handler, to add to a server."""
+        method: grpc.RpcMethodHandler[bytes, bytes] = (
+            grpc.stream_stream_rpc_method_handler(self.serve)
+        )
+        return grpc.method_handlers_generic_handler(SERVICE, {METHOD: method})
+
+    async def serve(self, requests: AsyncIterator[bytes], context: Context) -> None:
+        """Answer one stream. It always ends UNAVAILABLE: then Envoy tries again."""
+        if self._lost:
+            # A Pilot has just died for everybody: its proxies arrive spread out.
+            await asyncio.sleep(self._rng.random())
+            self._lost = False
+        inbox = Inbox()
+        self._recorder.begin()
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._read(requests, inbox))
+            await inbox.opened.wait()
+            who = await self._answer(inbox, context)
+            reading.cancel()
+        self._streams.labels(who).inc()
+        await context.abort(
+            grpc.StatusCode.UNAVAILABLE, f"answered by {who}: try again"
+        )
+
+    async def _read(self, requests: AsyncIterator[bytes], inbox: Inbox) -> None:
+        first = True
+        async for raw in requests:
+            request = _parsed(DeltaDiscoveryRequest, raw)
+            if first:
+                inbox.cold = not request.initial_resource_versions
+                first = False
+            if self._recorder.heard(request):
+                self._checkpoint.changed.set()
+            inbox.put(raw)
+        inbox.put(None)
+
+    async def _answer(self, inbox: Inbox, context: Context) -> str:
+        for pilot in self._ring.order():
+            if await self._through(pilot, inbox, context):
+                self._lost = True
+                self._ring.avoid(pilot)
+                return "pilot"
+        if self._recorder.empty:
+            log.warning("xds.no-pilot", checkpoint="none")
+            return "nobody"
+        await self._replay(inbox, context)
+        return "checkpoint"
+
+    async def _through(self, pilot: Address, inbox: Inbox, context: Context) -> bool:
+        """Relay through ``pilot`` to the end; return whether it ever answered."""
+        answered = False
+        async with grpc.aio.insecure_channel(str(pilot), UNLIMITED) as channel:
+            if not await connected(channel):
+                return False
+            method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = (
+                channel.stream_stream(f"/{SERVICE}/{METHOD}")
+            )
+            call = method()
+            async with asyncio.TaskGroup() as tasks:
+                pouring = tasks.create_task(_pour(inbox, call))
+                limit = FIRST_ANSWER_SECONDS if inbox.cold else None
+                while (raw := await _next(call, limit)) is not None:
+                    if not answered:
+                        log.info("xds.connected", pilot=str(pilot))
+                        self._ring.prefer(pilot)
+                        inbox.answered()
+                    answered, limit = True, None
+                    self._recorder.sent(_parsed(DeltaDiscoveryResponse, raw))
+                    await context.write(raw)
+                pouring.cancel()
+            log.info("xds.disconnected", pilot=str(pilot), answered=answered)
+        return answered
+
+    async def _replay(self, inbox: Inbox, context: Context) -> None:
+        """Serve the checkpoint until a Pilot can be reached."""
+        log.warning("xds.no-pilot", checkpoint="in use")
+        replay = Replay(self._recorder.checkpoint())
+
+        async def reply(raw: bytes) -> None:
+            answer = replay.answer(_parsed(DeltaDiscoveryRequest, raw))
+            if answer is not None:
+                await context.write(answer.SerializeToString())
+
+        async with asyncio.TaskGroup() as tasks:
+            replaying = tasks.create_task(inbox.pour(reply))
+            await self._until_reachable()
+            replaying.cancel()
+
+    async def _until_reachable(self) -> None:
+        attempt = 0
+        while True:
+            await asyncio.sleep(LOOKING.delay(attempt, self._rng))
+            attempt += 1
+            for pilot in self._ring.order():
+                async with grpc.aio.insecure_channel(str(pilot)) as channel:
+                    if await connected(channel):
+                        self._ring.prefer(pilot)
+                        return
+
+
+async def connected(channel: grpc.aio.Channel) -> bool:
+    """Tell whether the other end takes the connection within a second."""
+    state = channel.get_state(try_to_connect=True)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            while state is not grpc.ChannelConnectivity.READY:
+                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                    return False
+                await channel.wait_for_state_change(state)
+                state = channel.get_state(try_to_connect=True)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _pour(inbox: Inbox, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+    """Send what Envoy says. A call that has ended says so on its reading side."""
+    try:
+        await inbox.pour(call.write)
+        await call.done_writing()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return
+
+
+async def _next(
+    call: grpc.aio.StreamStreamCall[bytes, bytes], limit: float | None
+) -> bytes | None:
+    """Return the next answer, or None when there will be none."""
+    try:
+        async with asyncio.timeout(limit):
+            raw = await call.read()
+    except (TimeoutError, grpc.aio.AioRpcError) as error:
+        log.info("xds.ended", error=str(error) or "no first answer in time")
+        call.cancel()
+        return None
+    return raw if isinstance(raw, bytes) else None
+
+
+def _parsed(kind: type[Envelope], raw: bytes) -> Envelope:
+    """Read an envelope. One that cannot be read is recorded as empty, and passed on."""
+    try:
+        return kind.FromString(raw)
+    except DecodeError:
+        return kind()

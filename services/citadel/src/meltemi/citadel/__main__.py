@@ -1,0 +1,29 @@
+"""``python -m meltemi.citadel``: read settings, build the adapters, serve."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from meltemi.citadel.assembly import serve
+from meltemi.citadel.settings import CitadelSettings
+from meltemi.runtime.logs import configure_logs
+from meltemi.runtime.service import run
+from meltemi.runtime.settings import read_settings
+from meltemi.store.etcd import EtcdLedger
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+async def main(stopping: asyncio.Event) -> None:
+    """Run one Citadel until ``stopping``."""
+    settings = read_settings(CitadelSettings, os.environ)  # noqa: TID251 - __main__
+    configure_logs("citadel", settings.name, json=not sys.stderr.isatty())
+    async with EtcdLedger([str(each) for each in settings.etcd_endpoints]) as ledger:
+        await serve(settings, ledger, stopping)
+
+
+if __name__ == "__main__":
+    run(main, service="citadel")

@@ -1,0 +1,1 @@
+"""Where Citadel meets files, the ledger, gRPC and HTTP."""

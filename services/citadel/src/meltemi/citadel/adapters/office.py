@@ -1,0 +1,103 @@
+"""The authority at work: it asks the clock, draws serials, and writes the audit."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import structlog
+from cryptography import x509
+from meltemi.citadel.csr import check_request
+from meltemi.citadel.issue import Template, issue
+from meltemi.identity.certificate import certificate_pem, certificate_public_der
+from meltemi.identity.wire import CertificateRequest, CertificateResponse
+from prometheus_client import Counter, Gauge
+
+if TYPE_CHECKING:
+    from meltemi.citadel.admit import Lifetimes
+    from meltemi.citadel.issue import Authority
+    from meltemi.kernel.clock import Clock
+    from meltemi.kernel.errors import MeshError
+    from meltemi.kernel.identity import SpiffeId
+    from prometheus_client import CollectorRegistry
+
+log = structlog.get_logger()
+
+
+class Office:
+    """Issues certificates to callers that somebody else has recognised."""
+
+    def __init__(
+        self,
+        authority: Authority,
+        lifetimes: Lifetimes,
+        clock: Clock,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._authority = authority
+        self._lifetimes = lifetimes
+        self._clock = clock
+        self._decisions = Counter(
+            "meltemi_citadel_certificate_requests",
+            "Requests by what became of them: issued, or the code of the refusal.",
+            ["proof", "result"],
+            registry=registry,
+        )
+        Gauge(
+            "meltemi_citadel_root_expiry_timestamp_seconds",
+            "When the root certificate ends, in Unix time.",
+            registry=registry,
+        ).set(authority.certificate.not_valid_after_utc.timestamp())
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is, for whoever recognises callers."""
+        return self._clock
+
+    @property
+    def bundle_pem(self) -> str:
+        """The trust bundle."""
+        return self._authority.bundle_pem
+
+    def certify(
+        self, identity: SpiffeId, request: CertificateRequest, *, proof: str, peer: str
+    ) -> CertificateResponse:
+        """Return the chain for ``identity``, which the caller at ``peer`` proved.
+
+        Raises:
+            MeshError: If the request, the lifetime or the authority is not in order.
+
+        """
+        lifetime = self._lifetimes.grant(request.validity)
+        checked = check_request(request.csr, identity)
+        leaf = issue(
+            self._authority,
+            Template(identity, checked.public_key, lifetime),
+            now=self._clock.now(),
+            serial=x509.random_serial_number(),
+        )
+        log.info(
+            "certificate.signed",
+            identity=str(identity),
+            proof=proof,
+            peer=peer,
+            serial=f"{leaf.serial_number:x}",
+            not_after=leaf.not_valid_after_utc.isoformat(),
+            key_sha256=hashlib.sha256(certificate_public_der(leaf)).hexdigest(),
+        )
+        return CertificateResponse((certificate_pem(leaf), self.bundle_pem))
+
+    def issued(self, *, proof: str) -> None:
+        """Count a certificate that went out."""
+        self._decisions.labels(proof, "issued").inc()
+
+    def refused(self, error: MeshError, *, proof: str, peer: str) -> None:
+        """Write down why the caller at ``peer`` got nothing."""
+        self._decisions.labels(proof, error.code).inc()
+        log.warning(
+            "certificate.refused",
+            proof=proof,
+            peer=peer,
+            code=error.code,
+            reason=str(error),
+        )

@@ -1,0 +1,53 @@
+"""Citadel's settings, from ``CITADEL_*`` variables."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from meltemi.citadel.admit import Lifetimes
+from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+
+class CitadelSettings(ServiceSettings):
+    """One field, one unit, one default, one reason."""
+
+    model_config = SettingsConfigDict(env_prefix="CITADEL_")
+
+    name: str = "citadel"
+    """This replica, in logs."""
+
+    mesh: str = "default"
+    """Which mesh in the ledger the join tokens belong to."""
+
+    trust_domain: str = "cluster.local"
+    """Istio's default trust domain."""
+
+    http_address: Address
+    """Admin REST and health, loopback or behind a TLS front."""
+
+    bootstrap_address: Address
+    """Certificates for join tokens: server TLS, no client certificate."""
+
+    renewal_address: Address
+    """Certificates for certificates: a client certificate is required."""
+
+    etcd_endpoints: Addresses
+    """The ledger, which holds the join tokens."""
+
+    state_dir: Path
+    """Where the root's key lies (0600) and ``root-cert.pem`` (0644)."""
+
+    admin_token_file: Path
+    """The bearer token of those who may make join tokens."""
+
+    workload_ttl: timedelta = Field(
+        default=timedelta(hours=24), ge=timedelta(seconds=10), le=timedelta(days=90)
+    )
+    """Lifetime of a certificate when none is asked; a bare number is seconds.
+    Istio's default and maximum."""
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        """The bounds that `workload_ttl` sets."""
+        return Lifetimes.around(self.workload_ttl)

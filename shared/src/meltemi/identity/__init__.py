@@ -1,0 +1,1 @@
+"""Workload identity on the wire: requests, certificates, chains and bundles."""

@@ -1,0 +1,117 @@
+"""A Citadel in the test's own process, and what a caller does with it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import grpc
+import httpx2
+from meltemi.citadel.assembly import serve
+from meltemi.citadel.settings import CitadelSettings
+from meltemi.identity.credential import Credential
+from meltemi.identity.keys import build_csr, new_key
+from meltemi.identity.wire import (
+    CREATE_CERTIFICATE,
+    CertificateRequest,
+    CertificateResponse,
+)
+from meltemi.runtime.settings import Address
+from meltemi.testkit.authority import REVIEWS
+from meltemi.testkit.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from meltemi.testkit.fakes.ledger import MemoryLedger
+
+ADMIN = {"authorization": "Bearer open-sesame"}
+
+
+@dataclass
+class Citadel:
+    """One replica, and what a caller does with it."""
+
+    settings: CitadelSettings
+    http: httpx2.AsyncClient
+
+    @property
+    def roots(self) -> bytes:
+        return (self.settings.state_dir / "root-cert.pem").read_bytes()
+
+    async def token(self, account: str = "bookinfo-reviews") -> str:
+        body = {"namespace": "default", "service_account": account}
+        answer = await self.http.post("/v1/ca/tokens", json=body, headers=ADMIN)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["token"])
+
+    async def ask(
+        self,
+        request: CertificateRequest,
+        *,
+        token: str | None = None,
+        held: Credential | None = None,
+    ) -> CertificateResponse:
+        pair = (
+            (held.key_pem.encode(), held.chain_pem.encode()) if held else (None, None)
+        )
+        credentials = grpc.ssl_channel_credentials(self.roots, *pair)
+        address = (
+            self.settings.bootstrap_address
+            if token is not None
+            else self.settings.renewal_address
+        )
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        async with grpc.aio.secure_channel(str(address), credentials) as channel:
+            method = channel.unary_unary(CREATE_CERTIFICATE)
+            raw: bytes = await method(request.encode(), metadata=metadata, timeout=5)
+        return CertificateResponse.decode(raw)
+
+    async def join(self) -> Credential:
+        key = new_key()
+        request = CertificateRequest(build_csr(key, REVIEWS))
+        answer = await self.ask(request, token=await self.token())
+        return Credential.from_answer(key, answer.chain)
+
+
+@asynccontextmanager
+async def citadel(
+    directory: Path,
+    ledger: MemoryLedger,
+    *,
+    workload_ttl: timedelta = timedelta(hours=24),
+) -> AsyncIterator[Citadel]:
+    (directory / "admin").write_text("open-sesame\n")
+    http, bootstrap, renewal = (Address("127.0.0.1", free_port()) for _ in range(3))
+    settings = CitadelSettings(
+        http_address=http,
+        bootstrap_address=bootstrap,
+        renewal_address=renewal,
+        etcd_endpoints=(),
+        state_dir=directory / "state",
+        admin_token_file=directory / "admin",
+        workload_ttl=workload_ttl,
+    )
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(settings, ledger, stopping))
+        async with httpx2.AsyncClient(base_url=f"http://{http}") as client:
+            await answers(client)
+            try:
+                yield Citadel(settings, client)
+            finally:
+                stopping.set()
+
+
+async def answers(client: httpx2.AsyncClient) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                if (await client.get("/readyz")).status_code == 200:
+                    return
+            except httpx2.ConnectError:
+                await asyncio.sleep(0.02)

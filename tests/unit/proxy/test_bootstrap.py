@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from meltemi.kernel.errors import MeshError
+from meltemi.proxy.adapters.envoy_binary import find_envoy
+from meltemi.proxy.bootstrap import bootstrap, node_id
+from meltemi.proxy.settings import AgentSettings, ProxyType
+from meltemi.runtime.settings import read_settings
+
+GOLDEN = Path(__file__).parent / "bootstrap_golden.json"
+
+ENVIRON = {
+    "AGENT_NAME": "reviews-v1",
+    "AGENT_SERVICE_ACCOUNT": "bookinfo-reviews",
+    "AGENT_LABELS": '{"app":"reviews","version":"v1"}',
+    "AGENT_CITADEL_BOOTSTRAP": "127.0.0.1:21060",
+    "AGENT_CITADEL_RENEWAL": "127.0.0.1:21061",
+    "AGENT_ROOT_CERT_FILE": "/run/mesh/root-cert.pem",
+    "AGENT_PILOTS": "127.0.0.1:21010,127.0.0.1:21011",
+    "AGENT_RUN_DIR": "/run/mesh/reviews-v1",
+    "AGENT_ADMIN_ADDRESS": "127.0.0.1:21500",
+    "AGENT_STATUS_ADDRESS": "127.0.0.1:21501",
+    "AGENT_EXPLICIT": (
+        '{"inbound":"127.0.0.1:21100","apps":{"9080":"127.0.0.1:21200"},'
+        '"outbound":{"reviews.default.svc.cluster.local:9080":"127.0.0.1:21003"}}'
+    ),
+    "AGENT_ENTRY_PORTS": '{"http": 21100}',
+}
+
+
+def settings(**changes: str) -> AgentSettings:
+    return read_settings(AgentSettings, ENVIRON | changes)
+
+
+def test_the_bootstrap_is_the_one_that_was_reviewed() -> None:
+    assert bootstrap(settings()) == GOLDEN.read_text()
+
+
+def test_the_node_id_is_spelled_as_istio_spells_it() -> None:
+    assert node_id(settings()) == (
+        "sidecar~127.0.0.1~reviews-v1.default~default.svc.cluster.local"
+    )
+
+
+def test_a_gateway_is_a_router_and_tells_nothing_it_does_not_have() -> None:
+    gateway = settings(AGENT_PROXY_TYPE="router", AGENT_EXPLICIT="{}")
+    assert gateway.proxy_type is ProxyType.ROUTER
+    node = json.loads(bootstrap(gateway))["node"]
+    assert node["id"].startswith("router~")
+    assert "MELTEMI_EXPLICIT" not in node["metadata"]
+
+
+def test_envoy_itself_accepts_the_bootstrap(tmp_path: Path) -> None:
+    file = tmp_path / "envoy.json"
+    file.write_text(bootstrap(settings()))
+    argv = [str(find_envoy(None)), "--mode", "validate", "--config-path", str(file)]
+    judged = subprocess.run(
+        [*argv, "--log-level", "warning"], capture_output=True, text=True, check=False
+    )
+    assert judged.returncode == 0, judged.stderr
+    assert "[warning]" not in judged.stderr
+    assert "deprecated" not in judged.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("AGENT_EXPLICIT", '{"inbund":"127.0.0.1:1"}', "INBUND"),
+        ("AGENT_EXPLICIT", '{"inbound":"127.0.0.1"}', "HOST:PORT"),
+        ("AGENT_EXPLICIT", "{", "AGENT_EXPLICIT"),
+        ("AGENT_SERVICE_ACCOUNT", "x/ns/admin", "service account"),
+        ("AGENT_RUN_DIR", "/" + "x" * 120, "run_dir is too long"),
+        ("AGENT_PILOTS", "", "pilots is empty"),
+        ("AGENT_PILOT", "127.0.0.1:1", "AGENT_PILOTS"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_and_is_named(
+    name: str, value: str, said: str
+) -> None:
+    with pytest.raises(MeshError, match=said):
+        settings(**{name: value})

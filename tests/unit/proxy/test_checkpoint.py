@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+    Resource,
+)
+from google.rpc.status_pb2 import Status
+from meltemi.proxy.checkpoint import (
+    Checkpoint,
+    CorruptCheckpointError,
+    Recorder,
+    decode,
+    encode,
+)
+
+CDS, EDS = "type/Cluster", "type/ClusterLoadAssignment"
+NODE = "sidecar~1~a.b~c"
+
+
+def say(
+    url: str, *names: str, nonce: str, gone: tuple[str, ...] = ()
+) -> DeltaDiscoveryResponse:
+    return DeltaDiscoveryResponse(
+        type_url=url,
+        nonce=nonce,
+        resources=[Resource(name=name, version=nonce) for name in names],
+        removed_resources=gone,
+    )
+
+
+def ack(url: str, nonce: str, *names: str, error: str = "") -> DeltaDiscoveryRequest:
+    return DeltaDiscoveryRequest(
+        type_url=url,
+        response_nonce=nonce,
+        resource_names_subscribe=names,
+        error_detail=Status(code=13, message=error) if error else None,
+    )
+
+
+def opening(url: str, *names: str, had: tuple[str, ...] = ()) -> DeltaDiscoveryRequest:
+    return DeltaDiscoveryRequest(
+        type_url=url,
+        resource_names_subscribe=names,
+        initial_resource_versions=dict.fromkeys(had, "1"),
+    )
+
+
+def recorder(held: Checkpoint | None = None) -> Recorder:
+    made = Recorder(NODE, held.types if held else {})
+    made.begin()
+    return made
+
+
+def holdings(made: Recorder) -> dict[str, set[str]]:
+    return {url: set(each) for url, each in made.checkpoint().types.items() if each}
+
+
+def taken(*names: str) -> Recorder:
+    made = recorder()
+    made.heard(opening(CDS))
+    made.sent(say(CDS, *names, nonce="1"))
+    made.heard(ack(CDS, "1"))
+    return made
+
+
+def test_only_what_envoy_acknowledged_is_kept() -> None:
+    made = recorder()
+    made.heard(opening(CDS))
+    made.sent(say(CDS, "a", nonce="1"))
+    assert made.empty, "sent is not taken"
+    assert made.heard(ack(CDS, "1"))
+    assert holdings(made) == {CDS: {"a"}}
+
+
+def test_what_envoy_refused_is_not_kept() -> None:
+    made = taken("a")
+    made.sent(say(CDS, "bad", nonce="2"))
+    assert not made.heard(ack(CDS, "2", error="no"))
+    assert holdings(made) == {CDS: {"a"}}
+
+
+def test_an_answer_of_another_stream_acknowledges_nothing() -> None:
+    made = recorder()
+    made.sent(say(CDS, "a", nonce="1"))
+    made.begin()
+    assert not made.heard(ack(CDS, "1"))
+
+
+def test_a_removal_is_followed() -> None:
+    made = taken("a", "b")
+    made.sent(say(CDS, nonce="2", gone=("a",)))
+    made.heard(ack(CDS, "2"))
+    assert holdings(made) == {CDS: {"b"}}
+
+
+def test_a_cold_envoy_replaces_what_the_one_before_it_held() -> None:
+    made = recorder(taken("a", "stale").checkpoint())
+    made.heard(opening(CDS))
+    assert holdings(made) == {CDS: {"a", "stale"}}, "until it has taken something"
+    made.sent(say(CDS, "a", nonce="9"))
+    made.heard(ack(CDS, "9"))
+    assert holdings(made) == {CDS: {"a"}}
+
+
+def test_a_warm_envoy_keeps_what_it_says_it_has() -> None:
+    made = recorder(taken("a", "stale").checkpoint())
+    made.heard(opening(CDS, had=("a",)))
+    made.sent(say(CDS, "b", nonce="9"))
+    made.heard(ack(CDS, "9"))
+    assert holdings(made) == {CDS: {"a", "b"}}
+
+
+def test_endpoints_nobody_wants_any_more_are_dropped() -> None:
+    made = recorder()
+    made.heard(opening(EDS, "x", "y"))
+    made.sent(say(EDS, "x", "y", nonce="1"))
+    made.heard(ack(EDS, "1"))
+    made.heard(DeltaDiscoveryRequest(type_url=EDS, resource_names_unsubscribe=["x"]))
+    assert holdings(made) == {EDS: {"y"}}
+
+
+def test_a_checkpoint_survives_its_bytes() -> None:
+    stored = taken("a", "b").checkpoint()
+    assert decode(encode(stored)) == stored
+
+
+def test_a_flipped_bit_anywhere_is_noticed() -> None:
+    raw = encode(taken("a", "b").checkpoint())
+    for offset in range(len(raw)):
+        bad = bytearray(raw)
+        bad[offset] ^= 1 << (offset % 8)
+        with pytest.raises(CorruptCheckpointError):
+            decode(bytes(bad))
+
+
+def test_a_torn_checkpoint_is_noticed_wherever_it_was_cut() -> None:
+    raw = encode(taken("a", "b").checkpoint())
+    for length in range(len(raw)):
+        with pytest.raises(CorruptCheckpointError):
+            decode(raw[:length])

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from meltemi.proxy.entry import entry_body, entry_path
+from meltemi.testkit.agents import agent_settings
+
+
+def test_a_workload_registers_under_its_own_name_with_its_ports() -> None:
+    settings = agent_settings(Path("/tmp/x"), entry_ports={"http": 21100})  # noqa: S108 - no file is made
+    assert entry_path(settings) == (
+        "/apis/networking.istio.io/v1/namespaces/default/workloadentries/reviews-v1"
+    )
+    assert json.loads(entry_body(settings))["spec"] == {
+        "address": "127.0.0.1",
+        "ports": {"http": 21100},
+        "labels": {"app": "reviews", "version": "v1"},
+        "serviceAccount": "bookinfo-reviews",
+    }

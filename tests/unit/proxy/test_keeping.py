@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from meltemi.proxy.keeping import (
+    JITTER,
+    readiness,
+    speaks_for,
+    trouble_with,
+    until_renewal,
+)
+from meltemi.testkit.authority import NOON, RATINGS, REVIEWS, authority, credential
+
+HELD = credential()
+DAY = timedelta(hours=24)
+
+
+def test_a_stored_credential_with_five_minutes_left_is_used_again() -> None:
+    assert trouble_with(HELD, REVIEWS, now=NOON + DAY - timedelta(minutes=5)) is None
+    late = NOON + DAY - timedelta(minutes=4)
+    assert "ends at" in (trouble_with(HELD, REVIEWS, now=late) or "")
+
+
+def test_a_stored_credential_of_another_workload_is_not_used() -> None:
+    assert "names" in (trouble_with(HELD, RATINGS, now=NOON) or "")
+
+
+def test_a_credential_is_known_under_its_root_only() -> None:
+    assert speaks_for(HELD, HELD.roots, now=NOON)
+    assert not speaks_for(HELD, (authority("b.example").certificate,), now=NOON)
+
+
+def test_renewal_is_due_at_half_of_life_or_a_little_before() -> None:
+    life = (DAY + timedelta(minutes=2)).total_seconds()
+    start = NOON - timedelta(minutes=2)
+    assert until_renewal(HELD, now=start, draw=0) == life / 2
+    assert until_renewal(HELD, now=start, draw=1) == life * (0.5 - JITTER)
+    assert until_renewal(HELD, now=NOON + DAY, draw=0) == 0
+
+
+def test_a_workload_is_ready_while_its_certificate_lives() -> None:
+    assert readiness(HELD, now=NOON) is None
+    assert readiness(None, now=NOON) == "no certificate yet"
+    assert "ended" in (readiness(HELD, now=NOON + DAY) or "")
