@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.store.ports import CompactedError, HistoryReplacedError
 from meltemi.store.watching import WatchCursor, prefix_end

@@ -14,6 +14,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import psutil
+
 from meltemi.ctl.local.record import Running
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
-from meltemi.citadel.admit import Lifetimes
-from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
+
+from meltemi.citadel.admit import Lifetimes
+from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 
 class CitadelSettings(ServiceSettings):

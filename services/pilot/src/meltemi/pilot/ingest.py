@@ -65,6 +65,15 @@ Signal = Change | Heartbeat | Step | Compare
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Where configuration comes from: the ledger, the bell, and which mesh."""
+
+    ledger: LedgerReader
+    bus: Subscriber
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rhythm:
     """How long to trust silence, in seconds."""
 
@@ -75,21 +84,17 @@ class Rhythm:
 class Ingest:
     """Keeps ``mesh`` at what the ledger holds, in spite of a bell that may fail."""
 
-    def __init__(  # noqa: PLR0913 - it joins these, and nothing else does
+    def __init__(
         self,
-        ledger: LedgerReader,
-        bus: Subscriber,
+        sources: Sources,
         mesh: Latest[Mesh],
-        *,
-        name: str,
         rhythm: Rhythm,
         rng: Random,
         metrics: Metrics,
     ) -> None:
-        self._ledger, self._bus, self._mesh = ledger, bus, mesh
-        self._name, self._prefix = name, config_prefix(name)
-        self._rhythm, self._rng = rhythm, rng
-        self._metrics = metrics
+        self._sources, self._mesh, self._rhythm = sources, mesh, rhythm
+        self._rng, self._metrics = rng, metrics
+        self._prefix = config_prefix(sources.name)
         self._detector = GapDetector()
         self._stored = StoredMesh()
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(SIGNALS)
@@ -116,7 +121,9 @@ class Ingest:
             tasks.create_task(self._apply())
 
     async def _hear_changes(self) -> None:
-        async for message in self._bus.subscribe(changes_subject(self._name)):
+        async for message in self._sources.bus.subscribe(
+            changes_subject(self._sources.name)
+        ):
             try:
                 self._signal(decode_change(message))
             except MalformedEventError as error:
@@ -124,7 +131,9 @@ class Ingest:
                 self._signal(Compare("malformed event"))
 
     async def _hear_beats(self) -> None:
-        async for message in self._bus.subscribe(beats_subject(self._name)):
+        async for message in self._sources.bus.subscribe(
+            beats_subject(self._sources.name)
+        ):
             try:
                 beat = decode_beat(message)
             except MalformedEventError as error:
@@ -158,7 +167,7 @@ class Ingest:
     async def _follow(self, start: Revision) -> None:
         while True:
             try:
-                async for step in self._ledger.watch(self._prefix, start):
+                async for step in self._sources.ledger.watch(self._prefix, start):
                     start = Revision(step.revision + 1)
                     await self._signals.put(step)
             except CompactedError as error:
@@ -206,7 +215,7 @@ class Ingest:
         value = change.value
         if value is None and change.operation is not Operation.DELETED:
             try:
-                entry = await self._ledger.get(change.ledger_key)
+                entry = await self._sources.ledger.get(change.ledger_key)
             except LedgerUnavailableError:
                 await self._resync("value not sent")
                 return
@@ -229,7 +238,7 @@ class Ingest:
         """Replace everything by what the ledger holds; try until it answers."""
         while True:
             try:
-                listing = await self._ledger.list(self._prefix)
+                listing = await self._sources.ledger.list(self._prefix)
                 break
             except LedgerUnavailableError as error:
                 log.warning("ledger.away", reason=reason, error=str(error))

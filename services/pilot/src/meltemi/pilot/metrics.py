@@ -11,48 +11,32 @@ class Metrics:
     """The counters of one Pilot, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.revision = Gauge(
-            "meltemi_pilot_revision",
-            "Configuration revision the mesh is computed from",
-            registry=self.registry,
+        self.registry = registry = CollectorRegistry()
+
+        def counter(name: str, what: str, *labels: str) -> Counter:
+            return Counter(f"meltemi_pilot_{name}", what, labels, registry=registry)
+
+        def gauge(name: str, what: str) -> Gauge:
+            return Gauge(f"meltemi_pilot_{name}", what, registry=registry)
+
+        self.revision = gauge("revision", "Configuration the mesh is computed from")
+        self.streams = gauge("streams", "Proxies connected")
+        self.resyncs = counter("resyncs_total", "Listings of the ledger", "reason")
+        self.overflows = counter(
+            "signal_overflows_total", "Announcements dropped: too many waited"
         )
-        self.resyncs = Counter(
-            "meltemi_pilot_resyncs_total",
-            "Times the ledger was listed, by reason",
-            ["reason"],
-            registry=self.registry,
+        self.sent_bytes = counter(
+            "sent_bytes_total", "Bytes of responses sent to proxies", "type"
         )
-        self.overflows = Counter(
-            "meltemi_pilot_signal_overflows_total",
-            "Announcements dropped because too many waited",
-            registry=self.registry,
+        self.refusals = counter(
+            "refusals_total", "Responses that proxies refused", "type"
         )
-        self.streams = Gauge(
-            "meltemi_pilot_streams",
-            "Proxies connected",
-            registry=self.registry,
-        )
-        self.sent_bytes = Counter(
-            "meltemi_pilot_sent_bytes_total",
-            "Bytes of resources sent to proxies, by type",
-            ["type"],
-            registry=self.registry,
-        )
-        self.refusals = Counter(
-            "meltemi_pilot_refusals_total",
-            "Responses proxies refused, by type",
-            ["type"],
-            registry=self.registry,
+        self.build_failures = counter(
+            "snapshot_failures_total", "Resources not computed: each is a bug"
         )
         self.build_seconds = Histogram(
             "meltemi_pilot_snapshot_build_seconds",
             "Time to compute the resources of one class of proxies",
             buckets=BUCKETS,
-            registry=self.registry,
-        )
-        self.build_failures = Counter(
-            "meltemi_pilot_snapshot_failures_total",
-            "Classes whose resources could not be computed: each is a bug",
-            registry=self.registry,
+            registry=registry,
         )

@@ -9,7 +9,7 @@ from meltemi.pilot.adapters.announcement import announce
 from meltemi.pilot.adapters.grpc_ads import Discovery
 from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.connections import Connections
-from meltemi.pilot.ingest import Ingest, Rhythm
+from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
 from meltemi.pilot.model.mesh import Mesh, MeshConfig
@@ -51,13 +51,11 @@ class Pilot:
         )
         self._connections = Connections(settings.name, clock)
         self._ingest = Ingest(
-            ledger,
-            bus,
+            Sources(ledger, bus, settings.mesh),
             mesh,
-            name=settings.mesh,
-            rhythm=Rhythm(settings.heartbeat_silence, settings.anti_entropy),
-            rng=rng,
-            metrics=self._metrics,
+            Rhythm(settings.heartbeat_silence, settings.anti_entropy),
+            rng,
+            self._metrics,
         )
         self._discovery = Discovery(
             mesh,
