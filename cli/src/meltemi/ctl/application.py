@@ -1,5 +1,6 @@
 """The command line as Typer sees it, with the sub-commands that are asked for."""
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
@@ -7,10 +8,17 @@ from typing import Annotated
 
 import typer
 
+MODULES = {
+    "meltemi.ctl.local.commands": ("up", "down", "status", "kill", "start"),
+    "meltemi.ctl.galley.write": ("apply", "delete"),
+    "meltemi.ctl.galley.read": ("get", "ps"),
+    "meltemi.ctl.galley.wait": ("wait",),
+    "meltemi.ctl.galley.token": ("token",),
+    "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
+    "meltemi.ctl.doctor": ("doctor", "version"),
+}
 COMMANDS: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(
-        ("up", "down", "status", "kill", "start"), "meltemi.ctl.local.commands"
-    )
+    {command: module for module, commands in MODULES.items() for command in commands}
 )
 """Sub-command to the module that brings it: ``register(app)``."""
 
@@ -32,11 +40,10 @@ def application(words: Sequence[str]) -> typer.Typer:
 
 
 def options(
-    context: typer.Context,
     state: Annotated[
         str, typer.Option(metavar="DIR", help="Where the local mesh keeps its state.")
     ] = "",
 ) -> None:
     """Take what may stand before the sub-command."""
     if state:
-        context.default_map = {name: {"state": state} for name in COMMANDS}
+        os.environ["MELTEMI_STATE"] = state  # noqa: TID251 - where sub-commands look

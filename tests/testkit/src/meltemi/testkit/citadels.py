@@ -68,6 +68,7 @@ class Citadel:
         )
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
         async with grpc.aio.secure_channel(str(address), credentials) as channel:
+            method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
             method = channel.unary_unary(CREATE_CERTIFICATE)
             raw: bytes = await method(request.encode(), metadata=metadata, timeout=5)
         return CertificateResponse.decode(raw)

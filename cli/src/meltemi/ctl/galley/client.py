@@ -1,0 +1,131 @@
+"""Galley's HTTP API, from the standard library: ``meltemi get`` must start fast."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from meltemi.kernel.errors import Blame, MeshError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SECONDS = 10.0
+EXIT_FAILURE, EXIT_INPUT, EXIT_UNREACHABLE, EXIT_DENIED = 1, 65, 69, 77
+CREATED, NOT_FOUND = 201, 404
+EXIT_CODES = {
+    400: EXIT_INPUT,
+    401: EXIT_DENIED,
+    403: EXIT_DENIED,
+    413: EXIT_INPUT,
+    415: EXIT_INPUT,
+    422: EXIT_INPUT,
+    502: EXIT_UNREACHABLE,
+    503: EXIT_UNREACHABLE,
+    504: EXIT_UNREACHABLE,
+}
+
+
+class GalleyUnreachableError(MeshError):
+    """Nobody answers where Galley should be."""
+
+    code = "galley.unreachable"
+    blame = Blame.PEER
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Galley said."""
+
+    status: int
+    body: Any
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether it did what it was asked."""
+        return self.status < http.client.BAD_REQUEST
+
+
+@dataclass(frozen=True, slots=True)
+class Galley:
+    """A Galley, and the token to change things with (empty: read only)."""
+
+    url: str
+    token: str = ""
+
+    def get(self, path: str) -> Answer:
+        """Ask for ``path``; raise `GalleyUnreachableError` where nobody answers."""
+        return self.send("GET", path)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request and return the answer, whatever it is."""
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+        sent = {"accept": "application/json", **(headers or {})}
+        if self.token:
+            sent["authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            sent["content-type"] = "application/json"
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise GalleyUnreachableError(
+                f"{self.url} does not answer ({error}): is the mesh up? "
+                "see meltemi status"
+            ) from None
+        finally:
+            connection.close()
+        warnings = answer.headers.get_all("warning", [])
+        return Answer(answer.status, _parsed(content), tuple(warnings))
+
+
+def failed(answer: Answer) -> typer.Exit:
+    """Print why Galley did not do it, a line a problem; return the exit to raise."""
+    for line in problem_lines(answer.body):
+        typer.echo(line, err=True)
+    return typer.Exit(EXIT_CODES.get(answer.status, EXIT_FAILURE))
+
+
+def problem_lines(body: Any) -> Sequence[str]:  # noqa: ANN401 - JSON
+    """Return an RFC 9457 body as ``FILE:LINE:COL: CODE message (path) — hint``."""
+    if not isinstance(body, dict):
+        return [f"meltemi: Galley answered {body!r}"]
+    errors = body.get("errors") or []
+    if not errors:
+        title = body.get("title", "refused")
+        detail = body.get("detail", "")
+        where = f" ({body['instance']})" if body.get("instance") else ""
+        return [f"meltemi: {body.get('code', '')}: {title}: {detail}{where}"]
+    return [_error_line(each) for each in errors]
+
+
+def _error_line(error: Mapping[str, Any]) -> str:
+    source = error.get("source") or {}
+    place = ""
+    if source:
+        place = f"{source['file']}:{source['line']}:{source['column']}: "
+    path = f" ({error['path']})" if error.get("path") else ""
+    hint = f" — {error['hint']}" if error.get("hint") else ""
+    return f"{place}{error.get('code', '')} {error.get('detail', '')}{path}{hint}"
+
+
+def _parsed(content: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(content) if content else None
+    except ValueError:
+        return content.decode(errors="replace")

@@ -1,0 +1,69 @@
+"""Reading what a user wants applied: a file, a folder, or standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from meltemi.config.decode import decode
+from meltemi.config.finding import Finding, InvalidConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
+
+SUFFIXES = {".yaml", ".yml", ".json"}
+STANDARD_INPUT = "-"
+APPLY_ORDER = ("ServiceEntry", "WorkloadEntry", "DestinationRule", "Gateway")
+"""What others refer to is written first, so that nothing points into the void."""
+
+
+def read_all(names: Sequence[str], *, namespace: str) -> list[Resource[Message]]:
+    """Return every object in ``names``, in the order to write them.
+
+    Raises:
+        InvalidConfigError: With the problems of all texts, so that one look is enough.
+        typer.BadParameter: If a file cannot be read.
+
+    """
+    found: list[Resource[Message]] = []
+    problems: list[Finding] = []
+    for name, data in _texts(names):
+        try:
+            found += decode(data, file=name, default_namespace=namespace)
+        except InvalidConfigError as error:
+            problems += error.findings
+    if problems:
+        raise InvalidConfigError(problems)
+    return sorted(found, key=_place)
+
+
+def _place(resource: Resource[Message]) -> int:
+    kinds = APPLY_ORDER
+    return kinds.index(resource.kind) if resource.kind in kinds else len(kinds)
+
+
+def _texts(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for name in names:
+        if name == STANDARD_INPUT:
+            yield "stdin", sys.stdin.buffer.read()
+            continue
+        for path in _files(Path(name)):
+            try:
+                yield str(path), path.read_bytes()
+            except OSError as error:
+                raise typer.BadParameter(f"{path}: {error.strerror}") from None
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
+    if not found:
+        raise typer.BadParameter(f"{path} holds no .yaml, .yml or .json file")
+    return found
