@@ -1,0 +1,35 @@
+"""Start a Galley: ``python -m meltemi.galley``, told by GALLEY_* variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from meltemi.bus.nats import NatsBus
+from meltemi.galley.service import GalleyService
+from meltemi.galley.settings import GalleySettings
+from meltemi.kernel.clock import SystemClock
+from meltemi.runtime.logs import configure_logs
+from meltemi.runtime.service import run
+from meltemi.runtime.settings import read_settings
+from meltemi.store.etcd import EtcdLedger
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+async def main(stopping: asyncio.Event) -> None:
+    """Serve until ``stopping``."""
+    settings = read_settings(GalleySettings, os.environ)  # noqa: TID251 - here it is read
+    configure_logs("galley", settings.name, json=not sys.stderr.isatty())
+    endpoints = [str(each) for each in settings.etcd_endpoints]
+    async with (
+        EtcdLedger(endpoints) as ledger,
+        NatsBus(settings.nats_url, name=settings.name) as bus,
+    ):
+        await GalleyService(settings, ledger, bus, SystemClock()).run(stopping)
+
+
+if __name__ == "__main__":
+    run(main, service="galley")

@@ -1,0 +1,1 @@
+"""Where Galley meets the world: HTTP in, HTTP out, files."""

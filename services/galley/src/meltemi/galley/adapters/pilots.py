@@ -1,0 +1,77 @@
+"""What the Pilots say of their proxies, asked for over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+import httpx2
+import msgspec
+import structlog
+
+from meltemi.galley.distribution import Fleet, ProxyRow, Refusal, merged
+
+if TYPE_CHECKING:
+    from meltemi.store.ports import LedgerReader
+
+TIMEOUT_SECONDS = 1.0
+"""A Pilot that does not answer within it is left out."""
+MOST_PILOTS = 64
+
+R = TypeVar("R")
+
+log = structlog.get_logger("meltemi.galley")
+
+
+class _Announced(msgspec.Struct, frozen=True):
+    """What a Pilot writes into the ledger while it lives."""
+
+    name: str
+    http: str
+
+
+class Pilots:
+    """All Pilots of a mesh, found in the ledger."""
+
+    def __init__(
+        self, ledger: LedgerReader, mesh: str, client: httpx2.AsyncClient
+    ) -> None:
+        self._ledger, self._client = ledger, client
+        self._prefix = f"/mesh/runtime/v1/{mesh}/pilots/"
+
+    async def fleet(self) -> Fleet:
+        """Ask every Pilot at once; one that is dead is skipped.
+
+        Raises:
+            LedgerUnavailableError: If the ledger does not say where they are.
+
+        """
+        listing = await self._ledger.list(self._prefix)
+        answers: list[Fleet] = []
+        async with asyncio.TaskGroup() as tasks:
+            for entry in listing.entries[:MOST_PILOTS]:
+                tasks.create_task(self._ask(entry.value, answers))
+        rows = chain.from_iterable(each.proxies for each in answers)
+        refusals = {each for answer in answers for each in answer.refusals}
+        return Fleet(merged(rows), tuple(sorted(refusals, key=_place)))
+
+    async def _ask(self, announced: bytes, answers: list[Fleet]) -> None:
+        try:
+            pilot = msgspec.json.decode(announced, type=_Announced)
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                rows = await self._read(pilot, "proxies", tuple[ProxyRow, ...])
+                refused = await self._read(pilot, "refusals", tuple[Refusal, ...])
+        except (httpx2.HTTPError, TimeoutError, msgspec.MsgspecError) as error:
+            log.warning("pilot.silent", pilot=announced.decode(), error=repr(error))
+            return
+        answers.append(Fleet(rows, refused))
+
+    async def _read(self, pilot: _Announced, view: str, kind: type[R]) -> R:
+        answer = await self._client.get(f"http://{pilot.http}/api/v1/{view}")
+        answer.raise_for_status()
+        return msgspec.json.decode(answer.content, type=kind)
+
+
+def _place(refusal: Refusal) -> tuple[str, str, str]:
+    return refusal.object, refusal.proxy, refusal.resource

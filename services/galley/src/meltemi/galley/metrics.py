@@ -1,0 +1,30 @@
+"""What Galley counts."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class Metrics:
+    """Galley's numbers, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.writes = Counter(
+            "galley_writes",
+            "Writes asked for, by what became of them: written, unchanged, dry-run.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "galley_refused",
+            "Requests refused, by the error's code.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.rung = Counter(
+            "galley_relay_changes",
+            "Changes rung, by whether the bus took them.",
+            ["outcome"],
+            registry=self.registry,
+        )

@@ -1,0 +1,77 @@
+"""A Galley, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from meltemi.galley.adapters.app import galley_app
+from meltemi.galley.adapters.callers import Callers
+from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
+from meltemi.galley.adapters.routes import Galley
+from meltemi.galley.metrics import Metrics
+from meltemi.galley.objects import Objects
+from meltemi.galley.relay import Relay
+from meltemi.runtime.http import serve_http
+from meltemi.runtime.operations import Readiness, operations
+
+if TYPE_CHECKING:
+    from meltemi.bus.ports import Publisher
+    from meltemi.galley.settings import GalleySettings
+    from meltemi.kernel.clock import Clock
+    from meltemi.store.ports import LedgerWriter
+
+
+class GalleyService:
+    """Joins the API, the ledger and the relay."""
+
+    def __init__(
+        self,
+        settings: GalleySettings,
+        ledger: LedgerWriter,
+        bus: Publisher,
+        clock: Clock,
+    ) -> None:
+        self._settings, self._ledger, self._clock = settings, ledger, clock
+        self._metrics = Metrics()
+        self._relay = Relay(
+            ledger,
+            bus,
+            self._metrics,
+            mesh=settings.mesh,
+            name=settings.name,
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve the API and ring changes until ``stopping``."""
+        async with (
+            httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            app = galley_app(self._galley(client))
+            readiness = Readiness()
+            readiness.check("ledger", self._unfollowed)
+            registry = self._metrics.registry
+            operations(app, service="galley", readiness=readiness, registry=registry)
+            relaying = tasks.create_task(self._relay.run())
+            await serve_http(app, self._settings.http_address, stopping=stopping)
+            relaying.cancel()
+
+    def _galley(self, client: httpx2.AsyncClient) -> Galley:
+        mesh = self._settings.mesh
+        return Galley(
+            objects=Objects(self._ledger, mesh),
+            pilots=Pilots(self._ledger, mesh, client),
+            callers=Callers(self._settings, self._clock),
+            metrics=self._metrics,
+            clock=self._clock,
+            new_uid=lambda: str(uuid.uuid4()),
+        )
+
+    def _unfollowed(self) -> str | None:
+        if self._relay.following:
+            return None
+        return "the ledger does not answer: is etcd reachable?"
