@@ -216,6 +216,23 @@ async def test_history_and_present_are_followed_in_order_and_once(
     assert (step.mutations[0].value, step.mutations[0].previous) == (None, b"2")
 
 
+async def test_a_history_larger_than_one_message_arrives_whole(
+    store: Store, prefix: str
+) -> None:
+    large = b"x" * 400_000
+    batches = [
+        [Write(f"{prefix}{number}/{part}", large) for part in range(3)]
+        for number in range(8)
+    ]
+    revisions = [await store.ledger.commit(batch) for batch in batches]
+
+    async with watching(store.ledger, prefix, revisions[0]) as steps:
+        found = await mutations(steps, 24)
+
+    assert [revision for revision, _ in found[::3]] == revisions
+    assert len(set(found)) == 24
+
+
 async def test_a_quiet_watch_says_how_far_it_has_seen(
     store: Store, prefix: str
 ) -> None:

@@ -163,3 +163,28 @@ def test_a_heartbeat_keeps_the_frozen_shape() -> None:
 def test_a_malformed_heartbeat_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedEventError):
         decode_beat(Message("mesh.beat.v1.default", {}, body))
+
+
+def test_an_object_of_exactly_the_limit_is_sent() -> None:
+    message = encode_change(replace(CHANGE, value=b"x" * LARGEST_BODY))
+
+    assert len(message.body) == LARGEST_BODY
+    assert "ce-dataref" not in message.headers
+
+
+@pytest.mark.parametrize(("part", "parts"), [(1, 1), (1, 128), (128, 128)])
+def test_parts_reach_from_one_to_what_a_transaction_holds(
+    part: int, parts: int
+) -> None:
+    change = replace(CHANGE, part=part, parts=parts)
+
+    assert decode_change(encode_change(change)) == change
+
+
+@pytest.mark.parametrize("manager", ["", "é", "a\\nb", " a"])
+def test_what_cannot_stand_in_a_header_is_left_out(manager: str) -> None:
+    value = f'{{"metadata":{{"managedFields":[{{"manager":"{manager}"}}]}}}}'
+
+    headers = encode_change(replace(CHANGE, value=value.encode())).headers
+
+    assert "Mesh-Actor" not in headers

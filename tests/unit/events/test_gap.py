@@ -126,3 +126,30 @@ def test_forged_relays_cost_a_bounded_amount_of_memory() -> None:
         detector.beat(beat(5, f"relay-{number}"))
 
     assert len(detector._heads) == 64
+
+
+def test_changes_follow_each_other() -> None:
+    detector = at(4)
+
+    for previous, revision in ((4, 5), (5, 9), (9, 10)):
+        assert isinstance(detector.change(change(previous, revision)), Apply)
+
+
+def test_a_listing_replaces_half_a_transaction_that_was_held() -> None:
+    detector = at(4)
+    detector.change(change(4, 5, 1, 2))
+
+    assert detector.listed(EPOCH, Revision(5))
+    assert isinstance(detector.change(change(5, 6)), Apply)
+
+
+def test_a_listing_forgets_what_relays_said_of_another_ledger() -> None:
+    detector, restored = at(4), Epoch("beef")
+    detector.beat(beat(9))
+    detector.listed(restored, Revision(3))
+
+    assert detector.beat(beat(3, epoch=restored)) == Duplicate()
+
+
+def test_a_listing_of_the_same_revision_is_taken() -> None:
+    assert at(4).listed(EPOCH, Revision(4))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from meltemi.kernel.names import Epoch, Revision
-from meltemi.store.ports import CompactedError, HistoryReplacedError
-from meltemi.store.watching import WatchCursor, prefix_end
+from meltemi.store.ports import CompactedError, HistoryReplacedError, Mutation
+from meltemi.store.watching import WatchCursor, mutation, prefix_end
 from meltemi.store.wire import etcd_pb2 as pb
 
 CLUSTER = 0xCAFE
@@ -100,3 +100,25 @@ def test_the_end_of_a_prefix_is_the_first_key_after_it(
     prefix: bytes, end: bytes
 ) -> None:
     assert prefix_end(prefix) == end
+
+
+def test_a_progress_notice_at_our_own_place_is_passed_on_and_an_older_one_is_not() -> (
+    None
+):
+    watch = cursor(start=5)
+
+    assert revisions(watch, events(head=4)) == [4]
+    assert revisions(watch, events(head=3)) == []
+    assert watch.next == 5
+
+
+def test_a_deletion_has_no_value_but_what_was_there_before() -> None:
+    event = pb.Event(
+        type=pb.Event.DELETE,
+        kv=pb.KeyValue(key=b"/a", mod_revision=9),
+        prev_kv=pb.KeyValue(value=b"old"),
+    )
+    put = pb.Event(kv=pb.KeyValue(key=b"/a", value=b"new", mod_revision=9))
+
+    assert mutation(event) == Mutation("/a", None, b"old")
+    assert mutation(put) == Mutation("/a", b"new", None)

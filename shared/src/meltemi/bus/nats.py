@@ -88,16 +88,6 @@ class NatsBus:
             return False
         return True
 
-    async def flush(self) -> bool:
-        """Wait until the server has what was published; False when it is away."""
-        client = self._client
-        try:
-            if client is not None:
-                await client.flush(CONNECT_SECONDS)
-        except AWAY:
-            return False
-        return client is not None
-
     async def subscribe(self, subject: str) -> AsyncGenerator[Message]:
         """Yield messages on ``subject``, across reconnects; the oldest are dropped."""
         inbox = Inbox()

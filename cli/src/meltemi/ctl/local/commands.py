@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from meltemi.ctl.local.interrupts import interrupts, locked
-from meltemi.ctl.local.mesh import LocalMesh, purge
+from meltemi.ctl.local.mesh import LocalMesh, end_parts, purge
 from meltemi.ctl.local.part import Part
 from meltemi.ctl.local.record import Captured, read_record
 from meltemi.ctl.local.summary import (
@@ -101,8 +101,7 @@ def up(
         while foreground and not interrupt.asked:
             time.sleep(POLL_SECONDS)
         if foreground:
-            with locked(state):
-                mesh.end(mesh.record.parts)
+            end_all(state)
 
 
 def down(
@@ -116,15 +115,22 @@ def down(
     if not state.exists():
         typer.echo(f"no mesh in {state}")
         return
-    with interrupts(), locked(state):
-        record = read_record(state)
-        if record is not None:
-            mesh = LocalMesh(state, record, find_tools(), environment())
-            mesh.end(record.parts)
-            typer.echo(f"ended {len(record.parts)} parts")
+    with interrupts():
+        typer.echo(f"ended {end_all(state)} parts")
         if purge_files:
-            purge(state)
+            with locked(state):
+                purge(state)
             typer.echo(f"removed the data in {state}")
+
+
+def end_all(state: Path) -> int:
+    """End whatever runs in ``state``; return how many parts that were."""
+    with locked(state):
+        record = read_record(state)
+        if record is None:
+            return 0
+        end_parts(state, record, record.parts)
+        return len(record.parts)
 
 
 def status(

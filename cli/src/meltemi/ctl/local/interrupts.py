@@ -36,7 +36,7 @@ class Interrupt:
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[Interrupt]:
-    """Turn SIGINT, SIGTERM and SIGHUP into a flag while the context lasts.
+    """Turn SIGINT, SIGTERM and SIGHUP into a flag, unless they are ignored (nohup).
 
     An exception out of nowhere could strike between the start of a process and the
     note that we started it; then nobody would end it.
@@ -47,7 +47,8 @@ def interrupts() -> Iterator[Interrupt]:
         interrupt.asked = True
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
+    heard = [each for each in numbers if signal.getsignal(each) != signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield interrupt
     finally:

@@ -15,6 +15,7 @@ from meltemi.ctl.local.ports import choose_ports, is_free
 from meltemi.ctl.local.record import (
     Captured,
     NoMeshError,
+    OtherVersionError,
     Record,
     read_record,
     write_private,
@@ -62,6 +63,12 @@ class LocalMesh:
     def __init__(
         self, state: Path, record: Record, tools: Tools, environ: Mapping[str, str]
     ) -> None:
+        strange = set(port_names(demo=record.demo)) - record.ports.keys()
+        if strange:
+            raise OtherVersionError(
+                f"{state} holds a mesh without {', '.join(sorted(strange))}: run "
+                "meltemi down, then meltemi up"
+            )
         self.state, self.record = state, record
         self.layout = Layout(state, record.ports, record.epoch)
         self.parts = plan(self.layout, tools, demo=record.demo)
@@ -177,22 +184,8 @@ class LocalMesh:
         processes.end(chosen.values(), grace=0)
 
     def end(self, names: Iterable[str]) -> None:
-        """End the parts ``names`` in order, last stage first, and forget them."""
-        wanted = set(names)
-        stages = sorted({part.stage for part in self.parts}, reverse=True)
-        for stage in stages:
-            ending = [
-                self.record.parts[part.name]
-                for part in self.parts
-                if part.stage is stage
-                and part.name in wanted & self.record.parts.keys()
-            ]
-            processes.end(ending, grace=GRACE_SECONDS)
-        kept = {n: each for n, each in self.record.parts.items() if n not in wanted}
-        self._note(kept)
-        for socket in self.state.glob("run/*/*.sock"):
-            if socket.parent.name in wanted:
-                socket.unlink(missing_ok=True)
+        """End the parts ``names``, last stage first, and forget them."""
+        self.record = end_parts(self.state, self.record, names)
 
     def _note(self, parts: Mapping[str, Running]) -> None:
         self._keep(msgspec.structs.replace(self.record, parts=parts))
@@ -200,6 +193,23 @@ class LocalMesh:
     def _keep(self, record: Record) -> None:
         self.record = record
         write_record(self.state, record)
+
+
+def end_parts(state: Path, record: Record, names: Iterable[str]) -> Record:
+    """End the parts ``names``, last stage first; return and write what is left."""
+    ending = {name: record.parts[name] for name in names if name in record.parts}
+    for stage in sorted({each.stage for each in ending.values()}, reverse=True):
+        processes.end(
+            (each for each in ending.values() if each.stage == stage),
+            grace=GRACE_SECONDS,
+        )
+    for socket in state.glob("run/*/*.sock"):
+        if socket.parent.name in ending:
+            socket.unlink(missing_ok=True)
+    kept = {name: each for name, each in record.parts.items() if name not in ending}
+    left = msgspec.structs.replace(record, parts=kept)
+    write_record(state, left)
+    return left
 
 
 def purge(state: Path) -> None:

@@ -59,7 +59,8 @@ def spawn(part: Part, environ: Mapping[str, str], log: Path) -> Running:
             start_new_session=True,
         )
     process.returncode = 0  # it outlives us: no warning that it was not waited for
-    return Running(process.pid, psutil.Process(process.pid).create_time())
+    started = psutil.Process(process.pid).create_time()
+    return Running(process.pid, started, part.stage)
 
 
 def is_alive(running: Running) -> bool:

@@ -30,12 +30,22 @@ class NoMeshError(MeshError):
     blame = Blame.CALLER
 
 
+class OtherVersionError(MeshError):
+    """The mesh was started by a version that had other parts."""
+
+    code = "local.other-version"
+    blame = Blame.CALLER
+
+
 class Running(msgspec.Struct, frozen=True):
     """A process of ours: a pid alone may belong to somebody else by now."""
 
     pid: int
     started: float
     """Seconds since the epoch, as the kernel has it."""
+
+    stage: int = 0
+    """The stage it was started in: what came last ends first."""
 
 
 class Captured(msgspec.Struct, frozen=True):

@@ -55,18 +55,18 @@ def bring_up(
     Returns how the proxies stand, or None for a mesh without any. When it fails or
     is interrupted, everything that this call started is ended again.
     """
-    started: list[Part] = []
+    before = {part.name for part in mesh.parts if mesh.running(part)}
     try:
         for stage in Stage:
             parts = [part for part in mesh.parts if part.stage is stage]
             if stage is Stage.PROXIES:
                 configure(mesh, config)
                 grant(mesh, parts)
-            started += mesh.start(parts)
+            mesh.start(parts)
             mesh.wait(parts, interrupt, _nobody)
         return wait_synced(mesh, interrupt) if mesh.record.demo else None
     except BaseException:
-        mesh.end(part.name for part in started)
+        mesh.end(mesh.record.parts.keys() - before)
         raise
 
 
