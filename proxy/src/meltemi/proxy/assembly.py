@@ -31,7 +31,7 @@ from meltemi.proxy.ring import PilotRing
 from meltemi.runtime.durable import replace_file
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 if TYPE_CHECKING:
     from meltemi.proxy.settings import AgentSettings
@@ -65,9 +65,18 @@ class Agent:
             clock,
             rng,
         )
+        Gauge(
+            "meltemi_agent_certificate_expiry_timestamp_seconds",
+            "When the workload's certificate ends, in Unix time; 0 without one.",
+            registry=self._registry,
+        ).set_function(self._certificate_end)
         self.registrar = Registrar(settings, self.keeper, clock, rng)
         self.admin = EnvoyAdmin(settings.admin_address)
         self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
+
+    def _certificate_end(self) -> float:
+        held = self.keeper.held
+        return held.leaf.not_valid_after_utc.timestamp() if held else 0.0
 
     def _envoy(self, around: Surroundings) -> EnvoyProcess:
         file = self._settings.run_dir.absolute() / "envoy.json"

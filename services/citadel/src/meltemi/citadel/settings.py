@@ -48,7 +48,7 @@ class CitadelSettings(ServiceSettings):
     """The bearer token of those who may make join tokens."""
 
     workload_ttl: Annotated[timedelta, BeforeValidator(_seconds)] = Field(
-        default=timedelta(hours=24), ge=timedelta(seconds=10), le=timedelta(days=90)
+        default=timedelta(hours=24), ge=timedelta(seconds=1), le=timedelta(days=90)
     )
     """Lifetime of a certificate when none is asked; a bare number is seconds.
     Istio's default and maximum."""
