@@ -144,7 +144,7 @@ async def test_a_renewed_certificate_reaches_envoy_without_a_restart(
 ) -> None:
     inbound = local()
     pilot = pilot_with(inbound)
-    short = timedelta(seconds=10)
+    short = timedelta(seconds=8)
     async with (
         citadel(tmp_path, MemoryLedger(), workload_ttl=short) as office,
         pilot.serving(),
@@ -156,4 +156,6 @@ async def test_a_renewed_certificate_reaches_envoy_without_a_restart(
             first = agent.keeper.held
             (tmp_path / "token").unlink()
             await until(lambda: agent.keeper.held is not first)
+            second = agent.keeper.held
             assert await fetch(inbound, client) == "one"
+            assert agent.keeper.held is second, "and not at once again"

@@ -33,9 +33,15 @@ def test_a_credential_is_known_under_its_root_only() -> None:
 def test_renewal_is_due_at_half_of_life_or_a_little_before() -> None:
     life = (DAY + timedelta(minutes=2)).total_seconds()
     start = NOON - timedelta(minutes=2)
-    assert until_renewal(HELD, now=start, draw=0) == life / 2
-    assert until_renewal(HELD, now=start, draw=1) == life * (0.5 - JITTER)
-    assert until_renewal(HELD, now=NOON + DAY, draw=0) == 0
+    assert until_renewal(HELD, since=start, now=start, draw=0) == life / 2
+    early = life * (0.5 - JITTER)
+    assert until_renewal(HELD, since=start, now=start, draw=1) == early
+    assert until_renewal(HELD, since=start, now=NOON + DAY, draw=0) == 0
+
+
+def test_a_certificate_of_a_minute_is_renewed_after_half_a_minute() -> None:
+    short = credential(lifetime=timedelta(seconds=60))
+    assert until_renewal(short, since=NOON, now=NOON, draw=0) == 30
 
 
 def test_a_workload_is_ready_while_its_certificate_lives() -> None:

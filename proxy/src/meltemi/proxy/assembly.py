@@ -11,7 +11,7 @@ import asyncio
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
@@ -66,9 +66,18 @@ class Agent:
             clock,
             rng,
         )
+        Gauge(
+            "meltemi_agent_certificate_expiry_timestamp_seconds",
+            "When the workload's certificate ends, in Unix time; 0 without one.",
+            registry=self._registry,
+        ).set_function(self._certificate_end)
         self.registrar = Registrar(settings, self.keeper, clock, rng)
         self.admin = EnvoyAdmin(settings.admin_address)
         self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
+
+    def _certificate_end(self) -> float:
+        held = self.keeper.held
+        return held.leaf.not_valid_after_utc.timestamp() if held else 0.0
 
     def _envoy(self, around: Surroundings) -> EnvoyProcess:
         file = self._settings.run_dir.absolute() / "envoy.json"

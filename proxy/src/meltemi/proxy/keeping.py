@@ -47,18 +47,25 @@ def speaks_for(
     return True
 
 
-def until_renewal(credential: Credential, *, now: datetime, draw: float) -> float:
+def until_renewal(
+    credential: Credential, *, since: datetime, now: datetime, draw: float
+) -> float:
     """Return the seconds until ``credential`` should be renewed.
+
+    Half of life counts from ``since``, not from the start of validity: that lies two
+    minutes back for the sake of slow clocks, and a certificate of one minute would
+    be due the moment it came.
 
     Args:
         credential: What is held.
+        since: When it came. For one from disk: the start of its validity.
         now: The current time.
         draw: From 0 to 1, drawn once a credential.
 
     """
     leaf = credential.leaf
     wait = renewal_delay(
-        leaf.not_valid_before_utc,
+        max(since, leaf.not_valid_before_utc),
         leaf.not_valid_after_utc,
         now=now,
         jitter=JITTER * draw,

@@ -97,7 +97,7 @@ class CitadelClient:
                 channel.unary_unary(CREATE_CERTIFICATE)
             )
             try:
-                raw: bytes = await method(
+                raw = await method(
                     request.encode(), metadata=metadata, timeout=TIMEOUT_SECONDS
                 )
             except grpc.aio.AioRpcError as error:

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 RESTART = Backoff(first=0.2, ceiling=30.0)
 
-PROVEN_SECONDS = 10.0
-"""An Envoy that ran so long had come up: its end starts the backoff anew."""
-
 EAGER_SECONDS, CALM_SECONDS = 0.1, 1.0
 """How often Envoy is looked at, before and after it is ready."""
 
@@ -74,7 +71,8 @@ class EnvoyProcess:
         self._argv, self._admin = argv, admin
         self._clock, self._rng = around.clock, around.rng
         self._process: Process | None = None
-        self._ending = False
+        self._ending = self._proven = False
+        self._look = asyncio.Event()
         self._trouble: str | None = "it was not started yet"
         self._starts = Counter(
             "meltemi_agent_envoy_starts",
@@ -90,16 +88,19 @@ class EnvoyProcess:
         """Keep an Envoy running until `stop`."""
         attempt = 0
         while not self._ending:
+            self._proven = False
             began = self._clock.monotonic()
             process = await self._start()
             code = await process.wait()
             if self._ending:
                 return
             self._trouble = f"it ended with {code} and is started again"
+            self._look.set()
             ran = self._clock.monotonic() - began
-            attempt = 0 if ran >= PROVEN_SECONDS else attempt + 1
             log.warning("envoy.ended", code=code, seconds=round(ran, 3))
-            await asyncio.sleep(RESTART.delay(max(attempt - 1, 0), self._rng))
+            # One that was ready starts anew at once; one that never is, ever later.
+            attempt = 0 if self._proven else attempt + 1
+            await asyncio.sleep(RESTART.delay(attempt, self._rng))
 
     async def _start(self) -> Process:
         wrapper = [sys.executable, "-I", "-S", str(Path(tether.__file__))]
@@ -120,8 +121,14 @@ class EnvoyProcess:
             except EnvoyAwayError as error:
                 self._trouble = str(error)
             if before and not self._trouble:
+                self._proven = True
                 log.info("envoy.ready")
-            await asyncio.sleep(EAGER_SECONDS if self._trouble else CALM_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(
+                    EAGER_SECONDS if self._trouble else CALM_SECONDS
+                ):
+                    await self._look.wait()
+            self._look.clear()
 
     async def stop(self, drain_seconds: float) -> None:
         """Drain for up to ``drain_seconds``, then end Envoy."""

@@ -11,10 +11,12 @@ import structlog
 from meltemi.identity.certificate import InvalidCertificateError, parse_chain
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.proxy.adapters.citadel import CertificateRefusedError
 from meltemi.proxy.keeping import readiness, speaks_for, trouble_with, until_renewal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
     from pathlib import Path
     from random import Random
 
@@ -98,12 +100,14 @@ class Keeper:
         """Get a credential, ``show`` it, renew it, until cancelled."""
         stored = self._usable()
         credential = stored or await self._obtained(FIRST)
+        since = stored.leaf.not_valid_before_utc if stored else self._clock.now()
         while True:
             self.held = credential
             await show(credential)
             self.arrived.set()
-            await self._until_due(credential)
+            await self._until_due(credential, since)
             credential = await self._obtained(NEXT)
+            since = self._clock.now()
 
     def _usable(self) -> Credential | None:
         """Return the stored credential if it may be served again."""
@@ -129,11 +133,11 @@ class Keeper:
             return True
         return speaks_for(stored, roots, now=self._clock.now())
 
-    async def _until_due(self, credential: Credential) -> None:
+    async def _until_due(self, credential: Credential, since: datetime) -> None:
         draw = self._rng.random()
         while True:
             now = self._clock.now()
-            wait = until_renewal(credential, now=now, draw=draw)
+            wait = until_renewal(credential, since=since, now=now, draw=draw)
             if not wait:
                 return
             await asyncio.sleep(min(wait, LOOK_AGAIN_SECONDS))
@@ -165,14 +169,19 @@ class Keeper:
         self._why = str(error)
 
     async def _ask(self) -> Credential:
-        """Ask by certificate while one is valid, else (or if that fails) by token."""
+        """Ask by certificate while one is valid, else by token.
+
+        A token also serves where the certificate cannot: refused, or of an authority
+        that is no longer ours. An authority that is merely away is waited for.
+        """
         roots = self._proofs.read_roots()
         token = self._proofs.read_token()
         if self.held and not readiness(self.held, now=self._clock.now()):
             try:
                 return await self._citadel.renew(self.held, roots)
             except MeshError as error:
-                if token is None:
+                refused = isinstance(error, CertificateRefusedError)
+                if token is None or not (refused or not self._known(self.held)):
                     raise
                 log.info("credential.renewal-failed", error=str(error))
         if not token:

@@ -104,7 +104,7 @@ class XdsRelay:
     ) -> None:
         self._ring, self._recorder, self._checkpoint = ring, recorder, checkpoint
         self._rng = rng
-        self._lost = False
+        self._lost = self._missing = False
         self._streams = Counter(
             "meltemi_agent_xds_streams",
             "Configuration streams by who answered: a Pilot, the checkpoint, nobody.",
@@ -155,8 +155,8 @@ class XdsRelay:
                 self._lost = True
                 self._ring.avoid(pilot)
                 return "pilot"
+        self._miss()
         if self._recorder.empty:
-            log.warning("xds.no-pilot", checkpoint="none")
             return "nobody"
         await self._replay(inbox, context)
         return "checkpoint"
@@ -177,18 +177,26 @@ class XdsRelay:
                 while (raw := await _next(call, limit)) is not None:
                     if not answered:
                         log.info("xds.connected", pilot=str(pilot))
+                        self._missing = False
                         self._ring.prefer(pilot)
                         inbox.answered()
                     answered, limit = True, None
                     self._recorder.sent(_parsed(DeltaDiscoveryResponse, raw))
                     await context.write(raw)
                 pouring.cancel()
-            log.info("xds.disconnected", pilot=str(pilot), answered=answered)
+        if answered:
+            log.info("xds.disconnected", pilot=str(pilot))
         return answered
+
+    def _miss(self) -> None:
+        """Say once that no Pilot answers: Envoy tries again every two seconds."""
+        if not self._missing:
+            source = "nothing" if self._recorder.empty else "its checkpoint"
+            log.warning("xds.no-pilot", envoy_has=source)
+        self._missing = True
 
     async def _replay(self, inbox: Inbox, context: Context) -> None:
         """Serve the checkpoint until a Pilot can be reached."""
-        log.warning("xds.no-pilot", checkpoint="in use")
         replay = Replay(self._recorder.checkpoint())
 
         async def reply(raw: bytes) -> None:
@@ -245,7 +253,7 @@ async def _next(
         async with asyncio.timeout(limit):
             raw = await call.read()
     except (TimeoutError, grpc.aio.AioRpcError) as error:
-        log.info("xds.ended", error=str(error) or "no first answer in time")
+        log.debug("xds.ended", error=str(error) or "no first answer in time")
         call.cancel()
         return None
     return raw if isinstance(raw, bytes) else None

@@ -2,12 +2,18 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel.admit import Lifetimes
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+
+
+def _seconds(value: object) -> object:
+    """Read a bare number as seconds; pydantic reads ISO 8601 (PT24H) by itself."""
+    return float(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class CitadelSettings(ServiceSettings):
@@ -42,8 +48,8 @@ class CitadelSettings(ServiceSettings):
     admin_token_file: Path
     """The bearer token of those who may make join tokens."""
 
-    workload_ttl: timedelta = Field(
-        default=timedelta(hours=24), ge=timedelta(seconds=10), le=timedelta(days=90)
+    workload_ttl: Annotated[timedelta, BeforeValidator(_seconds)] = Field(
+        default=timedelta(hours=24), ge=timedelta(seconds=1), le=timedelta(days=90)
     )
     """Lifetime of a certificate when none is asked; a bare number is seconds.
     Istio's default and maximum."""

@@ -68,9 +68,10 @@ class Citadel:
         )
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
         async with grpc.aio.secure_channel(str(address), credentials) as channel:
-            method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
-            method = channel.unary_unary(CREATE_CERTIFICATE)
-            raw: bytes = await method(request.encode(), metadata=metadata, timeout=5)
+            method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = (
+                channel.unary_unary(CREATE_CERTIFICATE)
+            )
+            raw = await method(request.encode(), metadata=metadata, timeout=5)
         return CertificateResponse.decode(raw)
 
     async def join(self) -> Credential:

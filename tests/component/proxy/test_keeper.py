@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from random import Random
+from typing import TYPE_CHECKING
+
+from meltemi.kernel.clock import SystemClock
+from meltemi.proxy.adapters.citadel import CitadelClient
+from meltemi.proxy.adapters.keeper import Keeper, Proofs
+from meltemi.proxy.adapters.wallet import Wallet
+from meltemi.testkit.agents import NOWHERE
+from meltemi.testkit.authority import RATINGS, REVIEWS, credential
+from meltemi.testkit.citadels import citadel
+from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from meltemi.identity.credential import Credential
+    from meltemi.testkit.citadels import Citadel
+
+
+def keeper(directory: Path, office: Citadel | None) -> Keeper:
+    roots = directory / "absent"
+    bootstrap = renewal = NOWHERE
+    if office:
+        roots = office.settings.state_dir / "root-cert.pem"
+        bootstrap = office.settings.bootstrap_address
+        renewal = office.settings.renewal_address
+    return Keeper(
+        CitadelClient(bootstrap, renewal, REVIEWS),
+        Proofs(roots, directory / "token"),
+        Wallet(directory / "credential.json"),
+        SystemClock(),
+        Random(1),  # noqa: S311 - a jitter
+    )
+
+
+@asynccontextmanager
+async def keeping(kept: Keeper) -> AsyncIterator[list[Credential]]:
+    shown: list[Credential] = []
+
+    async def show(credential: Credential) -> None:
+        shown.append(credential)
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(kept.keep(show))
+        yield shown
+        task.cancel()
+
+
+async def test_a_restarted_agent_needs_no_new_token_and_no_citadel(
+    tmp_path: Path,
+) -> None:
+    """F-39."""
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        (tmp_path / "token").write_text(await office.token())
+        async with keeping(keeper(tmp_path, office)) as first:
+            await until(lambda: bool(first))
+    (tmp_path / "token").unlink()
+    async with keeping(keeper(tmp_path, None)) as second:
+        await until(lambda: bool(second))
+    assert second[0].leaf == first[0].leaf
+
+
+async def test_a_token_that_comes_late_is_found(tmp_path: Path) -> None:
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        kept = keeper(tmp_path, office)
+        async with keeping(kept) as shown:
+            await until(lambda: "no join token" in (kept.trouble() or ""))
+            token = await office.token()
+            (tmp_path / "token").write_text(token)
+            await until(lambda: bool(shown))
+        assert kept.trouble() is None
+
+
+async def test_why_there_is_no_certificate_is_said(tmp_path: Path) -> None:
+    kept = keeper(tmp_path, None)
+    async with keeping(kept):
+        await until(lambda: "no roots to believe" in (kept.trouble() or ""))
+
+
+async def test_a_stored_credential_of_another_workload_is_not_served(
+    tmp_path: Path,
+) -> None:
+    now = SystemClock().now()
+    Wallet(tmp_path / "credential.json").write(credential(RATINGS, now=now))
+    kept = keeper(tmp_path, None)
+    async with keeping(kept) as shown:
+        await until(lambda: kept.trouble() is not None and bool(kept._why))
+    assert not shown
+
+
+async def test_a_new_authority_with_a_new_token_replaces_the_stored_credential(
+    tmp_path: Path,
+) -> None:
+    now = SystemClock().now()
+    Wallet(tmp_path / "credential.json").write(credential(REVIEWS, now=now))
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        (tmp_path / "token").write_text(await office.token())
+        async with keeping(keeper(tmp_path, office)) as shown:
+            await until(lambda: bool(shown))
+        assert shown[0].roots_pem == office.roots.decode()
+
+
+def test_a_torn_wallet_is_an_empty_one(tmp_path: Path) -> None:
+    wallet = Wallet(tmp_path / "credential.json")
+    assert wallet.read() is None
+    wallet.write(credential())
+    stored = (tmp_path / "credential.json").read_bytes()
+    assert wallet.read()
+    (tmp_path / "credential.json").write_bytes(stored[:-9])
+    assert wallet.read() is None
+    assert (tmp_path / "credential.json").stat().st_mode & 0o777 == 0o600

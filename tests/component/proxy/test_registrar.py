@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request, Response
+
+from meltemi.kernel.clock import SystemClock
+from meltemi.proxy.adapters.citadel import CitadelClient
+from meltemi.proxy.adapters.keeper import Keeper, Proofs
+from meltemi.proxy.adapters.registrar import Registrar
+from meltemi.proxy.adapters.wallet import Wallet
+from meltemi.runtime.http import serve_http
+from meltemi.testkit.agents import NOWHERE, agent_settings, local
+from meltemi.testkit.authority import REVIEWS, credential
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+PATH = "/apis/networking.istio.io/v1/namespaces/default/workloadentries/reviews-v1"
+
+
+@dataclass
+class FakeGalley:
+    """Answers with ``answers`` in turn, then 200, and remembers the calls."""
+
+    answers: list[int] = field(default_factory=list)
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def handle(self, request: Request) -> Response:
+        proof = request.headers["authorization"]
+        self.calls.append((request.method, request.url.path, proof))
+        return Response(status_code=self.answers.pop(0) if self.answers else 200)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        app, address, stopping = FastAPI(), local(), asyncio.Event()
+        app.add_api_route("/{path:path}", self.handle, methods=["PUT", "DELETE"])
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve_http(app, address, stopping=stopping))
+            yield f"http://{address}"
+            stopping.set()
+
+
+def registrar(directory: Path, url: str, **ports: int) -> Registrar:
+    settings = agent_settings(directory, galley_url=url, entry_ports=ports)
+    clock, rng = SystemClock(), Random(1)  # noqa: S311 - a jitter
+    keeper = Keeper(
+        CitadelClient(NOWHERE, NOWHERE, REVIEWS),
+        Proofs(directory / "roots", None),
+        Wallet(directory / "wallet"),
+        clock,
+        rng,
+    )
+    keeper.held = credential(now=clock.now())
+    keeper.arrived.set()
+    return Registrar(settings, keeper, clock, rng)
+
+
+async def test_a_workload_registers_until_galley_takes_it_and_leaves_once(
+    tmp_path: Path,
+) -> None:
+    galley = FakeGalley(answers=[503])
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, http=21100)
+        await workload.register()
+        await workload.leave()
+    assert [(method, path) for method, path, _ in galley.calls] == [
+        ("PUT", PATH),
+        ("PUT", PATH),
+        ("DELETE", PATH),
+    ]
+    assert all(proof.startswith("Bearer ey") for _, _, proof in galley.calls)
+
+
+async def test_a_gateway_registers_nothing(tmp_path: Path) -> None:
+    galley = FakeGalley()
+    async with galley.serving() as url:
+        gateway = registrar(tmp_path, url)
+        await gateway.register()
+        await gateway.leave()
+    assert not galley.calls
+
+
+async def test_a_galley_that_is_gone_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    galley = FakeGalley()
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, http=21100)
+        await workload.register()
+    async with asyncio.timeout(4):
+        await workload.leave()
