@@ -61,6 +61,14 @@ def test_a_refusal_is_forgotten_when_its_resource_leaves() -> None:
     assert watch.refused == {}
 
 
+def test_a_refusal_is_forgotten_when_its_version_is_taken_back() -> None:
+    watch = Watch()
+    accept(watch, {"a": "v1"})
+    watch.settle(sent(watch, {"a": "bad"}).nonce, error="no")
+    assert watch.offer({"a": "v1"}) is None, "it holds that already"
+    assert watch.refused == {}
+
+
 def test_a_refused_batch_is_halved_until_the_culprit_stands_alone() -> None:
     watch = Watch()
     target = {f"r{number:03}": "v1" for number in range(1000)} | {"r500": "poison"}

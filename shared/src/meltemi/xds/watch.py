@@ -113,8 +113,9 @@ class Watch:
         """
         if self.flight is not None:
             return None
-        for name in self.refused.keys() - target.keys():
-            del self.refused[name]
+        for name, refusal in list(self.refused.items()):
+            if target.get(name) != refusal.version:
+                del self.refused[name]  # nobody wants that version any more
         upsert = dict(islice(self.wants(target).items(), self.batch))
         remove = self.leftovers(target) if removals else frozenset[str]()
         if not upsert and not remove:

@@ -77,7 +77,7 @@ def test_callers_are_told_apart_by_the_server_name_they_ask_for() -> None:
 
 def test_a_single_port_is_reached_by_subsets_it_has_not_heard_of() -> None:
     (chain,) = listener(ONE + mode("STRICT")).chains
-    assert "*.reviews.default.svc.cluster.local" in chain.match.server_names
+    assert chain.match.server_names == ("*.reviews.default.svc.cluster.local",)
 
 
 def test_of_several_ports_each_known_subset_is_named() -> None:

@@ -75,29 +75,32 @@ def _secure(scope: Scope, port: Port, *, alone: bool) -> Iterator[ir.FilterChain
     port only, any name of its hosts means that port, so that a subset made a moment
     ago works before this listener hears of it.
     """
-    names: list[str] = []
-    for service in scope.own:
-        if port.number not in {each.number for each in service.ports}:
-            continue
-        subsets = _subsets(scope, service)
-        names += [
-            name.server_name(port.number, subset, service.host) for subset in subsets
-        ]
-        if alone:
-            names.append(f"*.{service.host}")
+    names = tuple(
+        each
+        for service in scope.own
+        if port.number in {known.number for known in service.ports}
+        for each in _server_names(scope, service, port, alone=alone)
+    )
     handler = _handler(scope, port)
     alpn = HTTP_ALPN if port.protocol.is_http else TCP_ALPN
     yield ir.FilterChain(
         name=f"{LISTENER}|{port.number}",
-        match=ir.ChainMatch(server_names=tuple(names), transport="tls"),
+        match=ir.ChainMatch(server_names=names, transport="tls"),
         filter=handler,
         tls=ir.MeshServer((f"spiffe://{scope.config.trust_domain}/",), alpn),
     )
 
 
-def _subsets(scope: Scope, service: Service) -> tuple[str, ...]:
+def _server_names(
+    scope: Scope, service: Service, port: Port, *, alone: bool
+) -> Iterator[str]:
+    if alone:
+        yield f"*.{service.host}"
+        return
     rule = scope.rule(service.host)
-    return ("", *(each.name for each in rule.spec.subsets)) if rule else ("",)
+    yield name.server_name(port.number, "", service.host)
+    for subset in rule.spec.subsets if rule else ():
+        yield name.server_name(port.number, subset.name, service.host)
 
 
 def _plain(scope: Scope, open_ports: list[Port]) -> Iterator[ir.FilterChain]:
