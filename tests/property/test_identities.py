@@ -5,6 +5,7 @@ import base64
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from meltemi.citadel.csr import InvalidRequestError, check_request
 from meltemi.identity.certificate import InvalidCertificateError, parse_chain
 from meltemi.identity.keys import build_csr, new_key

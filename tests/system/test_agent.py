@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+
 from meltemi.identity.certificate import spiffe_id
 from meltemi.proxy.settings import Explicit
 from meltemi.testkit import envoy_config

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import psutil
 import pytest
+
 from meltemi.runtime.settings import Address
 from meltemi.testkit.agents import local
 from meltemi.testkit.processes import Program, accepts, etcd_server, python, running

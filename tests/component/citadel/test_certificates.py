@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+
 from meltemi.identity.certificate import parse_chain, spiffe_id
 from meltemi.identity.credential import Credential
 from meltemi.identity.keys import build_csr, new_key

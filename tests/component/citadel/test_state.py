@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 from typing import TYPE_CHECKING
 
 import pytest
+
 from meltemi.citadel.adapters.own_certificate import LIFETIME, OwnCertificate
 from meltemi.citadel.adapters.state import AUTHORITY_FILE, StateError, load_authority
 from meltemi.citadel.issue import SignerExpiredError

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.admit import UnauthenticatedError
 from meltemi.citadel.tokens import make_token

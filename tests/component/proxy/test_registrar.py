@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
+
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.citadel import CitadelClient
 from meltemi.proxy.adapters.keeper import Keeper, Proofs

@@ -10,6 +10,8 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
 )
+from prometheus_client import CollectorRegistry
+
 from meltemi.proxy.adapters import relay as relay_module
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
 from meltemi.proxy.adapters.relay import METHOD, SERVICE, XdsRelay
@@ -21,7 +23,6 @@ from meltemi.testkit import envoy_config
 from meltemi.testkit.agents import local
 from meltemi.testkit.fakes.pilot import PREFIX, FakePilot
 from meltemi.testkit.waiting import until
-from prometheus_client import CollectorRegistry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,6 +10,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
     DiscoveryResponse,
 )
+
 from meltemi.citadel.issue import create_root
 from meltemi.identity.keys import new_key
 from meltemi.proxy.adapters import sds

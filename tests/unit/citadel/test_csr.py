@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+
 from meltemi.citadel.csr import CSR_LIMIT, InvalidRequestError, check_request
 from meltemi.identity.keys import build_csr, new_key
 from meltemi.testkit.authority import RATINGS, REVIEWS

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from meltemi.citadel.issue import (
     ROOT_LIFETIME,
     Authority,

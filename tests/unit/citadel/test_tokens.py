@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 from meltemi.citadel.admit import UnauthenticatedError
 from meltemi.citadel.tokens import (
     InvalidTokenRequestError,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.identity.credential import Credential
 from meltemi.identity.keys import key_from_pem, new_key, public_der

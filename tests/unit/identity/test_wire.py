@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from google.protobuf import descriptor_pool
+
 from meltemi.identity.wire import (
     CertificateRequest,
     CertificateResponse,

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from meltemi.kernel.errors import MeshError
 from meltemi.proxy.adapters.envoy_binary import find_envoy
 from meltemi.proxy.bootstrap import bootstrap, node_id

@@ -7,6 +7,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     Resource,
 )
 from google.rpc.status_pb2 import Status
+
 from meltemi.proxy.checkpoint import (
     Checkpoint,
     CorruptCheckpointError,

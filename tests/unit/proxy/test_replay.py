@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Resource
+
 from meltemi.proxy.checkpoint import Checkpoint
 from meltemi.proxy.replay import Replay
 

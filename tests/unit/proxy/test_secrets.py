@@ -6,6 +6,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
 )
 from google.rpc.status_pb2 import Status
+
 from meltemi.proxy.secrets import (
     DEFAULT,
     ROOTCA,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from meltemi.runtime.admin_token import AdminDeniedError, AdminToken
 
 if TYPE_CHECKING:

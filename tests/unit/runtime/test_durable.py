@@ -4,6 +4,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+
 from meltemi.runtime.durable import PUBLIC, create_file, replace_file
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ import asyncio
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry, Gauge
+
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
 from meltemi.proxy.adapters.citadel import CitadelClient
@@ -31,7 +33,6 @@ from meltemi.proxy.ring import PilotRing
 from meltemi.runtime.durable import replace_file
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness
-from prometheus_client import CollectorRegistry, Gauge
 
 if TYPE_CHECKING:
     from meltemi.proxy.settings import AgentSettings

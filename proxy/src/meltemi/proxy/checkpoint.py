@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography import x509
+
     from meltemi.identity.credential import Credential
     from meltemi.kernel.identity import SpiffeId
 

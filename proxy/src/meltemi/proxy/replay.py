@@ -9,6 +9,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryResponse,
     Resource,
 )
+
 from meltemi.proxy.checkpoint import Subscription
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_settings import SettingsConfigDict
 
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, sun_path of unix(7)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
+
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.identity import InvalidIdentityError, SpiffeId
 

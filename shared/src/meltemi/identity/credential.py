@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
+
     from meltemi.kernel.identity import SpiffeId
 
 MINIMUM_ANSWER = 2

@@ -16,6 +16,7 @@ from typing import Any
 from google.protobuf import descriptor_pool, message_factory, struct_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message import DecodeError, Message
+
 from meltemi.kernel.errors import Blame, MeshError
 
 SERVICE = "istio.v1.auth.IstioCertificateService"

@@ -7,6 +7,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import structlog
+from prometheus_client import Counter
+
 from meltemi.proxy.checkpoint import (
     Checkpoint,
     CorruptCheckpointError,
@@ -15,7 +17,6 @@ from meltemi.proxy.checkpoint import (
     encode,
 )
 from meltemi.runtime.durable import replace_file
-from prometheus_client import Counter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
+
 from meltemi.identity.credential import Credential
 from meltemi.identity.keys import build_csr, new_key
 from meltemi.identity.wire import (

@@ -17,21 +17,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from prometheus_client import Counter
+
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy import tether
 from meltemi.proxy.adapters.envoy_admin import EnvoyAwayError
 from meltemi.proxy.ready import envoy_trouble, open_connections
-from prometheus_client import Counter
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Sequence
     from random import Random
 
+    from prometheus_client import CollectorRegistry
+
     from meltemi.kernel.clock import Clock
     from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
-    from prometheus_client import CollectorRegistry
 
 RESTART = Backoff(first=0.2, ceiling=30.0)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import msgspec
+
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy.ready import CONNECTIONS, READY_STATS
 

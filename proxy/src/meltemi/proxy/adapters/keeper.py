@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
+
 from meltemi.identity.certificate import InvalidCertificateError, parse_chain
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import structlog
+
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy.entry import entry_body, entry_path

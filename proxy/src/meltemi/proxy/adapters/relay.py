@@ -17,19 +17,21 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryResponse,
 )
 from google.protobuf.message import DecodeError
+from prometheus_client import Counter
+
 from meltemi.kernel.backoff import Backoff
 from meltemi.proxy.replay import Replay
-from prometheus_client import Counter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from random import Random
 
+    from prometheus_client import CollectorRegistry
+
     from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
     from meltemi.proxy.checkpoint import Recorder
     from meltemi.proxy.ring import PilotRing
     from meltemi.runtime.settings import Address
-    from prometheus_client import CollectorRegistry
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
 

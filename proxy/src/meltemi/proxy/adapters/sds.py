@@ -14,6 +14,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
     DiscoveryResponse,
 )
+
 from meltemi.proxy.secrets import (
     ROOTCA,
     DeltaSession,

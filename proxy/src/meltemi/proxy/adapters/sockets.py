@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import grpc
+
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:

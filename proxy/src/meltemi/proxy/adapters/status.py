@@ -1,8 +1,9 @@
 """The agent's own HTTP: readiness as Istio's port 15021 tells it."""
 
 from fastapi import FastAPI, Response
-from meltemi.runtime.operations import Readiness, operations, report
 from prometheus_client import CollectorRegistry
+
+from meltemi.runtime.operations import Readiness, operations, report
 
 
 def status_app(readiness: Readiness, registry: CollectorRegistry) -> FastAPI:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
+
 from meltemi.identity.certificate import InvalidCertificateError, parse_chain
 from meltemi.identity.credential import Credential
 from meltemi.identity.keys import key_from_pem

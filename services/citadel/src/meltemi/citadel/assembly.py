@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry
+
 from meltemi.citadel.adapters.grpc_csr import Bootstrap, Renewal, server
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.own_certificate import OwnCertificate
@@ -16,7 +18,6 @@ from meltemi.runtime.admin_token import AdminToken
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
-from prometheus_client import CollectorRegistry
 
 if TYPE_CHECKING:
     from meltemi.citadel.settings import CitadelSettings

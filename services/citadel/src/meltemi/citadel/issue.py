@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
 from meltemi.identity.certificate import (
     InvalidCertificateError,
     certificate_pem,
@@ -22,6 +23,7 @@ from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
+
     from meltemi.citadel.csr import PublicKey
     from meltemi.kernel.identity import SpiffeId
 

@@ -4,10 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from meltemi.citadel.admit import Lifetimes
-from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
+
+from meltemi.citadel.admit import Lifetimes
+from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 
 def _seconds(value: object) -> object:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
+
 from meltemi.citadel.admit import UnauthenticatedError
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.identity import InvalidIdentityError, SpiffeId

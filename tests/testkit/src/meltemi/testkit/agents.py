@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx2
+
 from meltemi.proxy.assembly import Agent
 from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.settings import Address

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from cryptography import x509
+
 from meltemi.citadel.issue import Authority, Template, create_root, issue
 from meltemi.identity.credential import Credential
 from meltemi.identity.keys import new_key

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import httpx2
+
 from meltemi.citadel.assembly import serve
 from meltemi.citadel.settings import CitadelSettings
 from meltemi.identity.credential import Credential

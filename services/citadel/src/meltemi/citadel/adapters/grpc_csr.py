@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 from cryptography import x509
+
 from meltemi.citadel.admit import UnauthenticatedError, bearer, renewing_identity
 from meltemi.identity.wire import SERVICE, CertificateRequest
 from meltemi.kernel.errors import Blame, MeshError

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 from cryptography import x509
+from prometheus_client import Counter, Gauge
+
 from meltemi.citadel.csr import check_request
 from meltemi.citadel.issue import Template, issue
 from meltemi.identity.certificate import certificate_pem, certificate_public_der
 from meltemi.identity.wire import CertificateRequest, CertificateResponse
-from prometheus_client import Counter, Gauge
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from meltemi.citadel.admit import Lifetimes
     from meltemi.citadel.issue import Authority
     from meltemi.kernel.clock import Clock
     from meltemi.kernel.errors import MeshError
     from meltemi.kernel.identity import SpiffeId
-    from prometheus_client import CollectorRegistry
 
 log = structlog.get_logger()
 

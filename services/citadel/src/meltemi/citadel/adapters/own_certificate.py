@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 from cryptography import x509
+
 from meltemi.citadel.admit import citadel_identity
 from meltemi.citadel.issue import Template, issue
 from meltemi.identity.certificate import certificate_pem

@@ -6,6 +6,7 @@ from secrets import token_bytes
 import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
+
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.admit import joining_identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+
 from meltemi.citadel.issue import Authority, check_authority, create_root
 from meltemi.identity.certificate import (
     InvalidCertificateError,

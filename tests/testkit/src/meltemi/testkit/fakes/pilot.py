@@ -12,6 +12,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryResponse,
 )
 from google.protobuf.any_pb2 import Any as Packed
+
 from meltemi.kernel.digest import content_version
 
 if TYPE_CHECKING:
