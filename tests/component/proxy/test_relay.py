@@ -201,3 +201,21 @@ async def test_a_disk_that_refuses_costs_the_copy_and_not_the_service(
     file = CheckpointFile(tmp_path / "absent", registry)
     file.save(Recorder(NODE, {CDS: {"a": b""}}).checkpoint())
     assert registry.get_sample_value("meltemi_agent_checkpoint_errors_total") == 1
+
+
+async def test_a_quiet_pilot_holds_a_warm_envoy_and_its_end_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "SETTLE_SECONDS", 0.05)
+    quiet, other = pilot(), pilot()
+    quiet.silent = True
+    agent = Agent(tmp_path, quiet, other)
+    agent.ring.prefer(Address.parse(quiet.address))
+    async with quiet.serving(), other.serving(), agent.serving(), agent.envoy() as call:
+        await ask(call, a="1")
+        await until(lambda: agent.relay._source == f"pilot {quiet.address}")
+        assert not other.requests, "nothing was wrong with the first one"
+        quiet.drop_streams()
+        async with asyncio.timeout(5):
+            assert await call.code() is grpc.StatusCode.UNAVAILABLE
+        assert agent.ring.order()[0] == Address.parse(other.address)

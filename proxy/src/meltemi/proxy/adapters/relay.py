@@ -47,6 +47,9 @@ CONNECT_SECONDS = 1.0
 FIRST_ANSWER_SECONDS = 5.0
 """A Pilot may wait 2 s for the newest configuration before its first answer."""
 
+SETTLE_SECONDS = 1.0
+"""A Pilot that will not serve a stream ends it sooner."""
+
 LOOKING = Backoff(first=0.5, ceiling=5.0)
 """How often to look for a Pilot while Envoy lives on its checkpoint."""
 
@@ -59,6 +62,7 @@ class Inbox:
     """What Envoy said on one stream, kept until somebody has answered it.
 
     ``cold`` tells of an Envoy that holds nothing yet; it is known once ``opened``.
+    ``held`` tells that a Pilot serves the stream.
 
     The queue has no bound of its own: Envoy acknowledges and subscribes, it does not
     flood, and a bound would stop both directions at once.
@@ -67,7 +71,7 @@ class Inbox:
     def __init__(self) -> None:
         self.cold = True
         self.opened = asyncio.Event()
-        self._answered = False
+        self.held = False
         self._early: list[bytes] = []
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -78,7 +82,7 @@ class Inbox:
 
     def answered(self) -> None:
         """Forget what was said so far: an answer to it went out."""
-        self._answered = True
+        self.held = True
         self._early.clear()
 
     async def pour(self, write: Callable[[bytes], Awaitable[object]]) -> None:
@@ -86,7 +90,7 @@ class Inbox:
         for early in self._early:
             await write(early)
         while (raw := await self._queue.get()) is not None:
-            if not self._answered:
+            if not self.held:
                 self._early.append(raw)
             await write(raw)
 
@@ -104,7 +108,8 @@ class XdsRelay:
     ) -> None:
         self._ring, self._recorder, self._checkpoint = ring, recorder, checkpoint
         self._rng = rng
-        self._lost = self._missing = False
+        self._lost = False
+        self._source = "nothing yet"
         self._streams = Counter(
             "meltemi_agent_xds_streams",
             "Configuration streams by who answered: a Pilot, the checkpoint, nobody.",
@@ -155,15 +160,19 @@ class XdsRelay:
                 self._lost = True
                 self._ring.avoid(pilot)
                 return "pilot"
-        self._miss()
         if self._recorder.empty:
+            self._note("nothing: no Pilot answers")
             return "nobody"
+        self._note("its checkpoint: no Pilot answers")
         await self._replay(inbox, context)
         return "checkpoint"
 
     async def _through(self, pilot: Address, inbox: Inbox, context: Context) -> bool:
-        """Relay through ``pilot`` to the end; return whether it ever answered."""
-        answered = False
+        """Relay through ``pilot`` to the end; return whether it ever held the stream.
+
+        It holds it once it has answered. An Envoy that lacks nothing may hear nothing
+        for hours: there, keeping the stream open for a second is answer enough.
+        """
         async with grpc.aio.insecure_channel(str(pilot), UNLIMITED) as channel:
             if not await connected(channel):
                 return False
@@ -172,28 +181,35 @@ class XdsRelay:
             )
             call = method()
             async with asyncio.TaskGroup() as tasks:
-                pouring = tasks.create_task(_pour(inbox, call))
+                parts = [tasks.create_task(_pour(inbox, call))]
+                if not inbox.cold:
+                    parts.append(tasks.create_task(self._settle(pilot, inbox)))
                 limit = FIRST_ANSWER_SECONDS if inbox.cold else None
                 while (raw := await _next(call, limit)) is not None:
-                    if not answered:
-                        log.info("xds.connected", pilot=str(pilot))
-                        self._missing = False
-                        self._ring.prefer(pilot)
-                        inbox.answered()
-                    answered, limit = True, None
+                    limit = None
+                    self._hold(pilot, inbox)
                     self._recorder.sent(_parsed(DeltaDiscoveryResponse, raw))
                     await context.write(raw)
-                pouring.cancel()
-        if answered:
-            log.info("xds.disconnected", pilot=str(pilot))
-        return answered
+                for part in parts:
+                    part.cancel()
+        return inbox.held
 
-    def _miss(self) -> None:
-        """Say once that no Pilot answers: Envoy tries again every two seconds."""
-        if not self._missing:
-            source = "nothing" if self._recorder.empty else "its checkpoint"
-            log.warning("xds.no-pilot", envoy_has=source)
-        self._missing = True
+    async def _settle(self, pilot: Address, inbox: Inbox) -> None:
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._hold(pilot, inbox)
+
+    def _hold(self, pilot: Address, inbox: Inbox) -> None:
+        """Note that ``pilot`` serves the stream."""
+        if not inbox.held:
+            inbox.answered()
+            self._ring.prefer(pilot)
+            self._note(f"pilot {pilot}")
+
+    def _note(self, source: str) -> None:
+        """Say where Envoy's configuration comes from, when that changes."""
+        if source != self._source:
+            log.info("xds.source", source=source, before=self._source)
+        self._source = source
 
     async def _replay(self, inbox: Inbox, context: Context) -> None:
         """Serve the checkpoint until a Pilot can be reached."""
