@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
@@ -20,6 +22,10 @@ from meltemi.galley.refusals import (
 )
 from meltemi.kernel.names import Revision
 
+if TYPE_CHECKING:
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
+
 TEXT = """
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -31,7 +37,7 @@ SECOND = Stamp("ci", "2030-01-02T00:00:00.000000Z", "uid-2")
 NONE = Preconditions()
 
 
-def rule(host: str = "reviews", label: str = "a"):  # noqa: ANN201 - inferred
+def rule(host: str = "reviews", label: str = "a") -> Resource[Message]:
     text = TEXT.replace("HOST", host).replace("LABEL", label)
     return decode(text.encode(), file="f", default_namespace="default")[0]
 
