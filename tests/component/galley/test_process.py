@@ -26,7 +26,7 @@ from meltemi.testkit.processes import (
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from meltemi.events.change import Change
@@ -132,7 +132,7 @@ async def test_without_etcd_a_write_is_refused_soon_and_leaves_nothing(
 
 
 async def test_a_body_of_five_mebibytes_gets_its_answer(galley: Running) -> None:
-    async def chunks():  # noqa: ANN202 - an asynchronous generator of bytes
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(80):
             yield b"#" * 65_536
 

@@ -3,17 +3,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meltemi.runtime.workload_proof import sign_proof
-from meltemi.testkit.fakes.clock import START
+from meltemi.testkit.authority import NOON, RATINGS, REVIEWS, credential
 
 if TYPE_CHECKING:
+    from meltemi.kernel.identity import SpiffeId
     from meltemi.testkit.galleys import Api
-    from meltemi.testkit.identities import Authority
 
 NETWORKING = "/apis/networking.istio.io/v1/namespaces/default"
 ENTRIES = f"{NETWORKING}/workloadentries"
 RULE = f"{NETWORKING}/destinationrules/reviews"
 YAML = {"Content-Type": "application/yaml"}
-REVIEWS = """\
+RULE_TEXT = """\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: reviews}
@@ -27,30 +27,28 @@ spec: {address: 127.0.0.1, ports: {http: 21100}, serviceAccount: bookinfo-review
 """
 
 
-def proof(authority: Authority, account: str = "bookinfo-reviews") -> dict[str, str]:
-    identity = authority.identity(f"spiffe://cluster.local/ns/default/sa/{account}")
-    token = sign_proof(
-        identity.key, identity.chain, audience="meltemi-galley", now=START
-    )
+def proof(identity: SpiffeId = REVIEWS) -> dict[str, str]:
+    shown = credential(identity)
+    token = sign_proof(shown.key, shown.chain, audience="meltemi-galley", now=NOON)
     return YAML | {"Authorization": f"Bearer {token}"}
 
 
 async def test_a_workload_registers_itself_with_its_certificate(api: Api) -> None:
     url = f"{ENTRIES}/reviews-v1"
-    answer = await api.client.put(url, content=ENTRY, headers=proof(api.authority))
+    answer = await api.client.put(url, content=ENTRY, headers=proof())
     assert answer.status_code == 201
     manager = answer.json()["metadata"]["managedFields"][0]["manager"]
     assert manager == "spiffe://cluster.local/ns/default/sa/bookinfo-reviews"
 
-    thief = proof(api.authority, "bookinfo-ratings")
+    thief = proof(RATINGS)
     taken = ENTRY.replace("bookinfo-reviews", "bookinfo-ratings")
     for attempt in (
         await api.client.put(url, content=taken, headers=thief),
         await api.client.put(url, content=ENTRY, headers=thief),
         await api.client.delete(url, headers=thief),
-        await api.client.put(RULE, content=REVIEWS, headers=thief),
+        await api.client.put(RULE, content=RULE_TEXT, headers=thief),
     ):
         assert attempt.status_code == 403
         assert attempt.json()["code"] == "caller.forbidden"
-    removed = await api.client.delete(url, headers=proof(api.authority))
+    removed = await api.client.delete(url, headers=proof())
     assert removed.status_code == 200

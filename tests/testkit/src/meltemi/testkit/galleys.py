@@ -16,10 +16,11 @@ from meltemi.galley.adapters.routes import Galley
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.objects import Objects
 from meltemi.galley.settings import GalleySettings
+from meltemi.identity.certificate import certificate_pem
 from meltemi.runtime.settings import read_settings
+from meltemi.testkit.authority import NOON, credential
 from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.fakes.ledger import MemoryLedger
-from meltemi.testkit.identities import Authority
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -33,7 +34,6 @@ class Api:
     client: httpx2.AsyncClient
     ledger: MemoryLedger
     clock: StillClock
-    authority: Authority
     pilots: dict[str, object]
     """What Pilots answer: ``http://HOST:PORT/api/v1/VIEW`` to JSON."""
 
@@ -42,9 +42,9 @@ class Api:
 async def galley_api(directory: Path) -> AsyncIterator[Api]:
     """Serve Galley's API; the administrators' token is ``secret``."""
     token, bundle = directory / "token", directory / "bundle.pem"
-    authority, clock, ledger = Authority(), StillClock(), MemoryLedger()
+    clock, ledger = StillClock(NOON), MemoryLedger()
     token.write_text("secret\n", encoding="ascii")
-    bundle.write_bytes(authority.bundle)
+    bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
     callers = Callers(_settings(token, bundle), clock)
     answers: dict[str, object] = {}
     uids = count(1)
@@ -62,7 +62,7 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://galley", headers=headers
         ) as client:
-            yield Api(client, ledger, clock, authority, answers)
+            yield Api(client, ledger, clock, answers)
 
 
 def _settings(token: Path, bundle: Path) -> GalleySettings:

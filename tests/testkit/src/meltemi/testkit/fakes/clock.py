@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-START = datetime(2030, 1, 1, 12, tzinfo=UTC)
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class StillClock:
     """A `Clock`; ``advance`` moves both of its readings."""
 
-    def __init__(self, start: datetime = START) -> None:
+    def __init__(self, start: datetime) -> None:
         self._now, self._monotonic = start, 0.0
 
     def now(self) -> datetime:
