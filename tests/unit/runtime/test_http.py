@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from fastapi import FastAPI
@@ -38,3 +39,19 @@ async def test_an_address_in_use_is_named() -> None:
 
     with listen(address), pytest.raises(AddressInUseError, match=str(address)):
         await serve_http(FastAPI(), address, stopping=asyncio.Event())
+
+
+async def test_answers_are_not_held_back_for_a_late_acknowledgement() -> None:
+    address = Address("127.0.0.1", free_port())
+    seen: list[int] = []
+
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        seen.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async with await asyncio.start_server(note, sock=listen(address)):
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        await reader.read()
+        writer.close()
+    assert seen == [1]

@@ -11,21 +11,22 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509 import (
-    UniformResourceIdentifier,
-    load_der_x509_certificate,
-    load_pem_x509_certificates,
-)
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+from cryptography.x509 import load_der_x509_certificate
 
+from meltemi.identity.certificate import (
+    InvalidCertificateError,
+    parse_chain,
+    verify_chain,
+)
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.kernel.identity import InvalidIdentityError, SpiffeId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from cryptography.x509 import Certificate
+
+    from meltemi.kernel.identity import SpiffeId
 
 LONGEST_LIFE = 120
 """Seconds a proof may be good for: it is made for one request."""
@@ -133,24 +134,11 @@ def _chain(x5c: tuple[str, ...]) -> list[Certificate]:
 
 def _verified(chain: Sequence[Certificate], bundle: bytes, now: datetime) -> SpiffeId:
     try:
-        roots = load_pem_x509_certificates(bundle)
-        verifier = PolicyBuilder().store(Store(roots)).time(now).build_client_verifier()
-        verified = verifier.verify(chain[0], list(chain[1:]))
-    except (ValueError, VerificationError) as error:
+        return verify_chain(chain, parse_chain(bundle), now=now)
+    except InvalidCertificateError as error:
         raise InvalidProofError(
             f"the certificate is not one of this mesh: {error}"
         ) from error
-    names = [
-        name.value
-        for name in verified.subjects or []
-        if isinstance(name, UniformResourceIdentifier)
-    ]
-    if len(names) != 1:
-        raise InvalidProofError(f"the certificate names {len(names)} URIs, not one")
-    try:
-        return SpiffeId.parse(names[0])
-    except InvalidIdentityError as error:
-        raise InvalidProofError(str(error)) from error
 
 
 def _check_signature(leaf: Certificate, signed: bytes, signature: bytes) -> None:

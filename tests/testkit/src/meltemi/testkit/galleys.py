@@ -1,0 +1,87 @@
+"""A Galley in one process: the ledger in memory, requests without a socket."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from meltemi.galley.adapters.app import galley_app
+from meltemi.galley.adapters.callers import Callers
+from meltemi.galley.adapters.pilots import Pilots
+from meltemi.galley.adapters.routes import Galley
+from meltemi.galley.metrics import Metrics
+from meltemi.galley.objects import Objects
+from meltemi.galley.settings import GalleySettings
+from meltemi.identity.certificate import certificate_pem
+from meltemi.runtime.settings import read_settings
+from meltemi.testkit.authority import NOON, credential
+from meltemi.testkit.fakes.clock import StillClock
+from meltemi.testkit.fakes.ledger import MemoryLedger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+
+@dataclass
+class Api:
+    """What a test talks to, and what it can change behind its back."""
+
+    client: httpx2.AsyncClient
+    ledger: MemoryLedger
+    clock: StillClock
+    pilots: dict[str, object]
+    """What Pilots answer: ``http://HOST:PORT/api/v1/VIEW`` to JSON."""
+
+
+@contextlib.asynccontextmanager
+async def galley_api(directory: Path) -> AsyncIterator[Api]:
+    """Serve Galley's API; the administrators' token is ``secret``."""
+    token, bundle = directory / "token", directory / "bundle.pem"
+    clock, ledger = StillClock(NOON), MemoryLedger()
+    token.write_text("secret\n", encoding="ascii")
+    bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
+    callers = Callers(_settings(token, bundle), clock)
+    answers: dict[str, object] = {}
+    uids = count(1)
+    async with httpx2.AsyncClient(transport=_pilots(answers)) as outside:
+        galley = Galley(
+            objects=Objects(ledger, "default"),
+            pilots=Pilots(ledger, "default", outside),
+            callers=callers,
+            metrics=Metrics(),
+            clock=clock,
+            new_uid=lambda: f"uid-{next(uids)}",
+        )
+        transport = httpx2.ASGITransport(galley_app(galley))
+        headers = {"Authorization": "Bearer secret"}
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://galley", headers=headers
+        ) as client:
+            yield Api(client, ledger, clock, answers)
+
+
+def _settings(token: Path, bundle: Path) -> GalleySettings:
+    return read_settings(
+        GalleySettings,
+        {
+            "GALLEY_ETCD_ENDPOINTS": "127.0.0.1:1",
+            "GALLEY_NATS_URL": "nats://127.0.0.1:1",
+            "GALLEY_ADMIN_TOKEN_FILE": str(token),
+            "GALLEY_TRUST_BUNDLE_FILE": str(bundle),
+        },
+    )
+
+
+def _pilots(answers: Mapping[str, object]) -> httpx2.MockTransport:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        url = str(request.url)
+        if url not in answers:
+            raise httpx2.ConnectError("nobody listens", request=request)
+        return httpx2.Response(200, json=answers[url])
+
+    return httpx2.MockTransport(answer)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from meltemi.galley.settings import GalleySettings
+from meltemi.runtime.settings import SettingsError, read_settings
+
+ENVIRON = {
+    "GALLEY_ETCD_ENDPOINTS": "127.0.0.1:2379,127.0.0.1:2381",
+    "GALLEY_NATS_URL": "nats://127.0.0.1:4222",
+    "GALLEY_ADMIN_TOKEN_FILE": "/run/token",
+}
+
+
+def test_three_variables_are_enough() -> None:
+    settings = read_settings(GalleySettings, ENVIRON)
+    assert settings.mesh == "default"
+    assert [str(each) for each in settings.etcd_endpoints] == [
+        "127.0.0.1:2379",
+        "127.0.0.1:2381",
+    ]
+    assert settings.trust_bundle_file is None
+
+
+def test_tokens_do_not_travel_in_plain_text_beyond_this_machine() -> None:
+    with pytest.raises(SettingsError, match="not on loopback"):
+        read_settings(GalleySettings, ENVIRON | {"GALLEY_HTTP_ADDRESS": "0.0.0.0:80"})
+
+
+def test_a_misspelt_variable_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match="did you mean GALLEY_MESH"):
+        read_settings(GalleySettings, ENVIRON | {"GALLEY_MESHH": "x"})
