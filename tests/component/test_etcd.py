@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
 from meltemi.kernel.names import Revision
 from meltemi.store.connection import Login, Tls
 from meltemi.store.etcd import EtcdLedger

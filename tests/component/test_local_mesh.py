@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
 from meltemi.ctl.local import processes
 from meltemi.ctl.local.commands import stay
 from meltemi.ctl.local.interrupts import BusyError, Interrupt, locked

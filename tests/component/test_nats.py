@@ -7,6 +7,7 @@ import signal
 from contextlib import aclosing
 
 import pytest
+
 from meltemi.bus.nats import NatsBus
 from meltemi.bus.ports import Message
 from meltemi.testkit.processes import free_port, nats_server

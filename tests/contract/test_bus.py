@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+
 from meltemi.bus.nats import NatsBus
 from meltemi.bus.ports import Message
 from meltemi.testkit.fakes.bus import MemoryBus

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+
 from meltemi.kernel.names import Revision
 from meltemi.store.etcd import EtcdLedger
 from meltemi.store.leases import EtcdLease

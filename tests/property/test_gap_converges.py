@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from meltemi.events.change import Change, Heartbeat, Operation
 from meltemi.events.codec import decode_change, encode_change
 from meltemi.events.gap import Apply, GapDetector, Resync

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from meltemi.events.change import Change, Heartbeat, Operation
 from meltemi.events.codec import (
     LARGEST_BODY,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import AddressInUseError
 from meltemi.runtime.settings import Address

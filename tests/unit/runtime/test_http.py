@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+
 from meltemi.runtime.http import AddressInUseError, listen, serve_http
 from meltemi.runtime.settings import Address
 from meltemi.testkit.processes import free_port

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
+from prometheus_client import CollectorRegistry, Counter
+
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.runtime.operations import Readiness, operations
 from meltemi.runtime.problems import answer_mesh_errors
-from prometheus_client import CollectorRegistry, Counter
 
 
 class OvenColdError(MeshError):

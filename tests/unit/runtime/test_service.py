@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.runtime.service import exit_code, report
 from meltemi.runtime.settings import SettingsError

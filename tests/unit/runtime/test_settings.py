@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
 
 import pytest
+from pydantic_settings import SettingsConfigDict
+
 from meltemi.runtime.settings import (
     Address,
     Addresses,
@@ -10,7 +12,6 @@ from meltemi.runtime.settings import (
     SettingsError,
     read_settings,
 )
-from pydantic_settings import SettingsConfigDict
 
 
 class Settings(ServiceSettings):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+
 from meltemi.store.connection import Connection, Login, RevisionGoneError, Tls
 from meltemi.store.ports import (
     LedgerDeniedError,

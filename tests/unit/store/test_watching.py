@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.store.ports import CompactedError, HistoryReplacedError, Mutation
 from meltemi.store.watching import WatchCursor, mutation, prefix_end

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import nats
 import nats.errors
 import structlog
+
 from meltemi.bus.inbox import Inbox
 from meltemi.events.message import Message
 from meltemi.kernel.backoff import Backoff

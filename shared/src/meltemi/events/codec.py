@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from meltemi.events.change import Change, Heartbeat, Operation
 from meltemi.events.message import Message
 from meltemi.kernel.errors import Blame, MeshError

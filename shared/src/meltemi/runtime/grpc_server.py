@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import grpc
+
     from meltemi.runtime.settings import Address
 
 GRACE_SECONDS = 5.0

@@ -8,13 +8,15 @@ import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
+
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meltemi.runtime.settings import Address
     from starlette.types import ASGIApp
+
+    from meltemi.runtime.settings import Address
 
 GRACE_SECONDS = 5
 BACKLOG = 2048

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+
 from meltemi.kernel.errors import Blame, MeshError
 
 BY_BLAME = MappingProxyType({Blame.CALLER: 400, Blame.PEER: 503, Blame.OURS: 500})

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, TypeVar, get_origin
 
-from meltemi.kernel.errors import Blame, MeshError
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import core_schema
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import grpc
+
 from meltemi.kernel.backoff import Backoff
 from meltemi.store.ports import (
     LedgerDeniedError,

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Self
 
 import grpc
+
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.store.connection import Connection, Method, RevisionGoneError
 from meltemi.store.leases import EtcdLease

@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Self
 
 import grpc
+
 from meltemi.kernel.errors import MeshError
 from meltemi.store.connection import Method
 from meltemi.store.wire import etcd_pb2 as pb

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from meltemi.ctl.local.part import Part, Stage
 from meltemi.ctl.local.plan import Layout, Tools, plan, port_names
 

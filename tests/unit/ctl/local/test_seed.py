@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from meltemi.ctl.local.seed import SeedError, demo_objects, objects_of, plural
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 import typer
+
 from meltemi.ctl.local.interrupts import Interrupt, interrupts, locked
 from meltemi.ctl.local.mesh import LocalMesh, end_parts, purge
 from meltemi.ctl.local.part import Part

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from meltemi.ctl.local import processes
 from meltemi.ctl.local.plan import Layout, plan, port_names
 from meltemi.ctl.local.ports import choose_ports, is_free

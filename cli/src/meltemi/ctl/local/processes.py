@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 import psutil
+
 from meltemi.ctl.local.record import Running
 from meltemi.kernel.clock import SystemClock
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping  # noqa: TC003 - msgspec reads it
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
 from meltemi.ctl.local.web import ask, fetch
 from meltemi.kernel.errors import Blame, MeshError
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from meltemi.ctl.local.demo import SERVICES, WORKLOADS
 from meltemi.ctl.local.plan import GATEWAY, PILOTS
-from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
