@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from meltemi.ctl.local import processes
+from meltemi.ctl.local.commands import stay
 from meltemi.ctl.local.interrupts import BusyError, Interrupt, locked
 from meltemi.ctl.local.mesh import (
     LocalMesh,
@@ -135,6 +136,19 @@ def test_an_interrupt_half_way_leaves_nothing(tmp_path: Path) -> None:
     after = read_record(tmp_path)
     assert after is not None
     assert after.parts == {}
+
+
+def test_staying_in_the_foreground_ends_with_the_mesh(mesh: LocalMesh) -> None:
+    parts = up(mesh)
+    asked = Interrupt()
+    asked.asked = True
+
+    stay(mesh.state, asked)
+
+    assert not any(is_ready(part.ready) for part in parts)
+    stay(
+        mesh.state, Interrupt()
+    )  # somebody else ended it: there is nothing to stay for
 
 
 def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone() -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from meltemi.kernel.names import Revision
 from meltemi.store.etcd import EtcdLedger
+from meltemi.store.leases import EtcdLease
 from meltemi.store.ports import (
     CompactedError,
     ConflictError,
+    Lease,
     LedgerUnavailableError,
     LedgerWriter,
     Step,
@@ -36,6 +38,7 @@ class Store(Protocol):
     async def kill(self) -> None: ...
     async def restart(self) -> None: ...
     async def compact(self, revision: Revision) -> None: ...
+    async def abandon(self, lease: Lease) -> None: ...
 
 
 class MemoryStore:
@@ -52,6 +55,9 @@ class MemoryStore:
     async def compact(self, revision: Revision) -> None:
         await self.memory.compact(revision)
 
+    async def abandon(self, lease: Lease) -> None:
+        self.memory.expire(lease.id)
+
 
 class EtcdStore:
     def __init__(self, server: EtcdServer, ledger: EtcdLedger) -> None:
@@ -66,6 +72,10 @@ class EtcdStore:
 
     async def compact(self, revision: Revision) -> None:
         await self.etcd.compact(revision)
+
+    async def abandon(self, lease: Lease) -> None:
+        assert isinstance(lease, EtcdLease)
+        lease._renewing.cancel()
 
 
 @pytest.fixture(scope="module")
@@ -317,6 +327,16 @@ async def test_entries_of_a_lease_live_exactly_as_long_as_its_holder(
     assert await store.ledger.get(key) is None
     async with watching(store.ledger, prefix, head + 1) as steps:
         assert [key for _, key in await mutations(steps, 1)] == [key]
+
+
+async def test_entries_of_a_holder_that_stopped_renewing_disappear(
+    store: Store, prefix: str
+) -> None:
+    async with store.ledger.lease(1) as lease:
+        put = await store.ledger.commit([Write(prefix + "a", b"1", lease=lease.id)])
+        await store.abandon(lease)
+        async with watching(store.ledger, prefix, put + 1) as steps:
+            assert [key for _, key in await mutations(steps, 1)] == [prefix + "a"]
 
 
 async def test_an_error_inside_a_lease_leaves_it_as_it_is(store: Store) -> None:

@@ -35,6 +35,7 @@ def execute(words: Sequence[str]) -> int:
         code = end.code if isinstance(end.code, int) else 1
         return EXIT_USAGE if code == CLICK_USAGE else code
     except KeyboardInterrupt:
+        print("meltemi: interrupted", file=sys.stderr)  # noqa: T201 - for people
         return EXIT_INTERRUPTED
     except MeshError as error:
         from meltemi.runtime.service import exit_code  # noqa: PLC0415 - on failure only

@@ -27,6 +27,10 @@ CONNECT_SECONDS = 2
 PING_SECONDS = 5
 """A server that is frozen, not gone, is noticed after three pings."""
 
+MOST_PENDING = 1024 * 1024
+"""Bytes that wait for a server that reads slowly or not at all. Half of what the
+client holds before it would make its caller wait."""
+
 RETRY = Backoff(first=0.1, ceiling=2.0)
 AWAY = (OSError, nats.errors.Error, TimeoutError)
 
@@ -77,9 +81,11 @@ class NatsBus:
         await self._tasks.__aexit__(None, None, None)
 
     async def publish(self, message: Message) -> bool:
-        """Hand over ``message``; return False when the bus is not connected."""
+        """Hand over ``message``; return False when it will not be sent."""
         client = self._client
         if client is None or not client.is_connected:
+            return False
+        if client.pending_data_size + len(message.body) > MOST_PENDING:
             return False
         headers = dict(message.headers) or None
         try:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meltemi.ctl.local.interrupts import interrupts, locked
+from meltemi.ctl.local.interrupts import Interrupt, interrupts, locked
 from meltemi.ctl.local.mesh import LocalMesh, end_parts, purge
 from meltemi.ctl.local.part import Part
 from meltemi.ctl.local.record import Captured, read_record
@@ -98,10 +98,17 @@ def up(
             seconds = clock.monotonic() - begun
             typer.echo(synced_line(synced, mtls_mode(mesh), seconds))
         typer.echo("\n".join(next_lines(mesh.layout, demo=demo)))
-        while foreground and not interrupt.asked:
-            time.sleep(POLL_SECONDS)
         if foreground:
+            stay(state, interrupt)
+
+
+def stay(state: Path, interrupt: Interrupt) -> None:
+    """Return when the user has had enough, everything ended, or after ``down``."""
+    while (record := read_record(state)) and record.parts:
+        if interrupt.asked:
             end_all(state)
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def down(

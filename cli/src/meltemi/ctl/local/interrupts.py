@@ -36,19 +36,21 @@ class Interrupt:
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[Interrupt]:
-    """Turn SIGINT, SIGTERM and SIGHUP into a flag, unless they are ignored (nohup).
+    """Turn SIGINT, SIGTERM and, without nohup, SIGHUP into a flag.
 
     An exception out of nowhere could strike between the start of a process and the
-    note that we started it; then nobody would end it.
+    note that we started it; then nobody would end it. A shell starts background jobs
+    with SIGINT ignored; whoever sends it to us all the same means it.
     """
     interrupt = Interrupt()
 
     def note(_number: int, _frame: FrameType | None) -> None:
         interrupt.asked = True
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heard = [each for each in numbers if signal.getsignal(each) != signal.SIG_IGN]
-    before = {number: signal.signal(number, note) for number in heard}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield interrupt
     finally:

@@ -11,14 +11,16 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import psutil
 
 from meltemi.ctl.local.record import Running
+from meltemi.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from meltemi.ctl.local.part import Part
@@ -37,6 +39,8 @@ INHERITED = (
 """What parts get from the user's environment: a stray setting would stop a service,
 and a web proxy would come between parts on one machine."""
 
+KILL_SECONDS = 5.0
+POLL_SECONDS = 0.05
 CLOCK_TOLERANCE = 0.5
 """Seconds by which two readings of one process's start may differ."""
 
@@ -108,13 +112,25 @@ def end(parts: Iterable[Running], *, grace: float) -> None:
             if is_alive(running):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(running.pid, signal.SIGTERM)
-        psutil.wait_procs(members(wanted), timeout=grace)
-    left = members(wanted)
-    for process in left:
+        _await_end(wanted, grace)
+    for process in members(wanted):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, timeout=5)
-    reap(wanted)
+    _await_end(wanted, KILL_SECONDS)
+
+
+def _await_end(parts: Sequence[Running], seconds: float) -> None:
+    """Wait until no member of ``parts`` lives, at most ``seconds``.
+
+    Where nobody collects orphans they stay zombies: those count as ended.
+    """
+    clock = SystemClock()
+    deadline = clock.monotonic() + seconds
+    while clock.monotonic() < deadline:
+        reap(parts)
+        if not members(parts):
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def reap(parts: Iterable[Running]) -> None:

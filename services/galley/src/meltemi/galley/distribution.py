@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-class ProxyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
     """What one Pilot knows of one proxy."""
 
     proxy: str
     pilot: str
     connected: bool
-    revision: str | None = msgspec.field()
+    revision: str | None
     types: dict[str, dict[str, str | None]]
     acked_at: dict[str, str] = {}
     """When the proxy acknowledged recent revisions (RFC 3339)."""

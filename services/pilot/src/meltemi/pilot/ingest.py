@@ -99,17 +99,11 @@ class Ingest:
         self._stored = StoredMesh()
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(SIGNALS)
         self._bell = asyncio.Event()
-        self._direct = False
 
     @property
     def ready(self) -> bool:
         """Whether the ledger was read at least once: before, there is nothing."""
         return self._detector.epoch is not None
-
-    @property
-    def direct(self) -> bool:
-        """Whether the bell has been silent for so long that the ledger is watched."""
-        return self._direct
 
     async def run(self) -> None:
         """Keep the mesh up to date until cancelled."""
@@ -155,13 +149,13 @@ class Ingest:
     async def _watch(self) -> None:
         """Follow the ledger itself until the bell is heard again."""
         log.warning("doorbell.silent", seconds=self._rhythm.heartbeat_silence)
-        self._direct = True
+        self._metrics.direct.set(1)
         start = Revision(self._detector.position + 1)
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(self._follow(start))
             await self._bell.wait()
             following.cancel()
-        self._direct = False
+        self._metrics.direct.set(0)
         log.info("doorbell.heard")
 
     async def _follow(self, start: Revision) -> None:

@@ -21,6 +21,7 @@ class Metrics:
 
         self.revision = gauge("revision", "Configuration the mesh is computed from")
         self.streams = gauge("streams", "Proxies connected")
+        self.direct = gauge("direct", "1 while the ledger is watched: no bell rings")
         self.resyncs = counter("resyncs_total", "Listings of the ledger", "reason")
         self.overflows = counter(
             "signal_overflows_total", "Announcements dropped: too many waited"

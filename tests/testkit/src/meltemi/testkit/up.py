@@ -1,0 +1,121 @@
+"""The demo mesh as a user has it: started, asked and broken by ``meltemi`` alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COMMAND_SECONDS = 90
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Up:
+    """A mesh in a folder of its own."""
+
+    state: Path
+
+    def run(
+        self, *words: str, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``meltemi WORDS`` on this mesh and return what came of it."""
+        return subprocess.run(
+            [sys.executable, "-m", "meltemi.ctl", "--state", str(self.state), *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+        )
+
+    def do(self, *words: str, stdin: str | None = None) -> str:
+        """Run ``meltemi WORDS``; return what it printed, and insist that it worked."""
+        result = self.run(*words, stdin=stdin)
+        assert result.returncode == 0, (
+            f"meltemi {words}: {result.stdout}{result.stderr}"
+        )
+        return result.stdout
+
+    def apply(self, text: str) -> str:
+        """Apply configuration and wait until every proxy holds all of it."""
+        said = self.do("apply", "-f", "-", stdin=text)
+        waited = [
+            self.do("wait", line.split()[0], "--for=distribution")
+            for line in said.splitlines()
+        ]
+        return said + "".join(waited)
+
+    def json(self, *words: str) -> Any:
+        """Run ``meltemi WORDS -o json`` and return what it says."""
+        return json.loads(self.do(*words, "-o", "json"))
+
+    def status(self) -> dict[str, Any]:
+        """Return every part by name."""
+        return {each["name"]: each for each in self.json("status")["parts"]}
+
+    def address(self, part: str, kind: str) -> str:
+        """Return one of a part's addresses."""
+        return str(self.status()[part]["addresses"][kind])
+
+    def url(self, name: str) -> str:
+        """Return a URL that a person needs: ``app`` or ``galley``."""
+        return str(self.json("status")["urls"][name])
+
+    def proxies(self) -> dict[str, Any]:
+        """Return every proxy's row by its name."""
+        return {each["proxy"]: each for each in self.json("ps")}
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process that has this mesh's folder in its command or environ."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                words = [*process.cmdline(), *process.environ().values()]
+                if any(str(self.state) in word for word in words):
+                    found.append(process)
+        return [each for each in found if each.pid != psutil.Process().pid]
+
+
+@contextlib.contextmanager
+def demo() -> Iterator[Up]:
+    """Bring the demo up in a temporary folder, and down again whatever happens."""
+    with tempfile.TemporaryDirectory(
+        prefix="mt-", ignore_cleanup_errors=True
+    ) as folder:
+        mesh = Up(Path(folder))
+        try:
+            mesh.do("up", "--demo")
+            yield mesh
+        finally:
+            mesh.run("down", "--purge")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def eventually(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
+    """Return after how many seconds ``condition`` held; fail if it does not in time."""
+    begun = time.perf_counter()
+    while not condition():
+        passed = time.perf_counter() - begun
+        assert passed < seconds, f"not within {seconds} s: {what}"
+        time.sleep(POLL_SECONDS)
+    return time.perf_counter() - begun
+
+
+def answers(url: str, count: int) -> list[httpx2.Response]:
+    """Return ``count`` answers of ``url``, asked for over one connection."""
+    with httpx2.Client(timeout=10) as client:
+        return [client.get(url) for _ in range(count)]
