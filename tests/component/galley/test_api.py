@@ -275,3 +275,30 @@ async def test_a_ledger_that_is_away_is_said_so_clearly(api: Api) -> None:
     for answer in (await put(api), await api.client.get(f"{RULES}/reviews")):
         assert answer.status_code == 503
         assert answer.json()["code"] == "ledger.unavailable"
+
+
+async def test_while_the_ledger_is_away_readers_get_what_was_last_seen(
+    api: Api,
+) -> None:
+    await put(api)
+    api.mirror.replace(await api.ledger.list("/mesh/v1/default/"))
+    api.ledger.available = False
+    one = await api.client.get(f"{RULES}/reviews")
+    many = await api.client.get(RULES)
+    assert (one.status_code, many.status_code) == (200, 200)
+    assert one.json()["spec"]["host"] == "reviews"
+    assert [each["metadata"]["name"] for each in many.json()["items"]] == ["reviews"]
+    assert one.headers["warning"].startswith("110 "), "a stale answer says so"
+    assert (await put(api)).status_code == 503, "a write is never answered from memory"
+    api.ledger.recover()
+    api.clock.advance(2)
+    assert "warning" not in (await api.client.get(f"{RULES}/reviews")).headers
+
+
+async def test_a_write_says_what_it_did(api: Api) -> None:
+    created = await put(api)
+    unchanged = await put(api)
+    configured = await put(api, REVIEWS.replace("host: reviews", "host: ratings"))
+    assert [
+        each.headers["meltemi-outcome"] for each in (created, unchanged, configured)
+    ] == ["created", "unchanged", "configured"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 EXIT_FAILURE, EXIT_INPUT, EXIT_UNREACHABLE, EXIT_DENIED = 1, 65, 69, 77
-CREATED, NOT_FOUND = 201, 404
+NOT_FOUND = 404
 EXIT_CODES = {
     400: EXIT_INPUT,
     401: EXIT_DENIED,
@@ -45,6 +45,8 @@ class Answer:
     status: int
     body: Any
     warnings: tuple[str, ...] = ()
+    outcome: str = ""
+    """What a write did: created, configured or unchanged."""
 
     @property
     def ok(self) -> bool:
@@ -91,7 +93,14 @@ class Galley:
         finally:
             connection.close()
         warnings = answer.headers.get_all("warning", [])
-        return Answer(answer.status, _parsed(content), tuple(warnings))
+        outcome = answer.headers.get("meltemi-outcome", "")
+        return Answer(answer.status, _parsed(content), tuple(warnings), outcome)
+
+
+def warn(answer: Answer) -> None:
+    """Print what Galley wants people to know although it did what it was asked."""
+    for warning in answer.warnings:
+        typer.echo(f"Warning: {warning}", err=True)
 
 
 def failed(answer: Answer) -> typer.Exit:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meltemi.ctl.galley.client import failed
+from meltemi.ctl.galley.client import failed, warn
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import target
 from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
@@ -40,6 +40,7 @@ def get(
     if everywhere and where.name:
         raise typer.BadParameter("one object has one namespace: leave out -A")
     answer = connect(state).get(where.path)
+    warn(answer)
     if not answer.ok:
         raise failed(answer)
     found = [answer.body] if where.name else answer.body["items"]
@@ -83,6 +84,7 @@ def age(written: str, now: datetime) -> str:
 def ps(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
     """List the proxies, and which configuration each of them holds."""
     answer = connect(state).get("/api/v1/proxies")
+    warn(answer)
     if not answer.ok:
         raise failed(answer)
     heading = ["PROXY", "PILOT", "CONNECTED", "REVISION", *(t.upper() for t in TYPES)]

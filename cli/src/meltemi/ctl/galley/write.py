@@ -9,7 +9,13 @@ from meltemi.config.canonical import content
 from meltemi.config.finding import InvalidConfigError
 from meltemi.config.resource import Resource
 from meltemi.config.schema.message import Message
-from meltemi.ctl.galley.client import CREATED, EXIT_INPUT, NOT_FOUND, Galley, failed
+from meltemi.ctl.galley.client import (
+    EXIT_INPUT,
+    NOT_FOUND,
+    Galley,
+    failed,
+    warn,
+)
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import Target, target, target_of
 from meltemi.ctl.galley.text import read_all
@@ -77,22 +83,14 @@ def _apply(galley: Galley, resource: Resource[Message], *, dry_run: bool) -> Non
     body: dict[str, Any] = json.loads(content(resource))
     if resource.metadata.resource_version:
         body["metadata"]["resourceVersion"] = resource.metadata.resource_version
-    before = galley.get(where.path)
     path = where.path + ("?dryRun=All" if dry_run else "")
     answer = galley.send("PUT", path, json.dumps(body).encode())
-    for warning in answer.warnings:
-        typer.echo(f"Warning: {warning}", err=True)
+    warn(answer)
     if not answer.ok:
         raise failed(answer)
     revision = answer.body["metadata"].get("resourceVersion", "")
-    if answer.status == CREATED:
-        what = "created"
-    elif before.ok and before.body["metadata"]["resourceVersion"] == revision:
-        what = "unchanged"
-    else:
-        what = "configured"
     aside = "dry run, nothing written" if dry_run else f"revision {revision}"
-    typer.echo(f"{where.title} {what} ({aside})")
+    typer.echo(f"{where.title} {answer.outcome} ({aside})")
 
 
 def _delete(galley: Galley, where: Target) -> bool:

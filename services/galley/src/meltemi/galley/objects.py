@@ -1,4 +1,4 @@
-"""Objects in the ledger: reads, and writes that happen whole or not at all."""
+"""Objects in the ledger: writes that happen whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meltemi.config.canonical import from_stored, stored
-from meltemi.config.ledger_keys import collection_prefix, ledger_key
+from meltemi.config.ledger_keys import ledger_key
 from meltemi.galley.admit import (
     Admitted,
     Held,
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 NOT_THERE = Revision(0)
 ATTEMPTS = 16
 """Times a write is admitted anew after another writer was faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldList:
-    """Objects of a kind, all as they were at one revision."""
-
-    items: tuple[Held, ...]
-    revision: Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +64,6 @@ class Objects:
         """Return the object, as a majority of the ledger knows it."""
         entry = await self._ledger.get(ledger_key(self._mesh, key))
         return None if entry is None else Held(from_stored(entry.value), entry.revision)
-
-    async def list(self, kind: str, namespace: str | None) -> HeldList:
-        """Return all objects of ``kind``, in one namespace or in all."""
-        prefix = collection_prefix(self._mesh, kind, namespace)
-        listing = await self._ledger.list(prefix)
-        held = (Held(from_stored(e.value), e.revision) for e in listing.entries)
-        return HeldList(tuple(held), listing.revision)
 
     async def create(self, resource: Resource[Message], asked: Asked) -> Outcome:
         """Write an object that is not there yet.

@@ -16,6 +16,7 @@ from meltemi.config.ledger_keys import config_prefix
 from meltemi.events.change import Heartbeat
 from meltemi.events.codec import MalformedEventError, encode_beat, encode_change
 from meltemi.galley.changes import Chain
+from meltemi.galley.mirror import Mirror
 from meltemi.kernel.names import Revision
 from meltemi.store.ports import CompactedError, LedgerUnavailableError
 
@@ -57,6 +58,8 @@ class Relay:
         self._mesh, self._name = mesh, name
         self._prefix = config_prefix(mesh)
         self._chain = Chain()
+        self.mirror = Mirror()
+        """What was seen last: reads fall back on it."""
         self.following = False
         """Whether the ledger is being followed; only then there are heartbeats."""
 
@@ -74,6 +77,7 @@ class Relay:
                     start = await self._list()
                 self.following = True
                 async for step in self._ledger.watch(self._prefix, start):
+                    self.mirror.step(step)
                     await self._ring(self._chain.step(step))
                     start = Revision(step.revision + 1)
             except CompactedError as error:
@@ -90,10 +94,10 @@ class Relay:
         The first time that is behind the newest entry. Later it means that history
         was lost: what differs from what was rung is rung now.
         """
-        if self._chain.epoch is None:
-            listing = await self._ledger.list(self._prefix, keys_only=True)
-            return self._chain.begin(listing)
         listing = await self._ledger.list(self._prefix)
+        self.mirror.replace(listing)
+        if self._chain.epoch is None:
+            return self._chain.begin(listing)
         await self._ring(self._chain.catch_up(listing))
         return Revision(listing.revision + 1)
 

@@ -14,6 +14,7 @@ from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
 from meltemi.galley.adapters.routes import Galley
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.objects import Objects
+from meltemi.galley.reads import Reads
 from meltemi.galley.relay import Relay
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
@@ -63,8 +64,9 @@ class GalleyService:
     def _galley(self, client: httpx2.AsyncClient) -> Galley:
         mesh = self._settings.mesh
         return Galley(
+            reads=Reads(self._ledger, self._relay.mirror, mesh, self._clock),
             objects=Objects(self._ledger, mesh),
-            pilots=Pilots(self._ledger, mesh, client),
+            pilots=Pilots(self._ledger, mesh, client, self._clock),
             callers=Callers(self._settings, self._clock),
             metrics=self._metrics,
             clock=self._clock,

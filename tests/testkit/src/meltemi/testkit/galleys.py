@@ -14,7 +14,9 @@ from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.pilots import Pilots
 from meltemi.galley.adapters.routes import Galley
 from meltemi.galley.metrics import Metrics
+from meltemi.galley.mirror import Mirror
 from meltemi.galley.objects import Objects
+from meltemi.galley.reads import Reads
 from meltemi.galley.settings import GalleySettings
 from meltemi.identity.certificate import certificate_pem
 from meltemi.runtime.settings import read_settings
@@ -33,6 +35,8 @@ class Api:
 
     client: httpx2.AsyncClient
     ledger: MemoryLedger
+    mirror: Mirror
+    """What the relay would have seen; empty unless a test fills it."""
     clock: StillClock
     pilots: dict[str, object]
     """What Pilots answer: ``http://HOST:PORT/api/v1/VIEW`` to JSON."""
@@ -42,7 +46,7 @@ class Api:
 async def galley_api(directory: Path) -> AsyncIterator[Api]:
     """Serve Galley's API; the administrators' token is ``secret``."""
     token, bundle = directory / "token", directory / "bundle.pem"
-    clock, ledger = StillClock(NOON), MemoryLedger()
+    clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
     token.write_text("secret\n", encoding="ascii")
     bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
     callers = Callers(_settings(token, bundle), clock)
@@ -50,8 +54,9 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
     uids = count(1)
     async with httpx2.AsyncClient(transport=_pilots(answers)) as outside:
         galley = Galley(
+            reads=Reads(ledger, mirror, "default", clock),
             objects=Objects(ledger, "default"),
-            pilots=Pilots(ledger, "default", outside),
+            pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
             metrics=Metrics(),
             clock=clock,
@@ -62,7 +67,7 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://galley", headers=headers
         ) as client:
-            yield Api(client, ledger, clock, answers)
+            yield Api(client, ledger, mirror, clock, answers)
 
 
 def _settings(token: Path, bundle: Path) -> GalleySettings:

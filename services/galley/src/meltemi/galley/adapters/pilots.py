@@ -11,8 +11,11 @@ import msgspec
 import structlog
 
 from meltemi.galley.distribution import Fleet, ProxyRow, Refusal, merged
+from meltemi.galley.reads import AWAY_SECONDS
+from meltemi.store.ports import LedgerUnavailableError
 
 if TYPE_CHECKING:
+    from meltemi.kernel.clock import Clock
     from meltemi.store.ports import LedgerReader
 
 TIMEOUT_SECONDS = 1.0
@@ -35,26 +38,38 @@ class Pilots:
     """All Pilots of a mesh, found in the ledger."""
 
     def __init__(
-        self, ledger: LedgerReader, mesh: str, client: httpx2.AsyncClient
+        self,
+        ledger: LedgerReader,
+        mesh: str,
+        client: httpx2.AsyncClient,
+        clock: Clock,
     ) -> None:
-        self._ledger, self._client = ledger, client
+        self._ledger, self._client, self._clock = ledger, client, clock
+        self._announced: tuple[bytes, ...] = ()
+        self._look_again = 0.0
         self._prefix = f"/mesh/runtime/v1/{mesh}/pilots/"
 
     async def fleet(self) -> Fleet:
-        """Ask every Pilot at once; one that is dead is skipped.
-
-        Raises:
-            LedgerUnavailableError: If the ledger does not say where they are.
-
-        """
-        listing = await self._ledger.list(self._prefix)
+        """Ask every Pilot at once; one that is dead is skipped."""
+        await self._find()
         answers: list[Fleet] = []
         async with asyncio.TaskGroup() as tasks:
-            for entry in listing.entries[:MOST_PILOTS]:
-                tasks.create_task(self._ask(entry.value, answers))
+            for announced in self._announced:
+                tasks.create_task(self._ask(announced, answers))
         rows = chain.from_iterable(each.proxies for each in answers)
         refusals = {each for answer in answers for each in answer.refusals}
         return Fleet(merged(rows), tuple(sorted(refusals, key=_place)))
+
+    async def _find(self) -> None:
+        """Learn where the Pilots are; without the ledger, ask those known before."""
+        if self._clock.monotonic() < self._look_again:
+            return
+        try:
+            listing = await self._ledger.list(self._prefix)
+        except LedgerUnavailableError:
+            self._look_again = self._clock.monotonic() + AWAY_SECONDS
+            return
+        self._announced = tuple(entry.value for entry in listing.entries[:MOST_PILOTS])
 
     async def _ask(self, announced: bytes, answers: list[Fleet]) -> None:
         try:

@@ -28,6 +28,7 @@ from meltemi.galley.distribution import (
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.objects import Asked, Objects, Outcome
 from meltemi.galley.presentation import as_json, shown, shown_list
+from meltemi.galley.reads import Reads
 from meltemi.galley.refusals import (
     InvalidQueryError,
     MismatchError,
@@ -40,12 +41,17 @@ from meltemi.kernel.names import Key, Namespace
 
 COLLECTION = "/apis/{group}/{version}/namespaces/{namespace}/{plural}"
 OBJECT = COLLECTION + "/{name}"
+OUTCOME = "Meltemi-Outcome"
+"""Header that says what a write did: created, configured or unchanged."""
+STALE = '110 galley "etcd is away: this is what was last seen"'
+"""RFC 7234 §5.5.1: a response that may be stale says so."""
 
 
 @dataclass(frozen=True)
 class Galley:
     """What the routes work with."""
 
+    reads: Reads
     objects: Objects
     pilots: Pilots
     callers: Callers
@@ -98,12 +104,12 @@ def _reads(router: APIRouter, galley: Galley) -> None:
         group: str, version: str, namespace: str, plural: str, name: str
     ) -> Response:
         place = place_of(group, version, plural, namespace)
-        held = await galley.objects.get(place.key(name))
+        held, stale = await galley.reads.get(place.key(name))
         if held is None:
             raise NotFoundError(place.key(name))
         fleet = await galley.pilots.fleet()
         body = as_json(shown(held, place.api_version, _conditions(held, fleet)))
-        return _json(body, etag=held.etag)
+        return _json(body, etag=held.etag, stale=stale)
 
     @router.get(OBJECT + "/distribution")
     @router.get("/api/v1" + OBJECT + "/distribution")
@@ -117,12 +123,12 @@ def _reads(router: APIRouter, galley: Galley) -> None:
         revision: Annotated[int | None, Query(ge=1)] = None,
     ) -> Response:
         place = place_of(group, version, plural, namespace)
-        held = await galley.objects.get(place.key(name))
+        held, stale = await galley.reads.get(place.key(name))
         if held is None and revision is None:
             raise NotFoundError(place.key(name))
         fleet = await galley.pilots.fleet()
         found = _distribution(place.key(name), held, revision, fleet)
-        return _json(as_json(found))
+        return _json(as_json(found), stale=stale)
 
 
 def _lists(router: APIRouter, galley: Galley) -> None:
@@ -225,7 +231,7 @@ async def _list(
     galley: Galley, place: Place, namespace: str | None, label_selector: str
 ) -> Response:
     selector = LabelSelector.parse(label_selector)
-    found = await galley.objects.list(place.kind.name, namespace)
+    found = await galley.reads.list(place.kind.name, namespace)
     fleet = await galley.pilots.fleet()
     items = [
         shown(held, place.api_version, _conditions(held, fleet))
@@ -233,7 +239,7 @@ async def _list(
         if selector.selects(held.resource.metadata.labels)
     ]
     body = shown_list(place.kind, place.api_version, items, found.revision)
-    return _json(as_json(body))
+    return _json(as_json(body), stale=found.stale)
 
 
 def _asked(galley: Galley, request: Request, dry_run: str) -> Asked:
@@ -276,7 +282,12 @@ def _decoded(data: bytes, file: str, place: Place) -> Resource[Message]:
 def _answer(galley: Galley, place: Place, outcome: Outcome) -> Response:
     _count(galley, outcome)
     body = as_json(shown(outcome.held, place.api_version))
-    return _json(body, status=201 if outcome.created else 200, etag=outcome.held.etag)
+    answer = _json(body, status=201 if outcome.created else 200, etag=outcome.held.etag)
+    if outcome.created:
+        answer.headers[OUTCOME] = "created"
+    else:
+        answer.headers[OUTCOME] = "configured" if outcome.written else "unchanged"
+    return answer
 
 
 def _count(galley: Galley, outcome: Outcome) -> None:
@@ -298,8 +309,12 @@ def _conditions(held: Held, fleet: Fleet) -> tuple[Condition, ...]:
     return conditions(_distribution(held.resource.key, held, None, fleet))
 
 
-def _json(body: bytes, *, status: int = 200, etag: str = "") -> Response:
-    headers = {"ETag": etag} if etag else None
+def _json(
+    body: bytes, *, status: int = 200, etag: str = "", stale: bool = False
+) -> Response:
+    headers = {"ETag": etag} if etag else {}
+    if stale:
+        headers["Warning"] = STALE
     return Response(body, status, headers, "application/json")
 
 
