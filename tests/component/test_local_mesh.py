@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from meltemi.ctl.local import processes
-from meltemi.ctl.local.commands import stay
 from meltemi.ctl.local.interrupts import BusyError, Interrupt, locked
 from meltemi.ctl.local.mesh import (
     LocalMesh,
@@ -25,6 +24,7 @@ from meltemi.ctl.local.mesh import (
 )
 from meltemi.ctl.local.part import Stage
 from meltemi.ctl.local.record import Running, read_record
+from meltemi.ctl.local.teardown import stay
 from meltemi.ctl.local.tools import find_tools
 from meltemi.ctl.local.up import bring_up
 from meltemi.ctl.local.web import ask, fetch, is_ready

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
-
 from meltemi.kernel.names import Key, Namespace
 
 if TYPE_CHECKING:
