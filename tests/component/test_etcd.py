@@ -24,12 +24,13 @@ from meltemi.store.ports import (
     LedgerUnavailableError,
     Write,
 )
-from meltemi.store.wire import etcd_pb2 as pb
 from meltemi.testkit.processes import binary, etcd_server, free_port
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from meltemi.store.wire import etcd_pb2 as pb
 
 pytestmark = pytest.mark.timeout(60)
 
