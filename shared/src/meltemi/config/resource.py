@@ -1,14 +1,11 @@
 """One configuration object: its identity, its metadata, its typed specification."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 import msgspec
-from meltemi.kernel.names import Key, Namespace
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from meltemi.kernel.names import Key, Namespace
 
 S_co = TypeVar("S_co", covariant=True)
 
