@@ -30,6 +30,8 @@ from meltemi.testkit.waiting import until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from meltemi.store.wire import etcd_pb2 as pb
+
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -92,6 +94,36 @@ async def test_a_duplicate_key_is_the_callers_mistake() -> None:
         async with EtcdLedger([server.address]) as ledger:
             with pytest.raises(LedgerRefusedError):
                 await ledger.commit([Write("/a", b"1"), Write("/a", b"2")])
+
+
+class OvertakenLedger(EtcdLedger):
+    """Compacts everything after the first page of a listing, once."""
+
+    overtaken = False
+
+    async def _range(self, request: pb.RangeRequest) -> pb.RangeResponse:
+        page = await super()._range(request)
+        if page.more and not self.overtaken:
+            self.overtaken = True
+            await self.compact(await self.commit([Write("/b", b"")]))
+        return page
+
+
+async def test_a_listing_that_compaction_overtakes_starts_over() -> None:
+    with etcd_server() as server:
+        async with OvertakenLedger([server.address]) as ledger:
+            for start in range(0, 600, 100):
+                await ledger.commit(
+                    [
+                        Write(f"/a/{number:03}", b"")
+                        for number in range(start, start + 100)
+                    ]
+                )
+
+            listing = await ledger.list("/a/")
+
+            assert ledger.overtaken
+            assert len(listing.entries) == 600
 
 
 def etcdctl(address: str, *words: str) -> None:

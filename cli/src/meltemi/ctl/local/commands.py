@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
@@ -12,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from meltemi.ctl.local.interrupts import Interrupt, interrupts, locked
-from meltemi.ctl.local.mesh import LocalMesh, end_parts, purge
+from meltemi.ctl.local.interrupts import interrupts, locked
+from meltemi.ctl.local.mesh import LocalMesh, purge
 from meltemi.ctl.local.part import Part
 from meltemi.ctl.local.record import Captured, read_record
 from meltemi.ctl.local.summary import (
@@ -25,13 +24,12 @@ from meltemi.ctl.local.summary import (
     up_lines,
     urls_of,
 )
+from meltemi.ctl.local.teardown import end_all, stay
 from meltemi.ctl.local.tools import find_tools
 from meltemi.ctl.local.up import bring_up, grant, mtls_mode
 from meltemi.ctl.local.web import is_ready
 from meltemi.ctl.state import StateOption
 from meltemi.kernel.clock import SystemClock
-
-POLL_SECONDS = 0.2
 
 
 class Capture(StrEnum):
@@ -102,15 +100,6 @@ def up(
             stay(state, interrupt)
 
 
-def stay(state: Path, interrupt: Interrupt) -> None:
-    """Return when the user has had enough, everything ended, or after ``down``."""
-    while (record := read_record(state)) and record.parts:
-        if interrupt.asked:
-            end_all(state)
-            return
-        time.sleep(POLL_SECONDS)
-
-
 def down(
     *,
     state: StateOption,
@@ -128,16 +117,6 @@ def down(
             with locked(state):
                 purge(state)
             typer.echo(f"removed the data in {state}")
-
-
-def end_all(state: Path) -> int:
-    """End whatever runs in ``state``; return how many parts that were."""
-    with locked(state):
-        record = read_record(state)
-        if record is None:
-            return 0
-        end_parts(state, record, record.parts)
-        return len(record.parts)
 
 
 def status(
