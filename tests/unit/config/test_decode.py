@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from time import process_time
 
 import pytest
 
@@ -352,3 +353,17 @@ def test_a_control_character_is_refused_with_its_place() -> None:
 def test_at_most_a_hundred_findings_are_kept() -> None:
     text = REVIEWS + "".join(f"  bad{i}: 1\n" for i in range(300))
     assert len(findings(text)) == 100
+
+
+def test_messages_do_not_repeat_a_long_text() -> None:
+    (line,) = told(REVIEWS.replace("timeout: 1m", "timeout: " + "1x" * 10_000))
+    assert len(line) < 1_500
+
+
+def test_a_text_full_of_mistakes_is_not_read_to_its_end() -> None:
+    few = REVIEWS + "".join(f"  mistake{i}: 1\n" for i in range(100))
+    many = REVIEWS + "".join(f"  mistake{i}: 1\n" for i in range(40_000))
+    assert findings(many) == findings(few)
+    start = process_time()
+    told(many)
+    assert process_time() - start < 5, "each mistake costs a search for its cure"

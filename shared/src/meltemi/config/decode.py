@@ -149,6 +149,8 @@ def _resource(node: Node, namespace: str, report: Report) -> Resource[Message] |
     resource = written.resource(namespace)
     for finding in check(resource):
         report.add_within(node, finding)
+        if report.full:
+            break
     return resource
 
 

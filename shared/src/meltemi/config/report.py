@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 100
 """Findings kept of one text: a person reads no more, and an attacker gets no more."""
+LONGEST: Final = 400
+"""Characters kept of a message, a path or a hint: they quote the user's text."""
 
 
 @dataclass(slots=True)
@@ -22,6 +24,11 @@ class Report:
     file: str
     document: int = 1
     findings: list[Finding] = field(default_factory=list[Finding])
+
+    @property
+    def full(self) -> bool:
+        """Whether looking further is in vain: nothing more would be kept."""
+        return len(self.findings) >= MOST
 
     def add(
         self, code: str, message: str, *, node: Node, path: str = "", hint: str = ""
@@ -33,9 +40,17 @@ class Report:
 
     def add_at(self, line: int, column: int, finding: Finding) -> None:
         """Note ``finding`` at a place in the text."""
-        if len(self.findings) < MOST:
-            source = Source(self.file, self.document, line, column)
-            self.findings.append(replace(finding, source=source))
+        if self.full:
+            return
+        self.findings.append(
+            replace(
+                finding,
+                source=Source(self.file, self.document, line, column),
+                message=_cut(finding.message),
+                path=_cut(finding.path),
+                hint=_cut(finding.hint),
+            )
+        )
 
     def add_within(self, root: Node, finding: Finding) -> None:
         """Note ``finding`` where its path leads to in the document at ``root``."""
@@ -46,6 +61,10 @@ class Report:
         """Raise `InvalidConfigError` with everything noted, if anything was."""
         if self.findings:
             raise InvalidConfigError(self.findings)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 _NOWHERE: Final = Source("", 0, 0, 0)

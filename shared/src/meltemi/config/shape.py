@@ -36,6 +36,8 @@ class Reader:
     def read(self, kind: inspect.Type, node: Node, path: str) -> object:
         """Return ``node`` read as ``kind``; ``path`` is where it stands."""
         kind, wide = _bare(kind)
+        if self.report.full or isinstance(kind, inspect.AnyType):
+            return plain_value(node)
         match kind:
             case inspect.StructType():
                 return self._struct(kind, node, path)
@@ -43,8 +45,6 @@ class Reader:
                 return self._list(item, node, path)
             case inspect.DictType(value_type=value):
                 return self._map(value, node, path)
-            case inspect.AnyType():
-                return plain_value(node)
             case _ if isinstance(node, Scalar):
                 return self._scalar(kind, node, path, wide=wide)
             case _:
@@ -56,6 +56,8 @@ class Reader:
         known = {field.encode_name: field for field in kind.fields}
         made: dict[str, object] = {}
         for key, value in node.values.items():
+            if self.report.full:
+                break
             name = RENAMED.get(key, key)
             name = name if name in known else key
             here = f"{path}.{key}" if path else key

@@ -31,6 +31,8 @@ DEPTH: Final = 50
 NODES: Final = 100_000
 QUOTED_ADDRESSES: Final = 8
 """Lines with an unquoted ``::`` that one text is forgiven."""
+SHORT: Final = 64 * 1024
+"""Characters of a text that may be read that often."""
 ADDRESS: Final = re.compile(r"(?<=[\[,\s])([0-9a-fA-F:]*::[0-9a-fA-F:.]*)(?=[\s,\]])")
 TAG: Final = "tag:yaml.org,2002:"
 ANCHOR_HINT: Final = "write the value out in each place"
@@ -154,7 +156,7 @@ def _with_quoted_address(text: str, error: yaml.MarkedYAMLError) -> str:
     Istio's reader takes ``[001:db8::]`` for what people mean by it.
     """
     mark = error.problem_mark
-    if mark is None or "':'" not in (error.problem or ""):
+    if mark is None or "':'" not in (error.problem or "") or len(text) > SHORT:
         return text
     lines = text.split("\n")
     lines[mark.line] = ADDRESS.sub(r'"\1"', lines[mark.line])
@@ -163,7 +165,7 @@ def _with_quoted_address(text: str, error: yaml.MarkedYAMLError) -> str:
 
 def _read(parser: CParser, builder: _Builder) -> None:
     event = parser.get_event()
-    while event is not None and builder.take(event):
+    while event is not None and builder.take(event) and not builder.report.full:
         event = parser.get_event()
 
 
