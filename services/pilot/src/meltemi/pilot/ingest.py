@@ -166,7 +166,7 @@ class Ingest:
                     await self._signals.put(step)
             except CompactedError as error:
                 await self._signals.put(Compare(error.code))
-                start = Revision(0)
+                start = error.oldest
             except LedgerUnavailableError:
                 await asyncio.sleep(RETRY_SECONDS)
 

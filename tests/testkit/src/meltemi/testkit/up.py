@@ -8,10 +8,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 import psutil
@@ -19,6 +22,7 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+CALLERS = 4
 COMMAND_SECONDS = 90
 POLL_SECONDS = 0.05
 
@@ -116,6 +120,50 @@ def eventually(condition: Callable[[], bool], *, seconds: float, what: str) -> f
 
 
 def answers(url: str, count: int) -> list[httpx2.Response]:
-    """Return ``count`` answers of ``url``, asked for over one connection."""
-    with httpx2.Client(timeout=10) as client:
-        return [client.get(url) for _ in range(count)]
+    """Return ``count`` answers of ``url``, asked for over a few connections."""
+    with httpx2.Client(timeout=10) as client, ThreadPoolExecutor(CALLERS) as pool:
+        return list(pool.map(lambda _: client.get(url), range(count)))
+
+
+def answer(url: str) -> httpx2.Response:
+    """Return one answer of ``url``."""
+    return answers(url, 1)[0]
+
+
+class Load:
+    """Requests without a pause, counted by what came of them."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.seen = url, Counter[str]()
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._enough.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        with httpx2.Client(timeout=10) as client:
+            while not self._enough.is_set():
+                try:
+                    self.seen[str(client.get(self.url).status_code)] += 1
+                except httpx2.HTTPError as error:
+                    self.seen[repr(error)] += 1
+
+
+def outbound(mesh: Up, proxy: str, service: str) -> str:
+    """Return where the application beside ``proxy`` finds ``service``."""
+    host = f"{service}.default.svc.cluster.local:9080"
+    listeners = mesh.json("pc", "listener", proxy)
+    for each in listeners:
+        listener = each["active_state"]["listener"]
+        place = listener["address"]["socket_address"]
+        for chain in listener["filter_chains"]:
+            config = chain["filters"][-1]["typed_config"]
+            if config.get("rds", {}).get("route_config_name") == host:
+                return f"http://{place['address']}:{place['port_value']}"
+    raise AssertionError(f"{proxy} has no listener for {service}")

@@ -1,0 +1,137 @@
+"""What Galley refuses, what Envoy refuses, and how the user is told."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+
+from meltemi.testkit.up import Up, eventually
+from meltemi.testkit.walkthrough import NETWORKING, delay
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+
+PLURALS = (
+    "destinationrules",
+    "gateways",
+    "serviceentries",
+    "virtualservices",
+    "workloadentries",
+)
+GOOD = f"""apiVersion: {NETWORKING}
+kind: VirtualService
+metadata:
+  name: bad
+spec:
+  hosts: [reviews]
+  http:
+  - route:
+    - destination: {{host: reviews}}
+"""
+BAD = {
+    "malformed": (GOOD.replace("hosts: [reviews]", "hosts: [reviews"), 400, "6:"),
+    "unknown field": (GOOD.replace("hosts:", "host:"), 422, "did you mean 'hosts'"),
+    "wrong type": (GOOD.replace("hosts: [reviews]", "hosts: 7"), 422, "6:10"),
+    "unknown kind": (GOOD.replace("VirtualService", "VirtualServise"), 422, "2:7"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_6_bad_input_is_refused_with_its_place_and_changes_nothing(
+    mesh: Up, name: str
+) -> None:
+    text, status, said = BAD[name]
+    before = revision(mesh)
+    answer = send(mesh, text.encode())
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    places = [
+        f"{error['source']['line']}:{error['source']['column']} {error.get('hint', '')}"
+        for error in answer.json()["errors"]
+    ]
+    assert any(said in place for place in places), places
+    command = mesh.run("apply", "-f", "-", stdin=text)
+    assert command.returncode == 65
+    assert command.stderr.startswith("stdin:"), command.stderr
+    assert revision(mesh) == before
+
+
+def test_6_a_text_that_is_too_large_is_refused_unread(mesh: Up) -> None:
+    before = revision(mesh)
+    assert send(mesh, b"#" * (5 << 20)).status_code == 413
+    assert revision(mesh) == before
+
+
+def test_6_a_stale_write_is_a_conflict(mesh: Up) -> None:
+    url = f"{galley(mesh)}/virtualservices/bookinfo"
+    stored = httpx2.get(url).json()
+    before = revision(mesh)
+    stale = stored | {"metadata": stored["metadata"] | {"resourceVersion": "1"}}
+    answer = httpx2.put(url, json=stale, headers=authorized(mesh))
+    assert answer.status_code == 409
+    assert stored["metadata"]["resourceVersion"] in answer.text
+    assert revision(mesh) == before
+
+
+def test_6_a_write_needs_the_token(mesh: Up) -> None:
+    answer = httpx2.post(f"{galley(mesh)}/virtualservices", content=GOOD)
+    assert answer.status_code == 401
+
+
+def galley(mesh: Up) -> str:
+    return f"{mesh.url('galley')}/apis/{NETWORKING}/namespaces/default"
+
+
+def authorized(mesh: Up) -> dict[str, str]:
+    return {"authorization": f"Bearer {mesh.do('token', 'admin').strip()}"}
+
+
+def send(mesh: Up, body: bytes) -> httpx2.Response:
+    headers = authorized(mesh) | {
+        "content-type": "application/yaml",
+        "x-meltemi-file": "bad.yaml",
+    }
+    url = f"{galley(mesh)}/virtualservices"
+    return httpx2.post(url, content=body, headers=headers, timeout=10)
+
+
+def revision(mesh: Up) -> int:
+    """Return the newest revision of any object."""
+    base = mesh.url("galley")
+    lists = [
+        *(f"{base}/apis/{NETWORKING}/{plural}" for plural in PLURALS),
+        f"{base}/apis/security.istio.io/v1/peerauthentications",
+    ]
+    return max(
+        int(item["metadata"]["resourceVersion"])
+        for url in lists
+        for item in httpx2.get(url).json()["items"]
+    )
+
+
+def test_7_what_envoy_refuses_stops_nothing_else_and_is_shown(mesh: Up) -> None:
+    refused = f"""
+apiVersion: {NETWORKING}
+kind: DestinationRule
+metadata: {{name: ratings}}
+spec:
+  host: ratings
+  trafficPolicy:
+    loadBalancer: {{consistentHash: {{httpHeaderName: x-user, maglev: {{tableSize: 4}}}}}}
+"""
+    mesh.do("apply", "-f", "-", stdin=refused + "---" + delay("details", 5))
+    mesh.do("wait", "virtualservice/details", "--for=distribution")
+
+    def shown() -> bool:
+        found = mesh.json("get", "destinationrule", "ratings")["status"]["conditions"]
+        rejected = {each["type"]: each for each in found}["Rejected"]
+        return rejected["status"] == "True" and "prime" in rejected["message"]
+
+    assert shown() or eventually(shown, seconds=2, what="the refusal on the object") < 2
+    waited = mesh.run("wait", "destinationrule/ratings")
+    assert waited.returncode == 1
+    assert "prime" in waited.stderr
+    mesh.do("delete", "destinationrule/ratings")
+    mesh.do("delete", "virtualservice/details")
+    mesh.do("wait", "destinationrule/ratings", "--for=delete")
+    errors = [each["types"]["cds"]["error"] for each in mesh.proxies().values()]
+    assert errors == [None] * 7
