@@ -39,6 +39,8 @@ TREES = st.recursive(
     ),
     max_leaves=12,
 )
+UNHURRIED = settings(deadline=None)
+"""A machine that does much else is no reason to fail."""
 PLAIN = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 
 
@@ -60,17 +62,19 @@ def only_findings(data: bytes) -> None:
         decode(data, file="f", default_namespace="default")
 
 
+@UNHURRIED
 @given(st.binary(max_size=400))
 def test_any_bytes_give_objects_or_findings(data: bytes) -> None:
     only_findings(data)
 
 
+@UNHURRIED
 @given(st.text(alphabet=st.sampled_from("{}[]:,-'\"&*!|>#%@ \n\tab01~.?"), max_size=80))
 def test_any_punctuation_gives_objects_or_findings(text: str) -> None:
     only_findings(text.encode())
 
 
-@settings(max_examples=400)
+@UNHURRIED
 @given(documents())
 def test_any_tree_gives_objects_or_findings_in_both_spellings(
     document: dict[str, object],
@@ -99,6 +103,7 @@ def specs(draw: st.DrawFn) -> dict[str, object]:
     return {"hosts": [draw(PLAIN)], "http": [route], "gateways": draw(st.just([]))}
 
 
+@UNHURRIED
 @given(specs())
 def test_decoding_what_is_canonical_gives_the_same_object_and_bytes(
     spec: dict[str, object],

@@ -113,3 +113,19 @@ async def test_a_removal_is_asked_for_by_its_revision(api: Api) -> None:
 async def test_what_is_served_can_be_asked(api: Api) -> None:
     kinds = (await api.client.get("/apis")).json()["kinds"]
     assert {each["plural"] for each in kinds} >= {"virtualservices", "gateways"}
+
+
+async def test_an_object_nobody_can_read_does_not_hide_the_others(api: Api) -> None:
+    await put(api)
+    key = "/mesh/v1/default/destinationrules.networking.istio.io/default/newer"
+    await api.ledger.commit([Write(key, b'{"kind":"DestinationRule","spec":{"x":1}}')])
+    listed = await api.client.get(RULES)
+    assert [each["metadata"]["name"] for each in listed.json()["items"]] == ["reviews"]
+    assert (await api.client.get(f"{RULES}/newer")).status_code == 503
+
+
+async def test_a_method_that_is_not_served_is_said_so(api: Api) -> None:
+    answer = await api.client.patch(f"{RULES}/reviews")
+    assert answer.status_code == 405
+    assert answer.json()["code"] == "request.method"
+    assert "GET" in answer.headers["allow"]

@@ -151,14 +151,14 @@ def compose(text: str, report: Report) -> list[tuple[int, Node]]:
 
 
 def _with_quoted_address(text: str, error: yaml.MarkedYAMLError) -> str:
-    """Quote an IPv6 address that stands in ``[…]``: libyaml stops at its last colon.
+    """Quote an IPv6 address that stands in ``[…]``: libyaml stops at its colons.
 
     Istio's reader takes ``[001:db8::]`` for what people mean by it.
     """
     mark = error.problem_mark
-    if mark is None or "':'" not in (error.problem or "") or len(text) > SHORT:
-        return text
     lines = text.split("\n")
+    if mark is None or mark.line >= len(lines) or len(text) > SHORT:
+        return text
     lines[mark.line] = ADDRESS.sub(r'"\1"', lines[mark.line])
     return "\n".join(lines)
 
@@ -171,7 +171,8 @@ def _read(parser: CParser, builder: _Builder) -> None:
 
 def _scalar(event: ScalarEvent, report: Report) -> Scalar:
     text = event.value
-    value = plain_scalar(text) if event.implicit[0] else text
+    tagged = event.tag is not None
+    value = plain_scalar(text) if event.implicit[0] and not tagged else text
     node = Scalar(text, value, *_position(event))
     if event.tag is not None:
         _forbid_tag(event.tag, "str", node, report)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meltemi.config.canonical import from_stored
+import structlog
+
+from meltemi.config.canonical import UnreadableObjectError, from_stored
 from meltemi.config.ledger_keys import collection_prefix, ledger_key
 from meltemi.galley.admit import Held
 from meltemi.store.ports import LedgerUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from meltemi.galley.mirror import Mirror
     from meltemi.kernel.clock import Clock
     from meltemi.kernel.names import Key, Revision
-    from meltemi.store.ports import Entry, LedgerReader
+    from meltemi.store.ports import Entry, LedgerReader, Listing
+
+log = structlog.get_logger("meltemi.galley")
 
 AWAY_SECONDS = 1.0
 """After a ledger did not answer, how long nobody waits for it again."""
@@ -75,8 +81,7 @@ class Reads:
             if seen is None:
                 raise
             listing, stale = seen, True
-        held = (Held(from_stored(e.value), e.revision) for e in listing.entries)
-        return HeldList(tuple(held), listing.revision, stale)
+        return HeldList(tuple(_readable(listing)), listing.revision, stale)
 
     def _skip_while_away(self) -> None:
         if self._clock.monotonic() < self._away_until:
@@ -90,3 +95,12 @@ class Reads:
 
 def _held(entry: Entry | None) -> Held | None:
     return None if entry is None else Held(from_stored(entry.value), entry.revision)
+
+
+def _readable(listing: Listing) -> Iterator[Held]:
+    """Yield what can be read: one bad object does not take the others away."""
+    for entry in listing.entries:
+        try:
+            yield Held(from_stored(entry.value), entry.revision)
+        except UnreadableObjectError as error:
+            log.warning("object.unreadable", key=entry.key, error=str(error))

@@ -49,7 +49,8 @@ class GalleyService:
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve the API and ring changes until ``stopping``."""
         async with (
-            httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as client,
+            # Pilots are our own: no proxy of the environment stands between
+            httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
             asyncio.TaskGroup() as tasks,
         ):
             app = galley_app(self._galley(client))

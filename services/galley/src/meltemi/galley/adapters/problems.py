@@ -3,6 +3,7 @@
 FastAPI reads annotations at run time: this module and `routes` do not postpone them.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -60,7 +61,8 @@ def answer_problems(app: FastAPI, metrics: "Metrics") -> None:
     async def answer_http(request: Request, error: HTTPException) -> Response:
         code = "request.method" if error.status_code == 405 else "request.path"  # noqa: PLR2004 - Method Not Allowed
         detail = f"{request.method} {request.url.path}: {error.detail}"
-        return _response(problem(request, error.status_code, code, detail))
+        body = problem(request, error.status_code, code, detail)
+        return _response(body, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def answer_query(request: Request, error: RequestValidationError) -> Response:
@@ -89,10 +91,12 @@ def problem(request: Request, status: int, code: str, detail: str) -> dict[str, 
     }
 
 
-def _response(body: dict[str, object]) -> Response:
+def _response(
+    body: dict[str, object], headers: Mapping[str, str] | None = None
+) -> Response:
     status = HTTPStatus(int(str(body["status"])))
-    unknown = status is HTTPStatus.UNAUTHORIZED
-    headers = {"WWW-Authenticate": "Bearer"} if unknown else None
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers = {"WWW-Authenticate": "Bearer"}
     return Response(msgspec.json.encode(body), status, headers, PROBLEM)
 
 

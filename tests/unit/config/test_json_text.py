@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from meltemi.config.json_text import NotStrictJsonError, load
+
+
+def test_json_becomes_plain_values() -> None:
+    assert load('{"a": [1, 1.5, "x", true, null]}') == {"a": [1, 1.5, "x", True, None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": 1, "a": 2}', "stands twice"),
+        ('{"a": {"b": 1, "b": 1}}', "stands twice"),
+        ("NaN", "NaN is not JSON"),
+        ("-Infinity", "not JSON"),
+        ("1e999", "out of range"),
+        ("9" * 41, "over 40 digits"),
+        ("[" * 100_000, "nested too deep"),
+        ("{a: 1}", "property name"),
+        ("", "Expecting value"),
+        ('{"a": 1} x', "Extra data"),
+    ],
+)
+def test_what_json_readers_quietly_pass_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(NotStrictJsonError, match=reason):
+        load(text)
