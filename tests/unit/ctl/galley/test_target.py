@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+import typer
+
+from meltemi.ctl.galley.target import target
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["virtualservice", "reviews"],
+        ["VirtualService/reviews"],
+        ["vs", "reviews"],
+        ["virtualservices/reviews"],
+        ["virtualservices.networking.istio.io/reviews"],
+    ],
+)
+def test_every_spelling_of_a_kind_means_the_same(words: list[str]) -> None:
+    found = target(words, "shop")
+    assert found.title == "virtualservice/reviews"
+    assert found.path == (
+        "/apis/networking.istio.io/v1/namespaces/shop/virtualservices/reviews"
+    )
+
+
+def test_without_a_namespace_all_of_them_are_meant() -> None:
+    assert target(["pa"], "").path == "/apis/security.istio.io/v1/peerauthentications"
+
+
+def test_a_misspelt_kind_is_told_what_was_meant() -> None:
+    with pytest.raises(typer.BadParameter, match="did you mean virtualservice"):
+        target(["virtualservise", "reviews"], "default")
+
+
+def test_too_many_words_are_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="expected KIND NAME"):
+        target(["vs", "a", "b"], "default")
