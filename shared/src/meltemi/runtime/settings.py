@@ -155,7 +155,9 @@ def _problems(error: ValidationError, prefix: str) -> str:
     lines: list[str] = []
     for problem in error.errors(include_url=False):
         name = prefix + ".".join(str(part) for part in problem["loc"]).upper()
-        if problem["type"] == "missing":
+        if not problem["loc"]:
+            lines.append(problem["msg"].removeprefix("Value error, "))
+        elif problem["type"] == "missing":
             lines.append(f"{name} is not set")
         else:
             lines.append(f"{name}={problem['input']!r}: {problem['msg']}")

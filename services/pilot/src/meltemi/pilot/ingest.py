@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
-    from meltemi.store.ports import LedgerReader
+    from meltemi.store.ports import LedgerReader, Listing
 
 SIGNALS = 1024
 """Announcements that may wait; one that does not fit is a gap, and gaps are healed."""
@@ -230,13 +230,7 @@ class Ingest:
 
     async def _resync(self, reason: str) -> None:
         """Replace everything by what the ledger holds; try until it answers."""
-        while True:
-            try:
-                listing = await self._sources.ledger.list(self._prefix)
-                break
-            except LedgerUnavailableError as error:
-                log.warning("ledger.away", reason=reason, error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
+        listing = await self._listing(reason)
         if not self._detector.listed(listing.epoch, listing.revision):
             return
         changed = self._stored.replace(listing)
@@ -245,6 +239,18 @@ class Ingest:
         if changed.touched or self._mesh.value.revision == 0:
             log.info("mesh.resynced", reason=reason, revision=listing.revision)
             self._publish()
+
+    async def _listing(self, reason: str) -> Listing:
+        """Return what the ledger holds, however long it takes to answer."""
+        away = False
+        while True:
+            try:
+                return await self._sources.ledger.list(self._prefix)
+            except LedgerUnavailableError as error:
+                if not away:
+                    log.warning("ledger.away", reason=reason, error=str(error))
+                away = True
+                await asyncio.sleep(RETRY_SECONDS)
 
     def _keep(self, kept: Kept) -> None:
         for problem in kept.unreadable:

@@ -33,12 +33,16 @@ async def announce(ledger: LedgerWriter, settings: PilotSettings) -> None:
             "xds": str(settings.xds_address),
         }
     )
+    away = False
     while True:
         try:
             async with ledger.lease(LEASE_SECONDS) as lease:
                 await ledger.commit([Write(key, value, lease=lease.id)])
+                away = False
                 await lease.lost.wait()
                 log.warning("announcement.lost", key=key)
         except LedgerUnavailableError as error:
-            log.warning("announcement.failed", error=str(error))
+            if not away:
+                log.warning("announcement.failed", error=str(error))
+            away = True
             await asyncio.sleep(RETRY_SECONDS)

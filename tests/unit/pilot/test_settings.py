@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from meltemi.pilot.settings import PilotSettings
+from meltemi.runtime.settings import SettingsError, read_settings
+
+NEEDED = {
+    "PILOT_ETCD_ENDPOINTS": "127.0.0.1:2379",
+    "PILOT_NATS_URL": "nats://127.0.0.1:4222",
+}
+
+
+def test_what_has_a_good_default_need_not_be_said() -> None:
+    settings = read_settings(PilotSettings, NEEDED)
+    assert str(settings.xds_address) == "127.0.0.1:15010"
+    assert settings.trust_domain == "cluster.local"
+
+
+def test_plain_text_does_not_leave_the_machine() -> None:
+    wrong = NEEDED | {"PILOT_XDS_ADDRESS": "0.0.0.0:15010"}
+    with pytest.raises(SettingsError) as error:
+        read_settings(PilotSettings, wrong)
+    assert str(error.value).startswith("xds_address 0.0.0.0:15010 is not on loopback")
