@@ -96,11 +96,6 @@ def test_virtual_services_for_one_host_are_joined_catch_alls_last() -> None:
     assert hosts(text) == {"a.com": ["some", "all"]}
 
 
-def test_a_prefix_ends_at_a_slash() -> None:
-    made = table(edge() + virtual("v", "['*']", "/api"))
-    assert made.hosts[0].routes[0].match.path.segments
-
-
 def test_a_server_can_send_everyone_to_https() -> None:
     made = table(edge("[a.com]", ", tls: {httpsRedirect: true}"))
     (host,) = made.hosts

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.config.resource import Metadata, Resource
+from meltemi.config.schema.http_route import HTTPRedirect, HTTPRoute
 from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.pilot import ir
 from meltemi.pilot.translate.forward import Destinations
 from meltemi.pilot.translate.match import Caller
-from meltemi.pilot.translate.routes import routes
+from meltemi.pilot.translate.routes import SEMANTICS, routes
 from meltemi.testkit.mesh import sidecar_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SERVICES = """
     apiVersion: networking.istio.io/v1
@@ -16,20 +26,25 @@ SERVICES = """
       resolution: DNS
       ports: [{number: 9080, name: http, protocol: HTTP}]
     """
+HOST = "reviews.default.svc.cluster.local"
 V1 = "outbound|9080|v1|reviews.default.svc.cluster.local"
 V2 = "outbound|9080|v2|reviews.default.svc.cluster.local"
 WHOLE = "outbound|9080||reviews.default.svc.cluster.local"
 
 
 def translated(
-    http: str, *, caller: Caller | None = None, extra: str = ""
+    http: str,
+    *,
+    caller: Caller | None = None,
+    extra: str = "",
+    annotations: Mapping[str, str] | None = None,
 ) -> tuple[ir.Route, ...]:
     scope = sidecar_scope(
         f"""{SERVICES}{extra}
     ---
     apiVersion: networking.istio.io/v1
     kind: VirtualService
-    metadata: {{name: reviews}}
+    metadata: {{name: reviews, annotations: {json.dumps(annotations or {})}}}
     spec: {{hosts: [reviews], http: {http}}}
     """
     )
@@ -187,7 +202,9 @@ def test_a_host_header_is_rewritten_not_set() -> None:
         """[{headers: {request: {set: {Host: a.com, x-b: '1'}, remove: [x-c]}},
         route: [{destination: {host: reviews}}]}]"""
     )
-    assert route.request == ir.HeaderEdits(set=(("x-b", "1"),), remove=("x-c",))
+    assert route.request == ir.HeaderEdits(
+        give=(ir.HeaderEdit("x-b", "1"),), remove=("x-c",)
+    )
     assert isinstance(route.action, ir.Forward)
     assert route.action.host_rewrite == "a.com"
 
@@ -217,3 +234,62 @@ def test_a_route_knows_the_line_it_comes_from() -> None:
     assert route.origins == (
         ir.Origin("VirtualService", "default", "reviews", "spec.http[0]"),
     )
+
+
+def test_edits_of_an_only_destination_are_the_routes_own() -> None:
+    (route,) = translated(
+        """[{headers: {request: {add: {x-a: '1'}}}, route: [{destination: {host: reviews},
+        headers: {request: {set: {x-b: '2'}, remove: [x-c]}}}]}]"""
+    )
+    assert route.request == ir.HeaderEdits(
+        give=(ir.HeaderEdit("x-a", "1", beside=True), ir.HeaderEdit("x-b", "2")),
+        remove=("x-c",),
+    )
+    assert isinstance(route.action, ir.Forward)
+    assert route.action.targets == (ir.Target(WHOLE, 1),)
+
+
+@pytest.mark.parametrize(
+    ("rule", "operation"),
+    [
+        ("{route: [{destination: {host: reviews}}]}", f"{HOST}:9080/*"),
+        (
+            "{match: [{uri: {prefix: /a}}], route: [{destination: {host: reviews}}]}",
+            f"{HOST}:9080/a*",
+        ),
+        (
+            "{match: [{uri: {exact: /a}}], route: [{destination: {host: reviews}}]}",
+            f"{HOST}:9080/a",
+        ),
+        ("{directResponse: {status: 200}}", "reviews:9080/*"),
+    ],
+)
+def test_traces_name_the_operation_as_istio_does(rule: str, operation: str) -> None:
+    (route,) = translated(f"[{rule}]")
+    assert route.operation == operation
+
+
+def test_a_status_that_does_not_redirect_makes_no_route() -> None:
+    scope = sidecar_scope(SERVICES)
+    rule = HTTPRoute(redirect=HTTPRedirect(redirect_code=317))
+    virtual = Resource(
+        api_version="networking.istio.io/v1",
+        kind="VirtualService",
+        metadata=Metadata(name="reviews", namespace="default"),
+        spec=VirtualService(hosts=("reviews",), http=(rule,)),
+    )
+    destinations = Destinations(
+        scope.services, scope.rules, "default", "cluster.local", 9080
+    )
+    assert routes(virtual, Caller("default", 9080), destinations) == ()
+
+
+def test_what_comes_from_the_gateway_api_matches_whole_segments() -> None:
+    spec = """[{match: [{uri: {prefix: /a.b}}], rewrite: {uri: /},
+        route: [{destination: {host: reviews}}]}]"""
+    (route,) = translated(spec, annotations={SEMANTICS: "gateway"})
+    assert route.match.path is not None
+    assert route.match.path.segments
+    assert isinstance(route.action, ir.Forward)
+    assert route.action.missing_cluster_is_500
+    assert route.action.regex_rewrite == ("^/a\\.b(/?)(.*)", "/\\2")

@@ -68,8 +68,7 @@ def cluster(made: ir.Cluster) -> Cluster:
     if made.http is not None:
         options = packed(_http(made.http))
         result.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(options)
-    if made.service is not None:
-        _label(result, made.service)
+    _label(result, made)
     return result
 
 
@@ -207,10 +206,20 @@ def _http(options: ir.HttpOptions) -> http_protocol_options_pb2.HttpProtocolOpti
     return result
 
 
-def _label(result: Cluster, service: ir.ServiceLabel) -> None:
-    label = {
-        "host": service.host,
-        "name": service.name,
-        "namespace": service.namespace,
-    }
-    result.metadata.filter_metadata["istio"].update({"services": [label]})
+def _label(result: Cluster, made: ir.Cluster) -> None:
+    """Say which service, rule and subset the cluster is: metrics and tools ask."""
+    label = result.metadata.filter_metadata["istio"]
+    if made.service is not None:
+        service = {
+            "host": made.service.host,
+            "name": made.service.name,
+            "namespace": made.service.namespace,
+        }
+        label.update({"services": [service]})
+    for origin in made.origins:
+        if origin.kind == "DestinationRule":
+            label.update({"config": origin.config})
+    if made.subset:
+        label.update({"subset": made.subset})
+    if not label.fields:
+        result.ClearField("metadata")

@@ -14,17 +14,11 @@ APPEND = HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
 
 
 def added(edits: ir.HeaderEdits) -> list[HeaderValueOption]:
-    """Return what is set, then what is added beside existing values."""
-    pairs = [(OVERWRITE, pair) for pair in edits.set]
-    pairs += [(APPEND, pair) for pair in edits.add]
+    """Return what is given over or beside existing values, in order."""
     return [
         HeaderValueOption(
-            header=HeaderValue(key=name, value=value), append_action=action
+            header=HeaderValue(key=each.name, value=each.value),
+            append_action=APPEND if each.beside else OVERWRITE,
         )
-        for action, (name, value) in pairs
+        for each in edits.give
     ]
-
-
-def removed(edits: ir.HeaderEdits) -> tuple[str, ...]:
-    """Return the names to take away."""
-    return edits.remove

@@ -25,7 +25,11 @@ def route_match(match: ir.Match) -> RouteMatch:
         headers=headers(match.headers),
         query_parameters=[_query(each) for each in match.query],
     )
+    if match.path is None:
+        result.prefix = "/"
+        return result
     path = match.path.string
+    result.case_sensitive.CopyFrom(BoolValue(value=not path.ignore_case))
     match path.test:
         case ir.Test.EXACT:
             result.path = path.value
@@ -37,8 +41,6 @@ def route_match(match: ir.Match) -> RouteMatch:
             result.safe_regex.CopyFrom(regex(path.value))
         case never:
             assert_never(never)
-    if path.ignore_case:
-        result.case_sensitive.CopyFrom(BoolValue(value=False))
     return result
 
 

@@ -18,9 +18,6 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 from meltemi.pilot import ir
 from meltemi.pilot.emit.wire import duration, optional_duration, packed
 
-OTHER_HOST_ATTEMPTS = 5
-"""How often Istio lets Envoy look for a host that was not tried yet."""
-
 
 def share(millionths: int) -> RuntimeFractionalPercent:
     """Return that share of the traffic."""
@@ -44,8 +41,9 @@ def retry_policy(retries: ir.Retries) -> RetryPolicy:
     )
     if retries.backoff is not None:
         result.retry_back_off.base_interval.CopyFrom(duration(retries.backoff))
+    if retries.other_host_attempts:
+        result.host_selection_retry_max_attempts = retries.other_host_attempts
     if retries.avoid_previous_hosts:
-        result.host_selection_retry_max_attempts = OTHER_HOST_ATTEMPTS
         result.retry_host_predicate.add(
             name="envoy.retry_host_predicates.previous_hosts",
             typed_config=packed(PreviousHostsPredicate()),

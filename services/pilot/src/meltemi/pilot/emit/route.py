@@ -17,7 +17,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from meltemi.pilot import ir
 from meltemi.pilot.emit.filter_override import cors, fault
-from meltemi.pilot.emit.header import added, removed
+from meltemi.pilot.emit.header import added
 from meltemi.pilot.emit.match import regex, route_match
 from meltemi.pilot.emit.resilience import hash_policy, mirror, retry_policy
 from meltemi.pilot.emit.wire import duration, packed
@@ -57,12 +57,36 @@ def _virtual_host(host: ir.VirtualHost) -> VirtualHost:
 def _route(route: ir.Route) -> Route:
     result = Route(
         name=route.name,
+        stat_prefix=route.stat_prefix,
         match=route_match(route.match),
         request_headers_to_add=added(route.request),
-        request_headers_to_remove=removed(route.request),
+        request_headers_to_remove=route.request.remove,
         response_headers_to_add=added(route.response),
-        response_headers_to_remove=removed(route.response),
+        response_headers_to_remove=route.response.remove,
     )
+    _annotate(result, route)
+    match route.action:
+        case ir.Forward():
+            result.route.CopyFrom(_forward(route.action))
+        case ir.Redirect():
+            result.redirect.CopyFrom(_redirect(route.action))
+        case ir.Respond(status, body):
+            answer = DirectResponseAction(status=status)
+            if isinstance(body, bytes):
+                answer.body.inline_bytes = body
+            elif body:
+                answer.body.inline_string = body
+            result.direct_response.CopyFrom(answer)
+        case never:
+            assert_never(never)
+    return result
+
+
+def _annotate(result: Route, route: ir.Route) -> None:
+    """Add what traces, tools and the other filters want to know."""
+    for origin in route.origins:
+        if origin.kind == "VirtualService":
+            result.metadata.filter_metadata["istio"].update({"config": origin.config})
     if route.operation:
         result.decorator.operation = route.operation
     if route.fault is not None:
@@ -71,19 +95,6 @@ def _route(route: ir.Route) -> Route:
     if route.cors is not None:
         override = packed(cors(route.cors))
         result.typed_per_filter_config[CORS_FILTER].CopyFrom(override)
-    match route.action:
-        case ir.Forward():
-            result.route.CopyFrom(_forward(route.action))
-        case ir.Redirect():
-            result.redirect.CopyFrom(_redirect(route.action))
-        case ir.Respond(status, body):
-            answer = DirectResponseAction(status=status)
-            if body:
-                answer.body.inline_bytes = body
-            result.direct_response.CopyFrom(answer)
-        case never:
-            assert_never(never)
-    return result
 
 
 def _forward(forward: ir.Forward) -> RouteAction:
@@ -93,11 +104,11 @@ def _forward(forward: ir.Forward) -> RouteAction:
         hash_policy=[hash_policy(each) for each in forward.hash],
         prefix_rewrite=forward.prefix_rewrite,
     )
-    if forward.timeout:
-        # gRPC callers announce their own deadline, which this one must cap.
-        result.max_stream_duration.grpc_timeout_header_max.CopyFrom(
-            duration(forward.timeout)
-        )
+    # gRPC callers announce a deadline of their own, which this one caps; 0: no cap.
+    deadline = result.max_stream_duration.grpc_timeout_header_max
+    deadline.CopyFrom(duration(forward.timeout))
+    if forward.missing_cluster_is_500:
+        result.cluster_not_found_response_code = RouteAction.INTERNAL_SERVER_ERROR
     if forward.retries is not None:
         result.retry_policy.CopyFrom(retry_policy(forward.retries))
     if forward.regex_rewrite is not None:
@@ -106,7 +117,7 @@ def _forward(forward: ir.Forward) -> RouteAction:
         result.regex_rewrite.substitution = substitution
     if forward.host_rewrite:
         result.host_rewrite_literal = forward.host_rewrite
-        result.append_x_forwarded_host = True
+    result.append_x_forwarded_host = forward.append_forwarded_host
     _send(result, forward.targets)
     return result
 
@@ -127,9 +138,9 @@ def _weighted(target: ir.Target) -> WeightedCluster.ClusterWeight:
         weight=UInt32Value(value=target.weight),
         host_rewrite_literal=target.host_rewrite,
         request_headers_to_add=added(target.request),
-        request_headers_to_remove=removed(target.request),
+        request_headers_to_remove=target.request.remove,
         response_headers_to_add=added(target.response),
-        response_headers_to_remove=removed(target.response),
+        response_headers_to_remove=target.response.remove,
     )
 
 

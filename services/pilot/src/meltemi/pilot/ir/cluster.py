@@ -130,4 +130,5 @@ class Cluster:
     members: LoadAssignment | None = None
     """Fixed endpoints, for clusters that don't ask for them."""
     service: ServiceLabel | None = None
+    subset: str = ""
     origins: Origins = ()

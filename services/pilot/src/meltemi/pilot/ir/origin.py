@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -22,6 +23,13 @@ class Origin:
     def subject(self) -> str:
         """The object as people and the API name it: ``Kind/namespace/name``."""
         return f"{self.kind}/{self.namespace}/{self.name}"
+
+    @property
+    def config(self) -> str:
+        """The object as Istio writes it into Envoy's metadata, for its tools."""
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "-", self.kind).lower()
+        base = f"/apis/networking.istio.io/v1/namespaces/{self.namespace}"
+        return f"{base}/{kind}/{self.name}"
 
 
 Origins = tuple[Origin, ...]

@@ -49,29 +49,46 @@ class NamedTest:
 class Match:
     """All of these must hold."""
 
-    path: PathTest = PathTest(StringTest(Test.PREFIX, "/"))
+    path: PathTest | None = None
+    """None: any path."""
     headers: tuple[NamedTest, ...] = ()
     query: tuple[NamedTest, ...] = ()
 
     @property
     def everything(self) -> bool:
         """Whether no request can fail to match."""
+        return self._any_path and not self.headers and not self.query
+
+    @property
+    def _any_path(self) -> bool:
+        if self.path is None:
+            return True
         string = self.path.string
-        anywhere = (string.test, string.value) in (
+        return (string.test, string.value) in (
             (Test.PREFIX, "/"),
             (Test.REGEX, ".*"),
             (Test.REGEX, "*"),
         )
-        return anywhere and not self.headers and not self.query
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderEdit:
+    """A header to give: over what is there, or beside it."""
+
+    name: str
+    value: str
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderEdits:
-    """Changes to headers; pairs are sorted by name so that equal edits are equal."""
+    """Changes to headers, in the order they are made."""
 
-    set: tuple[tuple[str, str], ...] = ()
-    add: tuple[tuple[str, str], ...] = ()
+    give: tuple[HeaderEdit, ...] = ()
     remove: tuple[str, ...] = ()
+
+    def __add__(self, later: HeaderEdits) -> HeaderEdits:
+        return HeaderEdits(self.give + later.give, self.remove + later.remove)
 
 
 NO_EDITS = HeaderEdits()
@@ -98,6 +115,8 @@ class Retries:
     per_try_timeout: int | None = None
     backoff: int | None = None
     avoid_previous_hosts: bool = True
+    other_host_attempts: int = 5
+    """How often to look for a host that was not tried yet; 5 is Istio's."""
     other_localities: bool = False
 
 
@@ -178,6 +197,10 @@ class Forward:
     regex_rewrite: tuple[str, str] | None = None
     host_rewrite: str = ""
     hash: tuple[HashPolicy, ...] = ()
+    append_forwarded_host: bool = False
+    """Pass the caller's host on in ``x-forwarded-host`` when it is rewritten."""
+    missing_cluster_is_500: bool = False
+    """Answer 500, not 503, where a cluster is not there: the Gateway API's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +220,7 @@ class Respond:
     """Answer at once."""
 
     status: int
-    body: bytes = b""
+    body: str | bytes = ""
 
 
 Action = Forward | Redirect | Respond
@@ -216,6 +239,8 @@ class Route:
     cors: Cors | None = None
     operation: str = ""
     """What traces call a request on this route."""
+    stat_prefix: str = ""
+    """Counters of its own, under this name."""
     origins: Origins = ()
 
 

@@ -148,6 +148,7 @@ def _reached(
             http=http_options(port),
             members=None if asked else members,
             service=ir.ServiceLabel(service.host, service.name, service.namespace),
+            subset=subset.name if subset else "",
         ),
         assignment=members if asked else None,
     )

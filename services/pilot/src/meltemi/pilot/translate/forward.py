@@ -95,8 +95,14 @@ def forward(route: HTTPRoute, destinations: Destinations) -> ir.Forward:
     rewrite = route.rewrite
     pattern = rewrite.uri_regex_rewrite if rewrite else None
     request = route.headers.request if route.headers else None
+    rewritten = (rewrite.authority if rewrite else "") or host_rewrite(request)
+    targets = tuple(_target(each, destinations) for each in weighted)
+    if len(route.route) == 1:
+        # The edits of an only destination are the route's (translate/routes.py).
+        rewritten = rewritten or targets[0].host_rewrite
+        targets = (ir.Target(targets[0].cluster, targets[0].weight),)
     return ir.Forward(
-        targets=tuple(_target(each, destinations) for each in weighted),
+        targets=targets,
         timeout=route.timeout.nanoseconds if route.timeout else 0,
         retries=_retries(route.retries, hashed=bool(hashes)),
         mirrors=tuple(_mirrors(route, destinations)),
@@ -104,7 +110,7 @@ def forward(route: HTTPRoute, destinations: Destinations) -> ir.Forward:
         regex_rewrite=(
             (pattern.match or "", pattern.rewrite or "") if pattern else None
         ),
-        host_rewrite=(rewrite.authority if rewrite else "") or host_rewrite(request),
+        host_rewrite=rewritten,
         hash=hashes,
     )
 

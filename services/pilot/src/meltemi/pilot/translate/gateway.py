@@ -124,7 +124,6 @@ def _routes(
         port=port,
         labels=dict(scope.group.labels),
         gateways=frozenset({opening.title}),
-        ingress=True,
     )
     destinations = Destinations(
         services=scope.services,

@@ -21,9 +21,12 @@ def edits(operations: HeaderOperations | None) -> ir.HeaderEdits:
     """
     if operations is None:
         return ir.NO_EDITS
+    over = (ir.HeaderEdit(name, value) for name, value in _real(operations.set))
+    beside = (
+        ir.HeaderEdit(name, value, beside=True) for name, value in _real(operations.add)
+    )
     return ir.HeaderEdits(
-        set=tuple(sorted(_real(operations.set))),
-        add=tuple(sorted(_real(operations.add))),
+        give=(*over, *beside),
         remove=tuple(each for each in operations.remove if not each.startswith(":")),
     )
 
@@ -40,8 +43,8 @@ def host_rewrite(operations: HeaderOperations | None) -> str:
 
 
 def _real(given: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [
+    return sorted(
         (name, value)
         for name, value in given.items()
         if not name.startswith(":") and name.lower() not in HOST_HEADERS
-    ]
+    )

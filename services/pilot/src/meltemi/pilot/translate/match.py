@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from meltemi.config.schema.string_match import StringMatch
 
 MESH_GATEWAY = "mesh"
+SPECIAL = frozenset("\\.+*?()|[]{}^$")
+"""Characters that mean something in RE2 (Go's regexp.QuoteMeta)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Caller:
         labels: Of the workload.
         port: The service's or gateway's port the request comes to.
         gateways: ``NAMESPACE/NAME`` of the gateways it passes, or ``mesh``.
-        ingress: Whether this is a gateway, where prefixes end at a slash.
+        forwarded_host: Whether a rewritten host is passed on in x-forwarded-host
+            (ProxyConfig's proxyHeaders.xForwardedHost).
 
     """
 
@@ -38,7 +41,7 @@ class Caller:
     port: int
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     gateways: frozenset[str] = frozenset({MESH_GATEWAY})
-    ingress: bool = False
+    forwarded_host: bool = False
 
 
 def concerns(match: HTTPMatchRequest, caller: Caller, home: str) -> bool:
@@ -65,8 +68,8 @@ def qualified(gateways: tuple[str, ...], home: str) -> frozenset[str]:
     )
 
 
-def condition(match: HTTPMatchRequest, *, ingress: bool) -> ir.Match:
-    """Return what a request must look like."""
+def condition(match: HTTPMatchRequest, *, segments: bool) -> ir.Match:
+    """Return what a request must look like; ``segments``: prefixes end at a slash."""
     headers = [
         ir.NamedTest(name, _string(test))
         for name, test in sorted(match.headers.items())
@@ -87,7 +90,7 @@ def condition(match: HTTPMatchRequest, *, ingress: bool) -> ir.Match:
         for name, test in sorted(match.query_params.items())
     )
     return ir.Match(
-        path=_path(match, ingress=ingress), headers=tuple(headers), query=tuple(query)
+        path=_path(match, segments=segments), headers=tuple(headers), query=tuple(query)
     )
 
 
@@ -100,12 +103,17 @@ def comparison(test: StringMatch) -> ir.StringTest:
     return ir.StringTest(ir.Test.REGEX, test.regex or ".*")
 
 
-def _path(match: HTTPMatchRequest, *, ingress: bool) -> ir.PathTest:
+def quoted(text: str) -> str:
+    """Return an RE2 pattern that matches ``text`` and nothing else."""
+    return "".join(f"\\{each}" if each in SPECIAL else each for each in text)
+
+
+def _path(match: HTTPMatchRequest, *, segments: bool) -> ir.PathTest:
     everything = ir.StringTest(ir.Test.PREFIX, "/")
     string = comparison(match.uri) if match.uri else everything
     if match.ignore_uri_case and string.test is not ir.Test.REGEX:
         string = ir.StringTest(string.test, string.value, ignore_case=True)
-    return ir.PathTest(string, segments=ingress)
+    return ir.PathTest(string, segments=segments)
 
 
 def _string(test: StringMatch) -> ir.StringTest:

@@ -5,9 +5,9 @@ Source: pilot/pkg/networking/core/route/route.go.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meltemi.config.schema.http_match import HTTPMatchRequest
 from meltemi.config.schema.http_route import (
     RedirectPortSelection,
     UnmatchedPreflights,
@@ -21,21 +21,34 @@ from meltemi.pilot.translate.forward import (
     forward,
 )
 from meltemi.pilot.translate.header import edits
-from meltemi.pilot.translate.match import Caller, comparison, concerns, condition
+from meltemi.pilot.translate.match import (
+    Caller,
+    comparison,
+    concerns,
+    condition,
+    quoted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meltemi.config.resource import Resource
+    from meltemi.config.schema.http_match import HTTPMatchRequest
     from meltemi.config.schema.http_route import (
         CorsPolicy,
+        Headers,
         HTTPDirectResponse,
         HTTPRedirect,
         HTTPRoute,
     )
     from meltemi.config.schema.virtual_service import VirtualService
 
-ANY = HTTPMatchRequest()
+SEMANTICS = "internal.istio.io/route-semantics"
+"""Annotation of objects made from another API, which says how that one matches."""
+GATEWAY_API = "gateway"
+SEPARATING = (GATEWAY_API, "ingress")
+"""Semantics whose prefixes end at a slash."""
+REDIRECTS = (301, 302, 303, 307, 308)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -71,39 +84,77 @@ def default_route(cluster: str, operation: str, origin: ir.Origin) -> ir.Route:
 def _all(
     virtual: Resource[VirtualService], caller: Caller, destinations: Destinations
 ) -> Iterator[ir.Route]:
-    home = virtual.metadata.namespace
+    metadata = virtual.metadata
     for number, rule in enumerate(virtual.spec.http):
         action = _action(rule, caller, destinations)
         if action is None:
             continue
-        origin = ir.Origin(
-            virtual.kind, home, virtual.metadata.name, f"spec.http[{number}]"
-        )
-        for match in rule.match or (ANY,):
-            if concerns(match, caller, home):
-                yield _route(rule, match, action, caller, origin)
+        path = f"spec.http[{number}]"
+        origin = ir.Origin(virtual.kind, metadata.namespace, metadata.name, path)
+        for match in rule.match or (None,):
+            if match is None or concerns(match, caller, metadata.namespace):
+                made = _route(rule, match, action, virtual, caller)
+                yield replace(made, origins=(origin,))
 
 
 def _route(
     rule: HTTPRoute,
-    match: HTTPMatchRequest,
+    match: HTTPMatchRequest | None,
     action: ir.Action,
+    virtual: Resource[VirtualService],
     caller: Caller,
-    origin: ir.Origin,
 ) -> ir.Route:
-    names = [name for name in (rule.name, match.name) if name]
-    headers = rule.headers
+    semantics = virtual.metadata.annotations.get(SEMANTICS, "")
+    tested = condition(match, segments=semantics in SEPARATING) if match else ir.Match()
+    if isinstance(action, ir.Forward):
+        action = replace(
+            _whole_segments(action, tested),
+            missing_cluster_is_500=semantics == GATEWAY_API,
+            append_forwarded_host=caller.forwarded_host and _rewrites(action),
+        )
+    headers, own = rule.headers, _only_destination(rule)
     return ir.Route(
-        name=".".join(names) or "default",
-        match=condition(match, ingress=caller.ingress),
+        name=_name(rule, match),
+        match=tested,
         action=action,
-        request=edits(headers.request if headers else None),
-        response=edits(headers.response if headers else None),
+        request=edits(headers.request if headers else None)
+        + edits(own.request if own else None),
+        response=edits(headers.response if headers else None)
+        + edits(own.response if own else None),
         fault=fault(rule.fault) if rule.fault else None,
         cors=_cors(rule.cors_policy) if rule.cors_policy else None,
-        operation=_operation(action),
-        origins=(origin,),
+        operation=_operation(action, tested, f"{virtual.metadata.name}:{caller.port}"),
+        stat_prefix=(match.stat_prefix or "") if match else "",
     )
+
+
+def _whole_segments(action: ir.Forward, match: ir.Match) -> ir.Forward:
+    """Return ``action``, for a prefix of whole segments that is rewritten to ``/``.
+
+    Envoy would turn ``/prefix/rest`` into ``//rest``.
+    """
+    if not match.path or not match.path.segments or action.prefix_rewrite != "/":
+        return action
+    if match.path.string.test is not ir.Test.PREFIX:
+        return action
+    prefix = quoted(match.path.string.value)
+    pattern = (f"^{prefix}(/?)(.*)", r"/\2")
+    return replace(action, prefix_rewrite="", regex_rewrite=pattern)
+
+
+def _rewrites(action: ir.Forward) -> bool:
+    return bool(action.host_rewrite or action.prefix_rewrite or action.regex_rewrite)
+
+
+def _name(rule: HTTPRoute, match: HTTPMatchRequest | None) -> str:
+    """Return ``ROUTE.MATCH``: with a match's name the dot stands in any case."""
+    name = rule.name or ""
+    return f"{name}.{match.name}" if match and match.name else name
+
+
+def _only_destination(rule: HTTPRoute) -> Headers | None:
+    """Return the edits of the one destination: they are then the route's own."""
+    return rule.route[0].headers if len(rule.route) == 1 else None
 
 
 def _action(
@@ -116,14 +167,18 @@ def _action(
     return forward(rule, destinations) if rule.route else None
 
 
-def _redirect(redirect: HTTPRedirect, caller: Caller) -> ir.Redirect:
+def _redirect(redirect: HTTPRedirect, caller: Caller) -> ir.Redirect | None:
+    """Return the redirect; None for a status that does not redirect."""
+    code = redirect.redirect_code or 301
+    if code not in REDIRECTS:
+        return None
     port = redirect.port or 0
     if redirect.derive_port is RedirectPortSelection.FROM_REQUEST_PORT:
         port = caller.port
     if port == DEFAULT_PORTS.get(redirect.scheme or ""):
         port = 0
     return ir.Redirect(
-        code=redirect.redirect_code or 301,
+        code=code,
         path=redirect.uri or "",
         prefix=redirect.prefix_rewrite or "",
         host=redirect.authority or "",
@@ -136,7 +191,7 @@ def _respond(response: HTTPDirectResponse) -> ir.Respond:
     body = response.body
     if body is None:
         return ir.Respond(response.status)
-    content = body.bytes if body.bytes is not None else (body.string or "").encode()
+    content = body.bytes if body.bytes is not None else body.string or ""
     return ir.Respond(response.status, content)
 
 
@@ -159,9 +214,19 @@ def _cors(policy: CorsPolicy) -> ir.Cors:
     )
 
 
-def _operation(action: ir.Action) -> str:
-    """Return Istio's name for the operation in traces: ``host:port/*``."""
-    if not isinstance(action, ir.Forward):
-        return ""
-    parts = action.targets[0].cluster.split("|") if action.targets else ()
-    return f"{parts[3]}:{parts[1]}/*" if parts else ""
+def _operation(action: ir.Action, match: ir.Match, several: str) -> str:
+    """Return Istio's name for the operation in traces: ``HOST:PORT/PATH*``.
+
+    Where requests do not go to one cluster, ``several`` stands for host and port.
+    """
+    place = several
+    if isinstance(action, ir.Forward) and len(action.targets) == 1:
+        _, port, _, host = action.targets[0].cluster.split("|")
+        place = f"{host}:{port}"
+    if match.path is None:
+        return f"{place}/*"
+    if match.path.segments and match.path.string.value != "/":
+        return f"{place}/*"
+    string = match.path.string
+    star = "*" if string.test is ir.Test.PREFIX else ""
+    return f"{place}{string.value}{star}"
