@@ -1,12 +1,19 @@
 """What an operator asks of any service: health, version, numbers."""
 
+from __future__ import annotations
+
 import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
 
 Probe = Callable[[], str | None]
 """Returns None when all is well, else why not. Must not block."""
@@ -28,32 +35,41 @@ class Readiness:
 
 
 def operations(
-    app: FastAPI, *, service: str, readiness: Readiness, registry: CollectorRegistry
+    app: Starlette, *, service: str, readiness: Readiness, registry: CollectorRegistry
 ) -> None:
-    """Add ``/livez``, ``/readyz``, ``/metrics`` and ``/version`` to ``app``."""
+    """Add ``/livez``, ``/readyz``, ``/metrics`` and ``/version`` to ``app``.
 
-    @app.get("/livez", include_in_schema=False)
-    async def livez() -> Response:
-        return Response("ok\n", media_type="text/plain")
+    Any Starlette application will do, FastAPI's too: the agent beside every workload
+    has nothing else to serve and does without the larger import.
+    """
 
-    @app.get("/readyz", include_in_schema=False)
-    async def readyz(verbose: str | None = None) -> Response:
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(request: Request) -> Response:
         verdict = readiness.verdict()
-        ready = not any(verdict.values())
-        text = report(verdict, verbose=verbose is not None)
-        return Response(text, 200 if ready else 503, media_type="text/plain")
+        text = report(verdict, verbose="verbose" in request.query_params)
+        return PlainTextResponse(text, 503 if any(verdict.values()) else 200)
 
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
+    async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/version", include_in_schema=False)
-    async def answer_version() -> dict[str, str]:
-        return {
-            "service": service,
-            "version": version("meltemi-shared"),
-            "python": platform.python_version(),
-        }
+    async def answer_version(_: Request) -> Response:
+        return JSONResponse(
+            {
+                "service": service,
+                "version": version("meltemi-shared"),
+                "python": platform.python_version(),
+            }
+        )
+
+    for path, handler in (
+        ("/livez", livez),
+        ("/readyz", readyz),
+        ("/metrics", metrics),
+        ("/version", answer_version),
+    ):
+        app.add_route(path, handler, include_in_schema=False)
 
 
 def report(verdict: Mapping[str, str | None], *, verbose: bool) -> str:

@@ -1,20 +1,29 @@
 """The agent's own HTTP: readiness as Istio's port 15021 tells it."""
 
-from fastapi import FastAPI, Response
-from prometheus_client import CollectorRegistry
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 
 from meltemi.runtime.operations import Readiness, operations, report
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from starlette.requests import Request
+    from starlette.responses import Response
 
-def status_app(readiness: Readiness, registry: CollectorRegistry) -> FastAPI:
+
+def status_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
     """Return the application: ``/healthz/ready`` and what every service has."""
-    app = FastAPI(title="agent", docs_url=None, redoc_url=None, openapi_url=None)
+    app = Starlette()
     operations(app, service="agent", readiness=readiness, registry=registry)
 
-    @app.get("/healthz/ready")
-    async def ready() -> Response:
+    async def ready(_: Request) -> Response:
         verdict = readiness.verdict()
         status = 503 if any(verdict.values()) else 200
-        return Response(report(verdict, verbose=False), status, media_type="text/plain")
+        return PlainTextResponse(report(verdict, verbose=False), status)
 
+    app.add_route("/healthz/ready", ready)
     return app
