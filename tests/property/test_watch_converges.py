@@ -53,7 +53,8 @@ class Envoy(RuleBasedStateMachine):
         self._send()
 
     def _send(self) -> None:
-        if push := self.watch.offer(self.target):
+        spare = {name: {"v1", "v2", "v3"} for name in NAMES}
+        if push := self.watch.offer(self.target, spare=spare):
             self.inbox.append(push)
 
     def teardown(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from meltemi.testkit.up import Up, eventually
-from meltemi.testkit.walkthrough import NETWORKING, delay
+from meltemi.testkit.up import Up, answer, eventually
+from meltemi.testkit.walkthrough import NETWORKING, NINETY_TEN, SUBSETS, delay
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -108,8 +108,7 @@ def revision(mesh: Up) -> int:
     )
 
 
-def test_7_what_envoy_refuses_stops_nothing_else_and_is_shown(mesh: Up) -> None:
-    refused = f"""
+REFUSED = f"""
 apiVersion: {NETWORKING}
 kind: DestinationRule
 metadata: {{name: ratings}}
@@ -118,7 +117,10 @@ spec:
   trafficPolicy:
     loadBalancer: {{consistentHash: {{httpHeaderName: x-user, maglev: {{tableSize: 4}}}}}}
 """
-    mesh.do("apply", "-f", "-", stdin=refused + "---" + delay("details", 5))
+
+
+def test_7_what_envoy_refuses_stops_nothing_else_and_is_shown(mesh: Up) -> None:
+    mesh.do("apply", "-f", "-", stdin=REFUSED + "---" + delay("details", 5))
     mesh.do("wait", "virtualservice/details", "--for=distribution")
 
     def shown() -> bool:
@@ -130,8 +132,26 @@ spec:
     waited = mesh.run("wait", "destinationrule/ratings")
     assert waited.returncode == 1
     assert "prime" in waited.stderr
-    mesh.do("delete", "destinationrule/ratings")
+
+
+def test_7_clusters_go_on_changing_beside_a_refused_one(mesh: Up) -> None:
+    mesh.apply(NINETY_TEN)
+    mesh.do("delete", "virtualservice/reviews")
+    mesh.do("wait", "virtualservice/reviews", "--for=delete")
+    two = REFUSED + "---" + REFUSED.replace("ratings", "details")
+    mesh.do("apply", "-f", "-", stdin=two)
+    changed = SUBSETS.replace(
+        "  subsets:", "  trafficPolicy: {loadBalancer: {simple: RANDOM}}\n  subsets:"
+    )
+    assert "7/7" in mesh.apply(changed)
+    assert answer(mesh.url("app")).status_code == 200
+
+
+def test_7_without_the_refused_rule_nothing_is_refused(mesh: Up) -> None:
+    for rule in ("ratings", "details"):
+        mesh.do("delete", f"destinationrule/{rule}")
+        mesh.do("wait", f"destinationrule/{rule}", "--for=delete", "--timeout", "10s")
     mesh.do("delete", "virtualservice/details")
-    mesh.do("wait", "destinationrule/ratings", "--for=delete")
     errors = [each["types"]["cds"]["error"] for each in mesh.proxies().values()]
     assert errors == [None] * 7
+    assert "7/7" in mesh.apply(SUBSETS)

@@ -77,3 +77,18 @@ def test_equal_meshes_make_equal_bytes() -> None:
     other = made(Latest(mesh(SERVICE)), Metrics()).of(GROUP)
     assert one is not None
     assert one == other
+
+
+def test_what_a_resource_was_before_can_still_be_sent() -> None:
+    cell = Latest(mesh(SERVICE))
+    snapshots = made(cell, Metrics())
+    before = snapshots.of(GROUP)
+    cell.set(
+        mesh(SERVICE.replace("DNS", "DNS_ROUND_ROBIN")).at(Epoch("cafe"), Revision(9))
+    )
+    after = snapshots.of(GROUP)
+    assert before is not None
+    assert after is not None
+    ((name, old),) = before.resources[TypeUrl.CLUSTER].items()
+    assert after.retired[TypeUrl.CLUSTER][name] == {old.version: old}
+    assert after.versions[TypeUrl.CLUSTER][name] != old.version

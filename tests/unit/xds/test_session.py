@@ -132,3 +132,29 @@ def test_nothing_is_sent_before_there_is_a_model() -> None:
     ask(session, CDS)
     assert session.pushes() == [], "an empty answer would be an outage"
     assert session.acked == 0
+
+
+def test_a_proxy_that_lacks_a_whole_type_holds_no_revision() -> None:
+    session = Session()
+    session.aim(BEFORE, 3)
+    ask(session, LDS)
+    ask(session, RDS, "r")
+    drain(session)
+    assert session.acked == 0, "it has not even asked for clusters"
+
+
+def test_after_a_refusal_the_next_change_of_that_type_arrives() -> None:
+    session = settled(BEFORE)
+    spare = {CDS: {"c1": {"1"}}}
+    session.aim({**BEFORE, CDS: {"c1": "bad"}}, 2, spare)
+    pushes = dict(session.pushes())
+    ack(session, CDS, pushes[CDS], error="no")
+    ack(session, EDS, pushes[EDS])
+    back = dict(session.pushes())
+    assert back[CDS].upsert == {"c1": "1"}
+    assert back[EDS].upsert == {"c1": "1"}, "a cluster put back needs its endpoints"
+    assert session.acked == 1, "not before it is rid of what it refused"
+    ack(session, CDS, back[CDS])
+    ack(session, EDS, back[EDS])
+    drain(session)
+    assert session.acked == 2

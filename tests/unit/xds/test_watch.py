@@ -75,17 +75,61 @@ def test_a_refused_batch_is_halved_until_the_culprit_stands_alone() -> None:
     rounds = 0
     while (push := watch.offer(target)) is not None:
         bad = "poison" in push.upsert.values()
-        watch.settle(push.nonce, error="bad" if bad else None)
+        watch.settle(push.nonce, error="something is bad" if bad else None)
         rounds += 1
     assert set(watch.refused) == {"r500"}
     assert len(watch.holds) == len(target) - 1, "everything else is in place"
     assert rounds <= 30, "reliability R-09"
 
 
+def test_what_was_refused_is_put_back_to_the_version_before() -> None:
+    watch = Watch()
+    accept(watch, {"c": "good"})
+    watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
+    push = watch.offer({"c": "bad"}, spare={"c": {"good"}})
+    assert push is not None, "Envoy warms what it refused, and waits for it"
+    assert push.upsert == {"c": "good"}
+    watch.settle(push.nonce)
+    assert watch.refused == {"c": Refusal("bad", "no")}
+    assert watch.offer({"c": "bad"}, spare={"c": {"good"}}) is None
+
+
+def test_what_was_refused_and_never_held_is_taken_away() -> None:
+    watch = Watch()
+    watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
+    push = watch.offer({"c": "bad"}, removals=False)
+    assert push is not None
+    assert push.remove == {"c"}
+    watch.settle(push.nonce)
+    assert watch.offer({"c": "bad"}) is None
+
+
+def test_a_proxy_that_refuses_what_is_put_back_is_left_alone() -> None:
+    watch = Watch()
+    accept(watch, {"c": "good"})
+    watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
+    push = watch.offer({"c": "bad"}, spare={"c": {"good"}})
+    assert push is not None
+    watch.settle(push.nonce, error="no to that too")
+    assert watch.offer({"c": "bad"}, spare={"c": {"good"}}) is None, "no NACK loop"
+    assert watch.refused == {"c": Refusal("bad", "no")}
+
+
+def test_envoys_words_spare_the_halving() -> None:
+    watch = Watch()
+    target = {"a": "v1", "a|v1|b": "v1", "ab": "v1", "c": "bad"}
+    push = sent(watch, target)
+    error = "Error adding/updating cluster(s) c: not prime, a|v1|b: no such thing"
+    watch.settle(push.nonce, error=error)
+    assert set(watch.refused) == {"c", "a|v1|b"}, "and not a, which is only a part"
+    again = sent(watch, target)
+    assert again.upsert == {"a": "v1", "ab": "v1"}, "the rest at once"
+
+
 def test_what_a_refused_batch_may_have_left_behind_is_removed_again() -> None:
     watch = Watch()
     push = sent(watch, {"a": "v1", "b": "bad"})
-    watch.settle(push.nonce, error="b is bad")
+    watch.settle(push.nonce, error="one of them is bad")
     assert sent(watch, {}).remove == {"a", "b"}, "Envoy keeps the good part"
 
 

@@ -7,17 +7,21 @@ when those are in place; clusters that nobody needs any more are taken away last
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, TypeUrl
 from meltemi.xds.watch import Push, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-Versions = dict[str, str]
-"""Resource name to version."""
+Spare = Mapping[TypeUrl, Mapping[str, Container[str]]]
+"""By type and name: older versions that can still be sent."""
+
+NO_SPARE: Spare = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,20 @@ class Session:
     target: Mapping[TypeUrl, Mapping[str, str]] = field(
         default_factory=dict[TypeUrl, "Mapping[str, str]"]
     )
+    spare: Spare = field(default_factory=dict[TypeUrl, "Mapping[str, Container[str]]"])
     revision: int = 0
 
-    def aim(self, target: Mapping[TypeUrl, Mapping[str, str]], revision: int) -> None:
-        """Set what the proxy shall hold from now on. Older aims are forgotten."""
-        self.target, self.revision = target, revision
+    def aim(
+        self,
+        target: Mapping[TypeUrl, Mapping[str, str]],
+        revision: int,
+        spare: Spare = NO_SPARE,
+    ) -> None:
+        """Set what the proxy shall hold from now on. Older aims are forgotten.
+
+        ``spare`` has the older versions that could be sent in place of refused ones.
+        """
+        self.target, self.revision, self.spare = target, revision, spare
 
     def take(self, request: Request) -> None:
         """Take one message of the proxy: a subscription, an answer, or both."""
@@ -88,8 +101,14 @@ class Session:
 
     @property
     def acked(self) -> int:
-        """The revision the proxy holds in every type it watches; 0 before the first."""
-        return min((each.acked for each in self.progress.values()), default=0)
+        """The revision the proxy holds in every type; 0 while it lacks a whole type.
+
+        Every proxy watches clusters and listeners: one that has not asked for them yet
+        holds nothing.
+        """
+        if not all(kind in self.watches for kind in TypeUrl if kind.wildcard):
+            return 0
+        return min(each.acked for each in self.progress.values())
 
     def _open(self, request: Request) -> Watch:
         everything = request.type_url.wildcard and request.subscribe <= {"*"}
@@ -105,7 +124,11 @@ class Session:
         watch = self.watches.get(kind)
         if watch is None or self.revision == 0:
             return
-        push = watch.offer(self._wanted(kind, watch), removals=removals)
+        push = watch.offer(
+            self._wanted(kind, watch),
+            removals=removals,
+            spare=self.spare.get(kind, {}),
+        )
         if push is None:
             return
         self.progress[kind].sent = self.revision
@@ -153,7 +176,7 @@ class Session:
         """
         for kind, watch in self.watches.items():
             wanted = self._wanted(kind, watch)
-            if watch.flight is not None or watch.wants(wanted):
+            if watch.flight is not None or watch.wants(wanted) or watch.stuck:
                 continue
             if watch.leftovers(wanted) and not self._refused():
                 continue

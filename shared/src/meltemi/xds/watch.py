@@ -8,15 +8,19 @@ holds · refused · doubt · again ──────┘   at most one Push in f
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 WHOLE = 1 << 30
 """A batch no snapshot outgrows."""
+
+NOTHING: Final[Mapping[str, Container[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,13 @@ class Watch:
     It never awaits, logs or reads a clock, so a test can drive any interleaving.
 
     Envoy keeps the good resources of a refused batch and does not say which they are
-    (envoyproxy/envoy#32880). So a refused batch leaves its names in doubt, and is
+    (envoyproxy/envoy#32880). So a refused batch leaves its names in doubt. Where
+    Envoy's words name culprits they are taken at their word; otherwise the batch is
     halved until the culprit stands alone.
+
+    Envoy also goes on warming a cluster that it refused, and answers no later response
+    of that type before it is rid of it. So a refused resource is put back to the
+    version before, or taken away where there was none.
 
     Attributes:
         names: What the proxy asked for by name; None when it wants everything.
@@ -52,6 +61,7 @@ class Watch:
         refused: What it refused, standing alone, until another version comes.
         doubt: Names it may or may not hold: to be sent or removed again.
         again: Names to send once more although held (a cluster was replaced).
+        stuck: Name of what was refused, to the version to put back; "" takes it away.
         batch: How many resources the next response may carry.
         flight: The response the proxy has not answered yet.
 
@@ -62,6 +72,7 @@ class Watch:
     refused: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
     doubt: set[str] = field(default_factory=set[str])
     again: set[str] = field(default_factory=set[str])
+    stuck: dict[str, str] = field(default_factory=dict[str, str])
     batch: int = WHOLE
     flight: Push | None = None
     pushes: int = 0
@@ -105,19 +116,35 @@ class Watch:
         """Return what the proxy has, or may have, that ``target`` does not hold."""
         return frozenset((self.holds.keys() | self.doubt) - target.keys())
 
-    def offer(self, target: Mapping[str, str], *, removals: bool = True) -> Push | None:
+    def offer(
+        self,
+        target: Mapping[str, str],
+        *,
+        removals: bool = True,
+        spare: Mapping[str, Container[str]] = NOTHING,
+    ) -> Push | None:
         """Return a new response that takes the proxy towards ``target``, if one is due.
 
-        With ``removals`` False nothing is taken away yet. While a response is in
-        flight there is never another: a slow proxy costs O(1) memory.
+        While a response is in flight there is never another: a slow proxy costs O(1)
+        memory.
+
+        Args:
+            target: Version by name of what the proxy shall hold.
+            removals: Whether something may be taken away yet.
+            spare: Older versions by name that can still be sent.
+
         """
         if self.flight is not None:
             return None
-        for name, refusal in list(self.refused.items()):
-            if target.get(name) != refusal.version:
-                del self.refused[name]  # nobody wants that version any more
+        self._forgive(target)
         upsert = dict(islice(self.wants(target).items(), self.batch))
         remove = self.leftovers(target) if removals else frozenset[str]()
+        for name, version in self.stuck.items():
+            if version in spare.get(name, ()):
+                upsert[name] = version
+            elif not version:
+                remove |= {name}
+        self.stuck.clear()
         if not upsert and not remove:
             return None
         self.pushes += 1
@@ -142,23 +169,35 @@ class Watch:
     def _accept(self, flight: Push) -> None:
         self.holds |= flight.upsert
         self.doubt -= flight.upsert.keys() | flight.remove
-        for name in flight.upsert:
-            self.refused.pop(name, None)
         for name in flight.remove:
             self._forget(name)
         self.batch = min(self.batch * 2, WHOLE)
 
+    def _forgive(self, target: Mapping[str, str]) -> None:
+        """Forget refusals of versions that nobody wants any more."""
+        for name, refusal in list(self.refused.items()):
+            if target.get(name) != refusal.version:
+                del self.refused[name]
+        for name in self.stuck.keys() - target.keys():
+            del self.stuck[name]
+
     def _refuse(self, flight: Push, error: str) -> None:
-        unsure = set(flight.remove)
-        if len(flight.upsert) == 1:
-            ((name, version),) = flight.upsert.items()
-            self.refused[name] = Refusal(version, error)
-        else:
+        culprits = _culprits(flight, error)
+        if not culprits:
             self.batch = max(len(flight.upsert) // 2, 1)
-            unsure |= flight.upsert.keys()
+        for name in culprits:
+            self._hold_back(name, Refusal(flight.upsert[name], error))
+        unsure = (flight.remove | flight.upsert.keys()) - culprits
         self.doubt |= unsure
         for name in unsure:
             self._forget(name)
+
+    def _hold_back(self, name: str, refusal: Refusal) -> None:
+        """Note that the proxy will not take a version, and what to give it instead."""
+        if name in self.refused:
+            return  # it refuses what was put back, too: there is nothing better
+        self.refused[name] = refusal
+        self.stuck[name] = self.holds.get(name, "")
 
     def _refuses(self, name: str, version: str) -> bool:
         refusal = self.refused.get(name)
@@ -167,3 +206,14 @@ class Watch:
     def _forget(self, name: str) -> None:
         self.holds.pop(name, None)
         self.again.discard(name)
+
+
+def _culprits(flight: Push, error: str) -> frozenset[str]:
+    """Return whom ``error`` names, or the only one there is; nobody if unsure."""
+    if len(flight.upsert) == 1:
+        return frozenset(flight.upsert)
+    return frozenset(
+        name
+        for name in flight.upsert
+        if re.search(rf"(?<![\w|.-]){re.escape(name)}(?![\w|-]|\.\w)", error)
+    )

@@ -8,7 +8,7 @@ import structlog
 
 from meltemi.pilot.model.index import Index, index
 from meltemi.pilot.scope.scope import scope
-from meltemi.pilot.snapshot import Snapshot, snapshot
+from meltemi.pilot.snapshot import Snapshot, following, snapshot
 from meltemi.pilot.translate.resources import resources
 from meltemi.runtime.containment import Failed, contained
 
@@ -67,7 +67,9 @@ class Snapshots:
                 exc_info=result.error,
             )
             return
-        self._made[group] = result.value
+        earlier = self._made.get(group)
+        made = result.value
+        self._made[group] = following(earlier, made) if earlier else made
 
     def _computed(self, group: ProxyClass, mesh: Index) -> Snapshot:
         return snapshot(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from meltemi.pilot import emit
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from google.protobuf.message import Message
 
@@ -32,6 +33,15 @@ class Stored:
     origins: ir.Origins
 
 
+_Versions = Mapping[str, Mapping[str, Stored]]
+
+Retired = Mapping[TypeUrl, _Versions]
+"""By type, name and version: resources of earlier snapshots of the class."""
+
+VERSIONS_KEPT = 4
+"""Earlier versions of one resource: refused ones in a row, and the last good one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The resources of one class at one revision, by type and name."""
@@ -39,6 +49,10 @@ class Snapshot:
     revision: Revision
     resources: Mapping[TypeUrl, Mapping[str, Stored]]
     versions: Mapping[TypeUrl, Mapping[str, str]]
+    retired: Retired = field(
+        default_factory=dict[TypeUrl, "Mapping[str, Mapping[str, Stored]]"]
+    )
+    """What resources were before: a proxy that refuses the new is given the old."""
 
 
 def snapshot(made: ir.Resources, *, revision: Revision, log_path: str) -> Snapshot:
@@ -57,6 +71,33 @@ def snapshot(made: ir.Resources, *, revision: Revision, log_path: str) -> Snapsh
             }
         ),
     )
+
+
+def following(earlier: Snapshot, later: Snapshot) -> Snapshot:
+    """Return ``later``, which also knows what ``earlier`` had and it replaces.
+
+    What left altogether is not kept: nobody will be given it again.
+    """
+    retired = {
+        kind: {
+            name: before
+            for name, stored in now.items()
+            if (before := _replaced(earlier, kind, name, stored))
+        }
+        for kind, now in later.resources.items()
+    }
+    return replace(later, retired=MappingProxyType(retired))
+
+
+def _replaced(
+    earlier: Snapshot, kind: TypeUrl, name: str, stored: Stored
+) -> dict[str, Stored]:
+    before = dict(earlier.retired.get(kind, {}).get(name, {}))
+    last = earlier.resources[kind].get(name)
+    if last is not None and last.version != stored.version:
+        before[last.version] = last
+    before.pop(stored.version, None)
+    return dict(list(before.items())[-VERSIONS_KEPT:])
 
 
 def _emitted(

@@ -130,6 +130,9 @@ def body_of(snapshot: Snapshot, kind: TypeUrl, name: str, version: str) -> bytes
     stored = snapshot.resources[kind].get(name)
     if stored is not None and stored.version == version:
         return stored.body
+    retired = snapshot.retired.get(kind, {}).get(name, {}).get(version)
+    if retired is not None:
+        return retired.body
     empty = codec.empty_body(kind, name, version)
     if empty is None:
         raise KeyError(f"{kind.short} {name} at {version} is not in the snapshot")

@@ -110,7 +110,7 @@ class Discovery(grpc.GenericRpcHandler):
             return
         connection.snapshot = snapshot
         session = connection.session
-        session.aim(snapshot.versions, snapshot.revision)
+        session.aim(snapshot.versions, snapshot.revision, snapshot.retired)
         system = f"{self._mesh.value.epoch}/{snapshot.revision}"
         for kind, push in session.pushes():
             sent = variant.response(kind, push, snapshot, system)
