@@ -153,3 +153,12 @@ def test_a_listing_forgets_what_relays_said_of_another_ledger() -> None:
 
 def test_a_listing_of_the_same_revision_is_taken() -> None:
     assert at(4).listed(EPOCH, Revision(4))
+
+
+def test_a_forged_revision_does_not_freeze_a_listener_for_ever() -> None:
+    detector = at(4)
+    assert isinstance(detector.change(change(4, 2**62)), Apply)
+    assert not detector.listed(EPOCH, Revision(9)), "a member may lag"
+    assert not detector.listed(EPOCH, Revision(9))
+    assert detector.listed(EPOCH, Revision(9)), "but not for ever (F-20)"
+    assert isinstance(detector.change(change(9, 10)), Apply)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from meltemi.ctl.galley.connect import running
+from meltemi.ctl.local.plan import GATEWAY, GATEWAY_NAMESPACE
 from meltemi.ctl.local.web import fetch
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
@@ -237,11 +238,12 @@ def _fetch(state: Path, proxy: str, path: str) -> Mapping[str, Any]:
 
     """
     _, layout = running(state)
-    name = proxy.partition(".")[0]
+    name, dot, namespace = proxy.partition(".")
     known = sorted(
         port.removesuffix(".admin") for port in layout.ports if port.endswith(".admin")
     )
-    if name not in known:
+    home = GATEWAY_NAMESPACE if name == GATEWAY else "default"
+    if name not in known or (dot and namespace != home):
         raise ProxyUnreachableError(f"there is no proxy {proxy!r}: {', '.join(known)}")
     url = f"http://{layout.at(f'{name}.admin')}{path}"
     found = fetch(url)

@@ -21,7 +21,8 @@ JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 ISTIO_VERSION = "1.32.0"
 """The release whose meaning we follow: EnvoyFilters match on it (proxyVersion)."""
 
-CLUSTER_ID = "meltemi"
+CLUSTER_ID = "Kubernetes"
+"""Istio's name for the only cluster there is; Pilot writes the same."""
 
 EXPLICIT_KEY = "MELTEMI_EXPLICIT"
 """Node metadata of ours: the addresses to use where nothing captures traffic."""

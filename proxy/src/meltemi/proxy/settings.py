@@ -31,6 +31,7 @@ class Explicit(BaseModel):
         apps: The application's own ports: service port to address.
         outbound: ``HOST:PORT`` of a service to the local address that reaches it.
         gateway: A gateway's server port to the address it is served on.
+        http_proxy: Where the application may send requests as to an HTTP proxy.
 
     """
 
@@ -40,6 +41,7 @@ class Explicit(BaseModel):
     apps: dict[str, Address] | None = None
     outbound: dict[str, Address] | None = None
     gateway: dict[str, Address] | None = None
+    http_proxy: Address | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_RELAYS = 64
 """Relays remembered at once: more can only be forged or long gone."""
 
+BELIEVED = 3
+"""Older listings in a row after which the ledger is right and our place wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Apply:
@@ -63,6 +66,7 @@ class GapDetector:
         self._position = Revision(0)
         self._parts: dict[int, Change] = {}
         self._heads: dict[str, Revision] = {}
+        self._older = 0
 
     @property
     def epoch(self) -> Epoch | None:
@@ -78,10 +82,16 @@ class GapDetector:
         """Note that a listing at ``revision`` was applied.
 
         Returns False, and stays where it is, for a listing older than what is
-        already applied: a member that lags must not roll anybody back (F-13).
+        already applied: a member that lags must not roll anybody back (F-13). But a
+        ledger does not lag for ever: where listing after listing is older, it is our
+        place that is wrong, because somebody rang for a revision that never was
+        (F-20), and the ledger is believed.
         """
         if epoch == self._epoch and revision < self._position:
-            return False
+            self._older += 1
+            if self._older < BELIEVED:
+                return False
+        self._older = 0
         self._epoch, self._position = epoch, revision
         self._parts.clear()
         self._heads.clear()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from meltemi.ctl.galley.target import target
+from meltemi.ctl.galley.target import several, target
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,12 @@ def test_a_misspelt_kind_is_told_what_was_meant() -> None:
 def test_too_many_words_are_refused() -> None:
     with pytest.raises(typer.BadParameter, match="expected KIND NAME"):
         target(["vs", "a", "b"], "default")
+
+
+@pytest.mark.parametrize(
+    "words", [["vs/a", "dr/b"], ["vs", "a", "b"], ["vs/a"], ["vs", "a"]]
+)
+def test_several_objects_are_named_at_once(words: list[str]) -> None:
+    found = several(words, "default")
+    assert [each.name for each in found] == ["a", "b"][: len(found)]
+    assert len(found) == (1 if words in (["vs/a"], ["vs", "a"]) else 2)

@@ -293,3 +293,12 @@ def test_what_comes_from_the_gateway_api_matches_whole_segments() -> None:
     assert isinstance(route.action, ir.Forward)
     assert route.action.missing_cluster_is_500
     assert route.action.regex_rewrite == ("^/a\\.b(/?)(.*)", "/\\2")
+
+
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "unavailable", "14"])
+def test_a_grpc_status_is_a_name_or_a_number(status: str) -> None:
+    (route,) = translated(
+        f"[{{fault: {{abort: {{grpcStatus: '{status}'}}}},"
+        " route: [{destination: {host: reviews}}]}]"
+    )
+    assert route.fault == ir.Fault(abort=ir.Abort(1_000_000, grpc_status=14))

@@ -60,6 +60,20 @@ def target(words: list[str], namespace: str) -> Target:
     return Target(kind, namespace, words[1] if len(words) > 1 else "")
 
 
+def several(words: list[str], namespace: str) -> list[Target]:
+    """Return what ``words`` name: ``KIND/NAME…`` or ``KIND NAME…``.
+
+    Raises:
+        typer.BadParameter: If they name no kind we know, or nothing of it.
+
+    """
+    if not words:
+        return []
+    if "/" in words[0]:
+        return [target([word], namespace) for word in words]
+    return [target([words[0], name], namespace) for name in words[1:]]
+
+
 def target_of(resource: Resource[Message]) -> Target:
     """Return the object that ``resource`` is."""
     kind = KIND_BY_WORD[resource.kind.lower()]

@@ -17,7 +17,7 @@ from meltemi.ctl.galley.client import (
     warn,
 )
 from meltemi.ctl.galley.connect import connect
-from meltemi.ctl.galley.target import Target, target, target_of
+from meltemi.ctl.galley.target import Target, several, target_of
 from meltemi.ctl.galley.text import read_all
 from meltemi.ctl.output import NamespaceOption
 from meltemi.ctl.state import StateOption
@@ -51,7 +51,7 @@ def apply(
 
 
 def delete(
-    words: Annotated[list[str] | None, typer.Argument(metavar="KIND NAME")] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="KIND NAME...")] = None,
     *,
     state: StateOption,
     filename: Files = [],  # noqa: B006 - Typer reads it, nobody changes it
@@ -59,8 +59,7 @@ def delete(
 ) -> None:
     """Remove objects, by name or as they stand in files."""
     targets = [target_of(each) for each in _read(filename, namespace)]
-    if words:
-        targets.append(target(words, namespace))
+    targets += several(words or [], namespace)
     if not targets or not all(each.name for each in targets):
         raise typer.BadParameter("say what to delete: KIND NAME, or -f FILE")
     galley = connect(state)

@@ -28,7 +28,7 @@ from meltemi.ctl.local.teardown import end_all, stay
 from meltemi.ctl.local.tools import find_tools
 from meltemi.ctl.local.up import bring_up, grant, mtls_mode
 from meltemi.ctl.local.web import is_ready
-from meltemi.ctl.state import StateOption
+from meltemi.ctl.state import StateOption, default_state
 from meltemi.kernel.clock import SystemClock
 
 
@@ -95,7 +95,9 @@ def up(
         if synced:
             seconds = clock.monotonic() - begun
             typer.echo(synced_line(synced, mtls_mode(mesh), seconds))
-        typer.echo("\n".join(next_lines(mesh.layout, demo=demo)))
+        command = "meltemi" if state == default_state() else f"meltemi --state {state}"
+        lines = next_lines(mesh.layout, demo=demo, command=command)
+        typer.echo("\n".join(lines))
         if foreground:
             stay(state, interrupt)
 

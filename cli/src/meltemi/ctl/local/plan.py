@@ -26,6 +26,7 @@ MESH = "default"
 TRUST_DOMAIN = "cluster.local"
 PILOTS = ("pilot-0", "pilot-1")
 GATEWAY = "gateway"
+GATEWAY_NAMESPACE = "istio-system"
 LOOPBACK = "127.0.0.1"
 DRAIN_SECONDS = "1"
 """Connections of a demo need no longer than that; Istio gives them 5 s."""
@@ -269,7 +270,7 @@ def gateway(layout: Layout, tools: Tools) -> Part:
         "AGENT_PROXY_TYPE": "router",
         "AGENT_EXPLICIT": json.dumps({"gateway": {"80": layout.at(GATEWAY)}}),
     }
-    identity = Identity("istio-system", "istio-ingressgateway-service-account")
+    identity = Identity(GATEWAY_NAMESPACE, "istio-ingressgateway-service-account")
     part = _proxy(GATEWAY, identity, layout, tools, environ)
     return replace(part, addresses={"http": layout.at(GATEWAY), **part.addresses})
 

@@ -78,20 +78,22 @@ def synced_line(synced: Synced, mtls: str, seconds: float) -> str:
     )
 
 
-def next_lines(layout: Layout, *, demo: bool) -> tuple[str, ...]:
-    """Return where to look, and what to try."""
+def next_lines(
+    layout: Layout, *, demo: bool, command: str = "meltemi"
+) -> tuple[str, ...]:
+    """Return where to look, and what to try; ``command`` reaches this mesh."""
     urls = urls_of(layout, demo=demo)
     titles = {"app": "App", "galley": "Galley"}
     where = [f"  {titles[name]:<7} {url}" for name, url in urls.items()]
-    where[-1] += "    admin token: meltemi token admin"
-    tries = ["meltemi status"]
+    where[-1] += f"    admin token: {command} token admin"
+    tries = [f"{command} status"]
     if demo:
         tries = [
-            "meltemi ps",
-            "meltemi apply -f examples/bookinfo/try/reviews-90-10.yaml",
+            f"{command} ps",
+            f"{command} apply -f examples/bookinfo/try/reviews-90-10.yaml",
         ]
-        tries.append("meltemi kill pilot-0")
-    return (*where, "Next:  " + "    ".join([*tries, "meltemi down"]))
+        tries.append(f"{command} kill pilot-0")
+    return (*where, "Next:  " + "    ".join([*tries, f"{command} down"]))
 
 
 def urls_of(layout: Layout, *, demo: bool) -> dict[str, str]:

@@ -25,6 +25,8 @@ class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
     types: dict[str, dict[str, str | None]]
     acked_at: dict[str, str] = {}
     """When the proxy acknowledged recent revisions (RFC 3339)."""
+    connected_at: str = ""
+    """When its stream began (RFC 3339)."""
     sent_bytes: int = 0
 
 
@@ -145,10 +147,19 @@ def _rank(row: ProxyRow) -> tuple[bool, int]:
 def _seconds(
     synced: Sequence[ProxyRow], revision: int, written: str | None
 ) -> float | None:
-    """Return the seconds until the last proxy had it, if every one says when."""
-    times = [_first_at(row.acked_at, revision) for row in synced]
+    """Return the seconds until the last proxy had it, if every one says when.
+
+    A proxy that came after the write was not waited for: it does not count.
+    """
+    if written is None:
+        return None
+    times = [
+        _first_at(row.acked_at, revision)
+        for row in synced
+        if not row.connected_at or row.connected_at <= written
+    ]
     known = [time for time in times if time is not None]
-    if written is None or len(known) < len(times):
+    if not known or len(known) < len(times):
         return None
     took = max(known) - datetime.fromisoformat(written)
     return max(took.total_seconds(), 0.0)

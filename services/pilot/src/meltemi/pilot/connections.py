@@ -44,6 +44,7 @@ class ProxyRow(TypedDict):
     revision: str
     types: Mapping[str, TypeRow]
     acked_at: Mapping[str, str]
+    connected_at: str
     sent_bytes: int
 
 
@@ -66,14 +67,15 @@ class Connection:
     session: Session
     acked_at: OrderedDict[int, str] = field(default_factory=OrderedDict)
     sent_bytes: int = 0
+    connected_at: str = ""
+    """When the stream began, RFC 3339, UTC."""
     snapshot: Snapshot | None = None
 
     def note_progress(self, clock: Clock) -> None:
         """Remember when the newest acknowledged revision was reached."""
         acked = self.session.acked
         if acked and acked not in self.acked_at:
-            now = clock.now().isoformat(timespec="microseconds")
-            self.acked_at[acked] = now.replace("+00:00", "Z")
+            self.acked_at[acked] = timestamp(clock)
             while len(self.acked_at) > REVISIONS_KEPT:
                 self.acked_at.popitem(last=False)
 
@@ -113,6 +115,7 @@ class Connections:
     def joined(self, connection: Connection) -> None:
         """Note a new stream; the newest of a proxy is the one that is shown."""
         name = connection.proxy.name
+        connection.connected_at = timestamp(self._clock)
         self._open.setdefault(name, []).append(connection)
         self._left.pop(name, None)
 
@@ -158,8 +161,14 @@ class Connections:
             revision=_revision(session.acked),
             types={kind.short: _type_row(session, kind) for kind in session.watches},
             acked_at={str(at): when for at, when in connection.acked_at.items()},
+            connected_at=connection.connected_at,
             sent_bytes=connection.sent_bytes,
         )
+
+
+def timestamp(clock: Clock) -> str:
+    """Return the time in RFC 3339, UTC, with microseconds."""
+    return clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _type_row(session: Session, kind: TypeUrl) -> TypeRow:

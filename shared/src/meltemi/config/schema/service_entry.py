@@ -36,7 +36,7 @@ class ServicePort(Message, frozen=True, kw_only=True):
     number: UInt32
     """What clients connect to, 1..65535."""
     protocol: str | None = None
-    """HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS; default: guess from the name."""
+    """HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS; default: TCP."""
     name: str
     """Unique in the service; WorkloadEntry.ports refers to it."""
     target_port: UInt32 | None = None

@@ -51,8 +51,18 @@ def _delay(delay: Delay) -> ir.Delay | None:
 
 def _abort(abort: Abort) -> ir.Abort | None:
     parts = millionths(abort.percentage, default=100.0)
-    if abort.grpc_status in GRPC_STATUSES:
-        return ir.Abort(parts, grpc_status=GRPC_STATUSES.index(abort.grpc_status))
+    if abort.grpc_status:
+        return ir.Abort(parts, grpc_status=_grpc_status(abort.grpc_status))
     if abort.http_status:
         return ir.Abort(parts, http_status=abort.http_status)
     return None
+
+
+def _grpc_status(text: str) -> int:
+    """Return the status that ``text`` means: a number, or a name in any case.
+
+    Raises:
+        ValueError: If it means none; validation accepts no such text.
+
+    """
+    return int(text) if text.isdecimal() else GRPC_STATUSES.index(text.upper())
