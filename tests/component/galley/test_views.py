@@ -23,6 +23,7 @@ ROW = {
     "revision": "2",
     "types": {"cds": {"sent": "2", "acked": "2", "refused": None, "error": None}},
     "acked_at": {"2": "2030-01-01T12:00:00.750000Z"},
+    "connected_at": "2030-01-01T11:00:00.000000Z",
     "sent_bytes": 10,
 }
 

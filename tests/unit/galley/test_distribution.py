@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from meltemi.galley.distribution import (
     Fleet,
     ProxyRow,
@@ -114,3 +116,12 @@ def test_conditions_say_in_three_statements_how_the_object_fares() -> None:
 def test_a_mesh_without_proxies_is_not_reconciled() -> None:
     found = conditions(distribution(NAME, 41, Fleet(), written=None))
     assert found[1].status == "False"
+
+
+def test_a_proxy_that_came_after_the_write_was_not_waited_for() -> None:
+    known = row("a", "41", acked_at={"41": "2030-01-01T12:00:00.250000Z"})
+    late = row("b", "41", acked_at={"41": "2030-01-01T13:00:00.000000Z"})
+    late = msgspec.structs.replace(late, connected_at="2030-01-01T12:59:00.000000Z")
+    found = distribution(NAME, 41, Fleet((known, late)), written=WRITTEN)
+    assert found.synced == 2
+    assert found.seconds == 0.25
