@@ -16,6 +16,12 @@ from meltemi.config.kinds import KINDS, kind_at, kind_called
         ("pa", "PeerAuthentication"),
         ("se", "ServiceEntry"),
         ("we", "WorkloadEntry"),
+        ("ap", "AuthorizationPolicy"),
+        ("ra", "RequestAuthentication"),
+        ("wg", "WorkloadGroup"),
+        ("telemetries", "Telemetry"),
+        ("meshconfigs.mesh.istio.io", "MeshConfig"),
+        ("meshnetworks", "MeshNetworks"),
     ],
 )
 def test_a_kind_answers_to_every_spelling_people_use(word: str, name: str) -> None:
@@ -32,7 +38,7 @@ def test_no_two_kinds_share_a_spelling() -> None:
     words = [
         word
         for kind in KINDS
-        for word in (kind.name.lower(), kind.plural, *kind.short_names)
+        for word in sorted({kind.name.lower(), kind.plural, *kind.short_names})
     ]
     assert len(words) == len(set(words))
 
@@ -46,8 +52,14 @@ def test_a_kind_is_served_in_the_versions_istio_serves_and_no_other() -> None:
     assert kind_at("security.istio.io", "v1", "virtualservices") is None
 
 
-def test_objects_are_stored_in_version_one() -> None:
-    assert {kind.api_version for kind in KINDS} == {
-        "networking.istio.io/v1",
-        "security.istio.io/v1",
+def test_objects_are_stored_in_the_newest_version_their_kind_has() -> None:
+    assert {
+        kind.name: kind.versions[0] for kind in KINDS if kind.versions[0] != "v1"
+    } == {
+        "EnvoyFilter": "v1alpha3",
+        "MeshConfig": "v1alpha1",
+        "MeshNetworks": "v1alpha1",
+        "ProxyConfig": "v1beta1",
+        "TrafficExtension": "v1alpha1",
+        "WasmPlugin": "v1alpha1",
     }

@@ -6,12 +6,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from meltemi.config.schema.authorization_policy import AuthorizationPolicy
 from meltemi.config.schema.destination_rule import DestinationRule
+from meltemi.config.schema.envoy_filter import EnvoyFilter
 from meltemi.config.schema.gateway import Gateway
+from meltemi.config.schema.mesh_config import MeshConfig
+from meltemi.config.schema.mesh_networks import MeshNetworks
 from meltemi.config.schema.peer_authentication import PeerAuthentication
+from meltemi.config.schema.proxy_config import ProxyConfig
+from meltemi.config.schema.request_authentication import RequestAuthentication
 from meltemi.config.schema.service_entry import ServiceEntry
+from meltemi.config.schema.sidecar import Sidecar
+from meltemi.config.schema.telemetry import Telemetry
+from meltemi.config.schema.traffic_extension import TrafficExtension
 from meltemi.config.schema.virtual_service import VirtualService
+from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.config.schema.workload_entry import WorkloadEntry
+from meltemi.config.schema.workload_group import WorkloadGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +31,12 @@ if TYPE_CHECKING:
 
 NETWORKING: Final = "networking.istio.io"
 SECURITY: Final = "security.istio.io"
+TELEMETRY: Final = "telemetry.istio.io"
+EXTENSIONS: Final = "extensions.istio.io"
+MESH: Final = "mesh.istio.io"
+"""Ours: Istio keeps its mesh-wide documents in a ConfigMap, without a group."""
+THREE: Final = ("v1", "v1beta1", "v1alpha3")
+"""Versions of the networking kinds that have been stable the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +62,46 @@ class Kind:
         return f"{self.plural}.{self.group}"
 
 
-def _networking(
-    spec: type[Message], plural: str, *, short_names: tuple[str, ...] = ()
+def _kind(
+    spec: type[Message],
+    group: str,
+    plural: str,
+    versions: tuple[str, ...],
+    *short_names: str,
 ) -> Kind:
-    versions = ("v1", "v1beta1", "v1alpha3")
-    return Kind(spec.__name__, NETWORKING, plural, short_names, versions, spec)
+    return Kind(spec.__name__, group, plural, short_names, versions, spec)
 
 
 KINDS: Final = (
-    _networking(DestinationRule, "destinationrules", short_names=("dr",)),
-    _networking(Gateway, "gateways", short_names=("gw",)),
-    Kind(
-        PeerAuthentication.__name__,
+    _kind(
+        AuthorizationPolicy,
         SECURITY,
-        "peerauthentications",
-        ("pa",),
+        "authorizationpolicies",
         ("v1", "v1beta1"),
-        PeerAuthentication,
+        "ap",
     ),
-    _networking(ServiceEntry, "serviceentries", short_names=("se",)),
-    _networking(VirtualService, "virtualservices", short_names=("vs",)),
-    _networking(WorkloadEntry, "workloadentries", short_names=("we",)),
+    _kind(DestinationRule, NETWORKING, "destinationrules", THREE, "dr"),
+    _kind(EnvoyFilter, NETWORKING, "envoyfilters", ("v1alpha3",)),
+    _kind(Gateway, NETWORKING, "gateways", THREE, "gw"),
+    _kind(MeshConfig, MESH, "meshconfigs", ("v1alpha1",)),
+    _kind(MeshNetworks, MESH, "meshnetworks", ("v1alpha1",)),
+    _kind(PeerAuthentication, SECURITY, "peerauthentications", ("v1", "v1beta1"), "pa"),
+    _kind(ProxyConfig, NETWORKING, "proxyconfigs", ("v1beta1",)),
+    _kind(
+        RequestAuthentication,
+        SECURITY,
+        "requestauthentications",
+        ("v1", "v1beta1"),
+        "ra",
+    ),
+    _kind(ServiceEntry, NETWORKING, "serviceentries", THREE, "se"),
+    _kind(Sidecar, NETWORKING, "sidecars", THREE),
+    _kind(Telemetry, TELEMETRY, "telemetries", ("v1", "v1alpha1")),
+    _kind(TrafficExtension, EXTENSIONS, "trafficextensions", ("v1alpha1",)),
+    _kind(VirtualService, NETWORKING, "virtualservices", THREE, "vs"),
+    _kind(WasmPlugin, EXTENSIONS, "wasmplugins", ("v1alpha1",)),
+    _kind(WorkloadEntry, NETWORKING, "workloadentries", THREE, "we"),
+    _kind(WorkloadGroup, NETWORKING, "workloadgroups", THREE, "wg"),
 )
 
 KIND_BY_NAME: Final[Mapping[str, Kind]] = MappingProxyType(

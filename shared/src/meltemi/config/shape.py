@@ -18,8 +18,8 @@ from meltemi.config.values import Duration, InvalidDurationError
 if TYPE_CHECKING:
     from meltemi.config.report import Report
 
-RENAMED: Final = {"mirror_percent": "mirrorPercent"}
-"""Istio's schema knows this one field by its proto name as well."""
+RENAMED: Final = {"mirror_percent": "mirrorPercent", "jwks_uri": "jwksUri"}
+"""Istio's schema knows these fields by their proto names as well."""
 DURATION: Final = "duration"
 
 
@@ -36,7 +36,7 @@ class Reader:
     def read(self, kind: inspect.Type, node: Node, path: str) -> object:
         """Return ``node`` read as ``kind``; ``path`` is where it stands."""
         kind, wide = _bare(kind)
-        if self.report.full or isinstance(kind, inspect.AnyType):
+        if self.report.full or _is_free(kind):
             return plain_value(node)
         match kind:
             case inspect.StructType():
@@ -121,6 +121,7 @@ class Reader:
             case inspect.BoolType() if isinstance(value, bool):
                 return value
             case inspect.FloatType() if _is_number(value):
+                self._within(kind, float(node.text), node, path)
                 return value
             case _ if isinstance(value, str) and self._text(kind, node, path):
                 return value
@@ -143,12 +144,16 @@ class Reader:
         return True
 
     def _within(
-        self, kind: inspect.IntType, value: int, node: Scalar, path: str
+        self,
+        kind: inspect.IntType | inspect.FloatType,
+        value: float,
+        node: Scalar,
+        path: str,
     ) -> None:
         low, high = kind.ge, kind.le
         if (low is not None and value < low) or (high is not None and value > high):
             wanted = f"at least {low}" if high is None else f"from {low} to {high}"
-            message = f"must be {wanted}, got {value}"
+            message = f"must be {wanted}, got {node.text}"
             self.report.add("OUT_OF_RANGE", message, node=node, path=path)
 
     def _enum(self, kind: inspect.EnumType, node: Scalar, path: str) -> None:
@@ -201,6 +206,11 @@ def _bare(kind: inspect.Type) -> tuple[inspect.Type, bool]:
         else:
             kind = next(t for t in kind.types if not isinstance(t, inspect.NoneType))
     return kind, wide
+
+
+def _is_free(kind: inspect.Type) -> bool:
+    """Tell whether anything may stand there: ``object``, as in `FreeForm`."""
+    return isinstance(kind, inspect.CustomType) and kind.cls is object
 
 
 def _is_null(node: Node) -> bool:

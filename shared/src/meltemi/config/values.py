@@ -11,9 +11,13 @@ from msgspec import Meta
 from meltemi.kernel.errors import Blame, MeshError
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+NaturalInt32 = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 UInt64 = Annotated[int, Meta(ge=0, extra={"bits": 64})]
 """Protobuf's JSON writes these as strings, so the door reads digits in quotes too."""
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra={"bits": 64})]
+PortNumber = Annotated[int, Meta(ge=1, le=65_535)]
+Percentage = Annotated[float, Meta(ge=0, le=100)]
 
 NANOSECONDS: Final = 1_000_000_000
 UNITS: Final = {
@@ -125,14 +129,18 @@ def _term(number: str, unit: str) -> int:
     return int(whole or "0") * scale + fraction
 
 
-def decode_value(kind: type, value: object) -> Duration:
-    """Read the one type msgspec does not know: its ``dec_hook``.
+def decode_value(kind: type, value: object) -> object:
+    """Read the types msgspec leaves to us: its ``dec_hook``.
+
+    They are `Duration`, and ``object``, which takes any JSON as it is.
 
     Raises:
         InvalidDurationError: If ``value`` is a string and no duration.
         TypeError: If another type is asked for, or ``value`` is not a string.
 
     """
+    if kind is object:
+        return value
     if kind is not Duration or not isinstance(value, str):
         raise TypeError(f"expected a duration, found {type(value).__name__}")
     return Duration.parse(value)
