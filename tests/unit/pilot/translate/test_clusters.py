@@ -98,6 +98,7 @@ def test_services_outside_are_called_as_they_are() -> None:
 
 def test_a_rule_decides_on_tls() -> None:
     assert whole("trafficPolicy: {tls: {mode: DISABLE}}").client == ir.PlainClient()
+    assert whole("trafficPolicy: {tls: {}}").client == ir.PlainClient()
     assert isinstance(
         whole("trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}").client, ir.MeshClient
     )

@@ -36,15 +36,16 @@ def client(
     """Return the transport towards ``port`` of ``service``.
 
     Without TLS settings, services of the mesh are asked for mutual TLS endpoint by
-    endpoint ("auto mTLS"), others are called in plain text.
+    endpoint ("auto mTLS"), others are called in plain text. Settings without a mode
+    mean DISABLE, the first word of Istio's enumeration.
     """
     names = service.subject_alt_names
-    if tls is None or tls.mode is None:
+    if tls is None:
         if service.external:
             return ir.PlainClient()
         return ir.AutoClient(_mesh(service, port, subset, "", names or identities))
     given = tls.subject_alt_names or names
-    match tls.mode:
+    match tls.mode or ClientTLSMode.DISABLE:
         case ClientTLSMode.DISABLE:
             return ir.PlainClient()
         case ClientTLSMode.ISTIO_MUTUAL:
