@@ -31,7 +31,7 @@ def test_only_a_name_without_a_dot_is_short_for_one_in_its_namespace(
         ("a.com", "b.com", False),
         ("*", "a.com", True),
         ("*.com", "a.com", True),
-        ("*.com", ".com", False),
+        ("*.com", "com", False),
         ("*.com", "*.a.com", True),
         ("*.a.com", "*.com", False),
         ("a.com", "*.com", False),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def resolve(host: str, namespace: str, domain_suffix: str) -> str:
     """Return the full name of ``host`` as written in an object of ``namespace``.
@@ -18,17 +23,25 @@ def covers(pattern: str, host: str) -> bool:
     """Tell whether ``pattern`` (a name, ``*.suffix`` or ``*``) includes ``host``."""
     if not pattern.startswith("*"):
         return pattern == host
-    suffix = pattern[1:]
-    if host.startswith("*"):
-        return host[1:].endswith(suffix)
-    return host.endswith(suffix) and len(host) > len(suffix)
+    return host.removeprefix("*").endswith(pattern[1:])
 
 
 def overlap(one: str, other: str) -> str | None:
     """Return the narrower of two patterns that have hosts in common, else None."""
-    if covers(one, other) or one == other:
-        return other
-    return one if covers(other, one) else None
+    if covers(other, one):
+        return one
+    return other if covers(one, other) else None
+
+
+def intersection(ones: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Return the narrower of each two patterns that have hosts in common.
+
+    Source:
+        pkg/config/host/names.go Names.Intersection, whose order this has.
+
+    """
+    found = (overlap(one, other) for one in ones for other in others)
+    return tuple(dict.fromkeys(host for host in found if host is not None))
 
 
 def specificity(pattern: str) -> tuple[bool, int]:

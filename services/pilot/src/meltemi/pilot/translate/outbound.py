@@ -89,7 +89,8 @@ def _routes(scope: Scope, service: Service, port: Port) -> tuple[ir.Route, ...]:
         caller = Caller(
             scope.group.namespace, port.number, labels=dict(scope.group.labels)
         )
-        return routes(virtual, caller, _destinations(scope, virtual, port.number))
+        destinations = _destinations(scope, virtual, port.number)
+        return routes(virtual, caller, destinations, scope.delegates)
     cluster = name.outbound_cluster(port.number, "", service.host)
     operation = f"{service.host}:{port.number}/*"
     return (default_route(cluster, operation, service.origin),)

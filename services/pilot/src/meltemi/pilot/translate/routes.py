@@ -5,7 +5,9 @@ Source: pilot/pkg/networking/core/route/route.go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.http_match import HTTPMatchRequest
 from meltemi.config.schema.http_route import (
@@ -13,6 +15,7 @@ from meltemi.config.schema.http_route import (
     UnmatchedPreflights,
 )
 from meltemi.pilot import ir
+from meltemi.pilot.translate.delegate import Rule, rules
 from meltemi.pilot.translate.fault import fault
 from meltemi.pilot.translate.forward import (
     DEFAULT_ATTEMPTS,
@@ -24,7 +27,7 @@ from meltemi.pilot.translate.header import edits
 from meltemi.pilot.translate.match import Caller, comparison, concerns, condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.http_route import (
@@ -35,19 +38,26 @@ if TYPE_CHECKING:
     )
     from meltemi.config.schema.virtual_service import VirtualService
 
+    Delegates = Mapping[tuple[str, str], Resource[VirtualService]]
+
+NO_DELEGATES: Final[Delegates] = MappingProxyType({})
 ANY = HTTPMatchRequest()
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def routes(
-    virtual: Resource[VirtualService], caller: Caller, destinations: Destinations
+    virtual: Resource[VirtualService],
+    caller: Caller,
+    destinations: Destinations,
+    delegates: Delegates = NO_DELEGATES,
 ) -> tuple[ir.Route, ...]:
     """Return the routes that ``virtual`` gives to requests of ``caller``, in order.
 
+    ``delegates`` are the VirtualServices without hosts, by namespace and name.
     Nothing can match behind a route that takes everything, so it ends the list.
     """
     found: list[ir.Route] = []
-    for route in _all(virtual, caller, destinations):
+    for route in _all(virtual, caller, destinations, delegates):
         found.append(route)
         if route.match.everything:
             break
@@ -69,40 +79,38 @@ def default_route(cluster: str, operation: str, origin: ir.Origin) -> ir.Route:
 
 
 def _all(
-    virtual: Resource[VirtualService], caller: Caller, destinations: Destinations
+    virtual: Resource[VirtualService],
+    caller: Caller,
+    destinations: Destinations,
+    delegates: Delegates,
 ) -> Iterator[ir.Route]:
     home = virtual.metadata.namespace
-    for number, rule in enumerate(virtual.spec.http):
-        action = _action(rule, caller, destinations)
+    for rule in rules(virtual, delegates, destinations.domain_suffix):
+        targets = replace(destinations, namespace=rule.namespace)
+        action = _action(rule.route, caller, targets)
         if action is None:
             continue
-        origin = ir.Origin(
-            virtual.kind, home, virtual.metadata.name, f"spec.http[{number}]"
-        )
-        for match in rule.match or (ANY,):
+        for match in rule.route.match or (ANY,):
             if concerns(match, caller, home):
-                yield _route(rule, match, action, caller, origin)
+                yield _route(rule, match, action, caller)
 
 
 def _route(
-    rule: HTTPRoute,
-    match: HTTPMatchRequest,
-    action: ir.Action,
-    caller: Caller,
-    origin: ir.Origin,
+    rule: Rule, match: HTTPMatchRequest, action: ir.Action, caller: Caller
 ) -> ir.Route:
-    names = [name for name in (rule.name, match.name) if name]
-    headers = rule.headers
+    written = rule.route
+    names = [name for name in (written.name, match.name) if name]
+    headers = written.headers
     return ir.Route(
         name=".".join(names) or "default",
         match=condition(match, ingress=caller.ingress),
         action=action,
         request=edits(headers.request if headers else None),
         response=edits(headers.response if headers else None),
-        fault=fault(rule.fault) if rule.fault else None,
-        cors=_cors(rule.cors_policy) if rule.cors_policy else None,
+        fault=fault(written.fault) if written.fault else None,
+        cors=_cors(written.cors_policy) if written.cors_policy else None,
         operation=_operation(action),
-        origins=(origin,),
+        origins=rule.origins,
     )
 
 
