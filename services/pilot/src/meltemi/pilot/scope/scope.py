@@ -124,11 +124,7 @@ def scope(index: Index, group: ProxyClass) -> Scope:
             for each in index.virtual_services
             if visible(each.spec.export_to, each.metadata.namespace, group.namespace)
         ),
-        delegates={
-            (each.metadata.namespace, each.metadata.name): each
-            for each in index.virtual_services
-            if not each.spec.hosts
-        },
+        delegates=_delegates(index.virtual_services),
         rules=rules,
         gateways=tuple(
             each for each in index.gateways if selects(each.spec.selector, labels)
@@ -143,6 +139,16 @@ def hosts(virtual: Resource[VirtualService], config: MeshConfig) -> tuple[str, .
     return tuple(
         resolve(host, home, config.domain_suffix) for host in virtual.spec.hosts
     )
+
+
+def _delegates(
+    virtuals: Sequence[Resource[VirtualService]],
+) -> dict[tuple[str, str], Resource[VirtualService]]:
+    return {
+        (each.metadata.namespace, each.metadata.name): each
+        for each in virtuals
+        if not each.spec.hosts
+    }
 
 
 def _services(services: Sequence[Service], namespace: str) -> dict[str, Service]:
