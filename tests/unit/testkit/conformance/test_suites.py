@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,13 +17,16 @@ from meltemi.testkit.conformance.case import (
 )
 from meltemi.testkit.conformance.suites import run
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 RUNNER = Path(__file__).parents[3] / "conformance" / "runner.py"
 RIGHT = {"name": "right", "a": "*.com", "b": "a.com", "out": True}
 WRONG = {"name": "wrong", "a": "*.com", "b": "a.com", "out": False}
 BROKEN = {"name": "broken", "a": "*.com"}
 
 
-def data(tmp_path: Path, *rows: dict[str, object]) -> Path:
+def data(tmp_path: Path, *rows: Mapping[str, object]) -> Path:
     folder = tmp_path / "host_names"
     folder.mkdir()
     (folder / "TestNameMatches.json").write_text(json.dumps(rows))
