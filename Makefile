@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 STUBS := typings/.made
 ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
 
-.PHONY: help install up down status test bench lint type golden wire lock clean
+.PHONY: help install up down status test conformance bench lint type golden wire lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -59,6 +59,10 @@ test: install ## unit, golden, property, contract, component and system tests
 
 bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json]
 	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json)
+
+DATA ?= $(MELTEMI_SHARED:%=%/conformance)
+conformance: install ## Istio's own cases: DATA=DIR [SUITE=name] [CASE=part]
+	@$(BIN)/python tests/conformance/runner.py "$(DATA)" --suite "$(SUITE)" --case "$(CASE)"
 
 golden: install ## rewrite the golden files for review
 	$(BIN)/python -m pytest tests/golden --rewrite-goldens

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.canonical import content
@@ -36,10 +37,25 @@ SURELY_SMALL: Final = OBJECT_LIMIT // 8
 NOWHERE: Final = Source("", 0, 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a text says, and what there is to say about it."""
+
+    resources: tuple[Resource[Message], ...]
+    """In the order of the text."""
+    warnings: tuple[Finding, ...]
+    """They refuse nothing. At most a hundred are kept."""
+
+
 def decode(
     data: bytes, *, file: str, default_namespace: str
 ) -> tuple[Resource[Message], ...]:
-    """Return the objects that ``data`` spells, in the order of the text.
+    """Return the objects of `read`, without the warnings."""
+    return read(data, file=file, default_namespace=default_namespace).resources
+
+
+def read(data: bytes, *, file: str, default_namespace: str) -> Decoded:
+    """Return the objects that ``data`` spells, and the warnings about them.
 
     Args:
         data: YAML (any number of documents) or JSON, in UTF-8, up to 1 MiB.
@@ -47,7 +63,7 @@ def decode(
         default_namespace: Where objects belong that do not say.
 
     Raises:
-        InvalidConfigError: With every problem that was found, up to a hundred.
+        InvalidConfigError: With every error that was found, up to a hundred.
 
     """
     report = Report(file)
@@ -57,7 +73,7 @@ def decode(
     if not resources:
         resources = _from_tree(text, default_namespace, report)
     report.raise_errors()
-    return resources
+    return Decoded(resources, tuple(report.warnings))
 
 
 def _text(data: bytes, report: Report) -> str:

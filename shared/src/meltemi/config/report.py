@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from meltemi.config.finding import Finding, InvalidConfigError, Source, steps
+from meltemi.config.finding import (
+    Finding,
+    InvalidConfigError,
+    Severity,
+    Source,
+    steps,
+)
 from meltemi.config.node import nearest_node
 
 if TYPE_CHECKING:
@@ -24,6 +30,9 @@ class Report:
     file: str
     document: int = 1
     findings: list[Finding] = field(default_factory=list[Finding])
+    """Errors: with one of them the text is refused."""
+    warnings: list[Finding] = field(default_factory=list[Finding])
+    """Everything else there is to say; kept apart, so that it crowds no error out."""
 
     @property
     def full(self) -> bool:
@@ -40,9 +49,10 @@ class Report:
 
     def add_at(self, line: int, column: int, finding: Finding) -> None:
         """Note ``finding`` at a place in the text."""
-        if self.full:
+        kept = self.findings if finding.severity is Severity.ERROR else self.warnings
+        if len(kept) >= MOST:
             return
-        self.findings.append(
+        kept.append(
             replace(
                 finding,
                 source=Source(self.file, self.document, line, column),
@@ -58,7 +68,7 @@ class Report:
         self.add_at(node.line, node.column, finding)
 
     def raise_errors(self) -> None:
-        """Raise `InvalidConfigError` with everything noted, if anything was."""
+        """Raise `InvalidConfigError` with every error noted, if any was."""
         if self.findings:
             raise InvalidConfigError(self.findings)
 

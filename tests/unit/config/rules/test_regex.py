@@ -5,7 +5,7 @@ import pytest
 from meltemi.config.rules.regex import LONGEST, check_regex
 
 
-@pytest.mark.parametrize("pattern", ["", "/v[0-9]+", "(?i)a", r"\p{L}+", "a{1000}"])
+@pytest.mark.parametrize("pattern", ["/v[0-9]+", "(?i)a", r"\p{L}+", "a{1000}"])
 def test_what_envoy_s_engine_takes_is_right(pattern: str) -> None:
     assert list(check_regex("spec", pattern)) == []
 

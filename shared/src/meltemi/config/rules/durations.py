@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 MILLISECOND: Final = 1_000_000
 
 
-def check_duration(
-    path: str, duration: Duration | None, *, zero: bool = False
-) -> Iterator[Finding]:
-    """Yield a finding unless it is absent or at least 1 ms, or 0 where ``zero`` is."""
-    if duration is None or (zero and duration.nanoseconds == 0):
+def check_duration(path: str, duration: Duration | None) -> Iterator[Finding]:
+    """Yield a finding unless it is absent, or at least 1 ms and whole milliseconds.
+
+    Source:
+        pkg/config/validation/agent/validation.go ValidateDuration.
+
+    """
+    if duration is None:
         return
     if duration.nanoseconds < MILLISECOND:
         yield problem(path, f"must be at least 1ms, got {duration}")
+    elif duration.nanoseconds % MILLISECOND:
+        yield problem(path, f"must be whole milliseconds, got {duration}")

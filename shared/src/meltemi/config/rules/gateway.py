@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from meltemi.config.rules.hosts import (
-    PORT_NAME,
-    check_host,
+    HTTP,
+    LABEL,
+    UNIX,
+    WITH_TLS,
     check_port,
+    check_protocol,
+    check_socket,
     check_unique,
     is_address,
+    is_wildcard_host,
 )
-from meltemi.config.rules.problem import problem
-from meltemi.config.schema.gateway import ServerTLSMode
+from meltemi.config.rules.problem import problem, warning
+from meltemi.config.rules.server_tls import PASSED_ON, check_server_tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meltemi.config.finding import Finding
+    from meltemi.config.resource import Metadata
     from meltemi.config.schema.gateway import Gateway, Server, ServerTLSSettings
 
-PROTOCOLS: Final = (
-    *("GRPC", "GRPC-WEB", "HTTP", "HTTP2", "HTTPS", "HBONE", "HTTP_PROXY"),
-    *("MONGO", "MYSQL", "REDIS", "TCP", "TLS", "UDP"),
-)
-WITH_TLS: Final = ("HTTPS", "TLS")
-FROM_MESH: Final = (
-    ServerTLSMode.ISTIO_MUTUAL,
-    ServerTLSMode.PASSTHROUGH,
-    ServerTLSMode.AUTO_PASSTHROUGH,
-)
-CLIENT_VERIFIED: Final = (ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL)
 
-
-def check_gateway(spec: Gateway) -> Iterator[Finding]:
-    """Yield what Istio's ValidateGateway refuses."""
+def check_gateway(spec: Gateway, metadata: Metadata) -> Iterator[Finding]:
+    """Yield what Istio's ValidateGateway says."""
+    name = metadata.name
+    if not LABEL.fullmatch(name):
+        hint = "use letters, digits and '-', at most 63: VirtualServices refer to it"
+        yield problem("metadata.name", f"{name!r} is not a gateway's name", hint)
     if not spec.servers:
         yield problem("spec.servers", "at least one server is required")
     for index, server in enumerate(spec.servers):
@@ -47,61 +45,78 @@ def check_gateway(spec: Gateway) -> Iterator[Finding]:
 
 
 def _check_server(path: str, server: Server) -> Iterator[Finding]:
-    yield from check_port(f"{path}.port.number", server.port.number)
-    if not server.port.name:
-        yield problem(f"{path}.port.name", "a name is required")
-    protocol = server.port.protocol.upper()
-    if protocol not in PROTOCOLS:
-        hint = f"one of {', '.join(PROTOCOLS)}"
-        message = f"{server.port.protocol!r} is no protocol"
-        yield problem(f"{path}.port.protocol", message, hint)
+    yield from _check_port(path, server)
     if not server.hosts:
         yield problem(f"{path}.hosts", "at least one host is required")
     for index, host in enumerate(server.hosts):
-        yield from _check_host(f"{path}.hosts[{index}]", host)
+        yield from check_scoped_host(f"{path}.hosts[{index}]", host, gateway=True)
     bind = server.bind or ""
-    if bind and not (is_address(bind) or bind.startswith("unix://")):
+    if bind.startswith(UNIX):
+        yield from check_socket(f"{path}.bind", bind)
+        if server.port.number:
+            message = "a Unix socket has no port number"
+            yield problem(f"{path}.port.number", message, "write 0")
+    elif bind and not is_address(bind):
         yield problem(f"{path}.bind", f"{bind!r} is not an IP address or Unix socket")
+    protocol = server.port.protocol.upper()
     if protocol in WITH_TLS and server.tls is None:
         yield problem(f"{path}.tls", f"protocol {protocol} needs tls settings")
     if server.tls is not None:
         yield from _check_tls(f"{path}.tls", server.tls, protocol)
 
 
-def _check_host(path: str, host: str) -> Iterator[Finding]:
-    namespace, slash, name = host.rpartition("/")
-    if slash and namespace not in ("*", ".") and not PORT_NAME.fullmatch(namespace):
+def _check_port(path: str, server: Server) -> Iterator[Finding]:
+    port = server.port
+    if port.number or not (server.bind or "").startswith(UNIX):
+        yield from check_port(f"{path}.port.number", port.number)
+    if not port.name:
+        yield problem(f"{path}.port.name", "a name is required")
+    if port.target_port:
+        yield problem(f"{path}.port.targetPort", "has no effect", "remove it")
+    if not port.protocol:
+        yield problem(f"{path}.port.protocol", "a protocol is required")
+    yield from check_protocol(f"{path}.port.protocol", port.protocol)
+
+
+def check_scoped_host(path: str, host: str, *, gateway: bool) -> Iterator[Finding]:
+    """Yield what is wrong with ``[namespace/]host`` of a ``gateway`` or a sidecar.
+
+    Source:
+        pkg/config/validation/agent/validation.go
+        ValidateNamespaceSlashWildcardHostname; ``~namespace`` excludes (since 1.31).
+
+    """
+    namespace, slash, name = host.partition("/")
+    if not slash:
+        namespace, name = "*", host
+        if not gateway:
+            yield problem(path, f"{host!r} names no namespace", "write NAMESPACE/HOST")
+            return
+    if not gateway and namespace != "~":
+        namespace = namespace.removeprefix("~")
+    scopes = ("*", ".") if gateway else ("*", ".", "~")
+    if namespace not in scopes and not LABEL.fullmatch(namespace):
         hint = "write NAMESPACE/HOST, ./HOST or */HOST"
         yield problem(path, f"{namespace!r} is not a namespace", hint)
-    if name.startswith("*") and not name.startswith("*.") and name != "*":
+    if gateway and is_address(name):
+        return
+    if name != "*" and "." not in name:
+        yield problem(path, f"{name!r} is not a full host name", "write it in full")
+    elif name.startswith("*") and not name.startswith("*.") and name != "*":
         hint = f"write *.{name.removeprefix('*')}"
         yield problem(path, f"partial wildcard {name!r} is not allowed", hint)
-    elif not is_address(name):
-        yield from check_host(path, name)
+    elif not is_wildcard_host(name):
+        yield problem(path, f"{name!r} is not a host")
 
 
 def _check_tls(path: str, tls: ServerTLSSettings, protocol: str) -> Iterator[Finding]:
-    if protocol not in WITH_TLS:
-        if tls.https_redirect is None or tls.mode is not None:
-            message = f"protocol {protocol} takes only httpsRedirect"
-            yield problem(path, message, "use protocol HTTPS or TLS")
+    yield from check_server_tls(path, tls)
+    if protocol in WITH_TLS:
+        if tls.https_redirect:
+            message = "httpsRedirect is for servers of plain HTTP"
+            yield warning(f"{path}.httpsRedirect", message, "remove it")
         return
-    sources = {
-        "credentialName": tls.credential_name,
-        "credentialNames": tls.credential_names,
-        "tlsCertificates": tls.tls_certificates,
-    }
-    given = [name for name, value in sources.items() if value]
-    if len(given) > 1:
-        yield problem(path, f"only one may be set: {' and '.join(given)}")
-    if tls.mode in FROM_MESH or tls.mode is None:
-        return
-    if given:
-        return
-    files = {"serverCertificate": tls.server_certificate, "privateKey": tls.private_key}
-    if tls.mode in CLIENT_VERIFIED:
-        files["caCertificates"] = tls.ca_certificates or tls.ca_cert_credential_name
-    for name, value in files.items():
-        if not value:
-            hint = "or name a secret in credentialName"
-            yield problem(f"{path}.{name}", f"mode {tls.mode} needs {name}", hint)
+    files = (tls.ca_certificates, tls.private_key, tls.server_certificate)
+    if protocol not in HTTP or tls.mode not in (None, *PASSED_ON) or any(files):
+        message = f"protocol {protocol} takes only httpsRedirect"
+        yield problem(path, message, "use protocol HTTPS or TLS")

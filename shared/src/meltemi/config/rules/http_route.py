@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.rules.durations import check_duration
-from meltemi.config.rules.hosts import check_host, check_port, is_address
+from meltemi.config.rules.header import AUTHORITY, check_headers, check_match_name
+from meltemi.config.rules.hosts import LABEL, check_host, check_port, is_fqdn
 from meltemi.config.rules.http_action import (
+    check_cors,
     check_fault,
-    check_headers,
     check_percent,
     check_redirect,
+    check_response,
     check_retries,
 )
-from meltemi.config.rules.problem import problem
+from meltemi.config.rules.labels import check_label_set, check_subset_name
+from meltemi.config.rules.problem import problem, warning
 from meltemi.config.rules.regex import check_regex
 
 if TYPE_CHECKING:
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from meltemi.config.schema.string_match import StringMatch
 
 PERCENT: Final = 100
-CODES: Final = range(200, 600)
 
 
 def check_http_route(
@@ -38,25 +40,24 @@ def check_http_route(
     yield from _check_destinations(path, route)
     yield from _check_mirrors(path, route)
     yield from _check_rewrite(path, route)
+    yield from _check_authority(path, route)
     yield from check_headers(f"{path}.headers", route.headers)
-    yield from check_duration(f"{path}.timeout", route.timeout, zero=True)
+    yield from check_duration(f"{path}.timeout", route.timeout)
     yield from check_retries(f"{path}.retries", route.retries)
     yield from check_fault(f"{path}.fault", route.fault)
     yield from check_redirect(f"{path}.redirect", route.redirect)
-    if route.cors_policy is not None:
-        cors = route.cors_policy
-        yield from check_duration(f"{path}.corsPolicy.maxAge", cors.max_age, zero=True)
-        for index, origin in enumerate(cors.allow_origins):
-            here = f"{path}.corsPolicy.allowOrigins[{index}]"
-            yield from _check_string(here, origin)
+    yield from check_response(f"{path}.directResponse", route.direct_response)
+    yield from check_cors(f"{path}.corsPolicy", route.cors_policy)
 
 
 def check_destination(path: str, destination: Destination) -> Iterator[Finding]:
     """Yield what is wrong with the place requests go to."""
     if destination.host == "*":
         yield problem(f"{path}.host", "may not be '*'", "name the service")
-    elif not is_address(destination.host):
+    else:
         yield from check_host(f"{path}.host", destination.host)
+    if destination.subset:
+        yield from check_subset_name(f"{path}.subset", destination.subset)
     if destination.port is not None:
         number = destination.port.number
         yield from check_port(f"{path}.port.number", 0 if number is None else number)
@@ -82,15 +83,12 @@ def _check_action(path: str, route: HTTPRoute, *, delegate: bool) -> Iterator[Fi
         yield problem(f"{path}.{other}", "has no meaning with redirect", "remove it")
     if route.delegate is not None and route.fault is not None:
         yield problem(f"{path}.fault", "has no meaning with delegate", "remove it")
-    response = route.direct_response
-    if response is not None and response.status not in CODES:
-        message = f"must be from 200 to 599, got {response.status}"
-        yield problem(f"{path}.directResponse.status", message)
 
 
 def _check_match(path: str, match: HTTPMatchRequest) -> Iterator[Finding]:
+    if match.uri is not None and match.uri.regex is not None:
+        yield from check_regex(f"{path}.uri.regex", match.uri.regex)
     for name, string in (
-        ("uri", match.uri),
         ("scheme", match.scheme),
         ("method", match.method),
         ("authority", match.authority),
@@ -99,11 +97,40 @@ def _check_match(path: str, match: HTTPMatchRequest) -> Iterator[Finding]:
             yield from _check_string(f"{path}.{name}", string)
     yield from _check_strings(f"{path}.headers", match.headers)
     yield from _check_strings(f"{path}.withoutHeaders", match.without_headers)
-    yield from _check_strings(f"{path}.queryParams", match.query_params)
-    for name in (*match.headers, *match.without_headers):
-        if not name:
-            yield problem(f"{path}.headers", "a header's name must not be empty")
-    yield from check_port(f"{path}.port", match.port)
+    for name in match.headers:
+        yield from check_match_name(f"{path}.headers", name)
+    for name in match.without_headers:
+        yield from check_match_name(f"{path}.withoutHeaders", name)
+    for name, query in match.query_params.items():
+        if query.regex is not None:
+            here = f'{path}.queryParams["{name}"].regex'
+            yield from check_regex(here, query.regex)
+    yield from check_port(f"{path}.port", match.port or None)
+    yield from check_label_set(f"{path}.sourceLabels", match.source_labels)
+    yield from check_gateways(f"{path}.gateways", match.gateways)
+    yield from check_namespace(f"{path}.sourceNamespace", match.source_namespace)
+
+
+def check_gateways(path: str, gateways: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield what is wrong with the names of gateways at ``path``."""
+    hint = "write NAME, NAMESPACE/NAME or mesh"
+    for index, gateway in enumerate(gateways):
+        here = f"{path}[{index}]"
+        namespace, slash, name = gateway.partition("/")
+        labels = (namespace, name) if slash else ()
+        if not all(LABEL.fullmatch(label) for label in labels) or not (
+            slash or is_fqdn(gateway)
+        ):
+            yield problem(here, f"{gateway!r} is not a gateway's name", hint)
+        elif not slash and "." in gateway:
+            name, namespace = gateway.split(".")[:2]
+            yield warning(here, "is an old form", f"write {namespace}/{name}")
+
+
+def check_namespace(path: str, namespace: str | None) -> Iterator[Finding]:
+    """Yield a finding unless ``namespace`` is absent or can be one."""
+    if namespace and not LABEL.fullmatch(namespace):
+        yield problem(path, f"{namespace!r} is not a namespace")
 
 
 def _check_strings(path: str, by_name: Mapping[str, StringMatch]) -> Iterator[Finding]:
@@ -112,7 +139,9 @@ def _check_strings(path: str, by_name: Mapping[str, StringMatch]) -> Iterator[Fi
 
 
 def _check_string(path: str, match: StringMatch) -> Iterator[Finding]:
-    if match.regex is not None and match.regex != "*":  # Istio: "*" is "present"
+    if match.prefix == "":
+        yield problem(f"{path}.prefix", "must not be empty", "leave the match empty")
+    if match.regex is not None:
         yield from check_regex(f"{path}.regex", match.regex)
 
 
@@ -135,6 +164,9 @@ def _check_mirrors(path: str, route: HTTPRoute) -> Iterator[Finding]:
         yield from check_destination(f"{path}.mirror", route.mirror)
         if route.mirrors:
             yield problem(f"{path}.mirrors", "excludes mirror", "use mirrors alone")
+    if route.mirror_percent is not None:
+        hint = "write mirrorPercentage"
+        yield warning(f"{path}.mirrorPercent", "is deprecated", hint)
     if route.mirror_percent is not None and route.mirror_percent > PERCENT:
         message = f"must be from 0 to {PERCENT}, got {route.mirror_percent}"
         yield problem(f"{path}.mirrorPercent", message)
@@ -154,13 +186,21 @@ def _check_rewrite(path: str, route: HTTPRoute) -> Iterator[Finding]:
     if regex is not None and rewrite.uri:
         yield problem(f"{here}.uriRegexRewrite", "excludes uri", "use one of them")
     if regex is not None:
-        if not regex.match:
-            yield problem(f"{here}.uriRegexRewrite.match", "a regex is required")
+        if not regex.rewrite:
+            yield problem(f"{here}.uriRegexRewrite.rewrite", "a rewrite is required")
         yield from check_regex(f"{here}.uriRegexRewrite.match", regex.match or "")
     if not (rewrite.uri or rewrite.authority or regex):
         yield problem(here, "one of uri, authority and uriRegexRewrite is required")
+
+
+def _check_authority(path: str, route: HTTPRoute) -> Iterator[Finding]:
     changes = route.headers.request if route.headers else None
-    named = {*changes.set, *changes.add} if changes else set[str]()
-    if rewrite.authority and {":authority", "Host", "host"} & named:
+    named = [*changes.set, *changes.add] if changes else []
+    changed = [name for name in named if name.lower() in AUTHORITY]
+    rewritten = route.rewrite is not None and bool(route.rewrite.authority)
+    if rewritten and changed:
         message = "rewrite.authority and a request header change the same"
-        yield problem(f"{here}.authority", message, "use one of them")
+        yield problem(f"{path}.rewrite.authority", message, "use one of them")
+    elif len(changed) > 1:
+        message = f"{' and '.join(changed)} change the same"
+        yield problem(f"{path}.headers.request", message, "use one of them")

@@ -23,6 +23,9 @@ OPTIONS.max_mem = 1024 * 1024
 
 def check_regex(path: str, pattern: str) -> Iterator[Finding]:
     """Yield a finding unless RE2 accepts ``pattern``."""
+    if not pattern:
+        yield problem(path, "a regex is required")
+        return
     if len(pattern.encode()) > LONGEST:
         yield problem(path, f"the regex is longer than {LONGEST} bytes")
         return

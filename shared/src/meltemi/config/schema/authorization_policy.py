@@ -103,8 +103,10 @@ class Condition(Message, frozen=True, kw_only=True):
 class Rule(Message, frozen=True, kw_only=True):
     """Matches when a source, an operation and all conditions do. Empty: always."""
 
-    from_: tuple[From, ...] = msgspec.field(default=(), name="from")
-    to: tuple[To, ...] = ()
+    from_: tuple[From, ...] | None = msgspec.field(default=None, name="from")
+    """Absent: any source. An empty list is refused, so that it means neither."""
+    to: tuple[To, ...] | None = None
+    """Absent: any operation."""
     when: tuple[Condition, ...] = ()
 
 

@@ -34,5 +34,5 @@ class PeerAuthentication(Message, frozen=True, kw_only=True):
     """Absent: the whole namespace; in the root namespace: the whole mesh."""
     mtls: MutualTLS | None = None
     """The mode of every port; absent inherits."""
-    port_level_mtls: Mapping[str, MutualTLS] = {}
+    port_level_mtls: Mapping[str, MutualTLS] | None = None
     """The mode of single workload ports by number; needs a selector."""

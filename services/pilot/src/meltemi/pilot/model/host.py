@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SERVICES: Final = ".svc."
+"""What stands between a namespace and the mesh's domain."""
+
 
 def resolve(host: str, namespace: str, domain_suffix: str) -> str:
     """Return the full name of ``host`` as written in an object of ``namespace``.
@@ -18,17 +27,25 @@ def covers(pattern: str, host: str) -> bool:
     """Tell whether ``pattern`` (a name, ``*.suffix`` or ``*``) includes ``host``."""
     if not pattern.startswith("*"):
         return pattern == host
-    suffix = pattern[1:]
-    if host.startswith("*"):
-        return host[1:].endswith(suffix)
-    return host.endswith(suffix) and len(host) > len(suffix)
+    return host.removeprefix("*").endswith(pattern[1:])
 
 
 def overlap(one: str, other: str) -> str | None:
     """Return the narrower of two patterns that have hosts in common, else None."""
-    if covers(one, other) or one == other:
-        return other
-    return one if covers(other, one) else None
+    if covers(other, one):
+        return one
+    return other if covers(one, other) else None
+
+
+def intersection(ones: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Return the narrower of each two patterns that have hosts in common.
+
+    Source:
+        pkg/config/host/names.go Names.Intersection, whose order this has.
+
+    """
+    found = (overlap(one, other) for one in ones for other in others)
+    return tuple(dict.fromkeys(host for host in found if host is not None))
 
 
 def specificity(pattern: str) -> tuple[bool, int]:
@@ -36,22 +53,54 @@ def specificity(pattern: str) -> tuple[bool, int]:
     return (not pattern.startswith("*"), len(pattern))
 
 
-def aliases(host: str, namespace: str, domain_suffix: str) -> tuple[str, ...]:
-    """Return the names by which a proxy of ``namespace`` may call ``host``.
+def domains(host: str, dns_domain: str) -> tuple[str, ...]:
+    """Return the names by which a proxy within ``dns_domain`` may call ``host``.
 
-    ``reviews.default.svc.cluster.local`` is also ``reviews`` (within its namespace),
-    ``reviews.default`` and ``reviews.default.svc``; every name may end in a dot.
+    Within ``default.svc.cluster.local``, ``reviews.default.svc.cluster.local`` is also
+    ``reviews``, ``reviews.default.svc`` and ``reviews.default``. The full name may end
+    in a dot. An address is its only name; IPv6 has brackets.
 
     Source:
         pilot/pkg/networking/core/httproute.go generateVirtualHostDomains.
 
     """
-    names = [host, f"{host}."]
-    suffix = f".svc.{domain_suffix}"
-    short = host.removesuffix(suffix)
-    if short != host and short.count(".") == 1:
-        name, home = short.split(".")
-        if home == namespace:
-            names.append(name)
-        names += [short, f"{short}.svc"]
-    return tuple(names)
+    if _is_address(host):
+        return (f"[{host}]" if ":" in host else host,)
+    if SERVICES in dns_domain:
+        return (host, f"{host}.", *_within_cluster(host, dns_domain))
+    return (host, f"{host}.", *_within_domain(host, dns_domain))
+
+
+def _within_cluster(host: str, dns_domain: str) -> tuple[str, ...]:
+    namespace, _, suffix = dns_domain.partition(SERVICES)
+    short = host.removesuffix(f"{SERVICES}{suffix}")
+    name, dot, home = short.partition(".")
+    if short == host or not dot:
+        return ()
+    if home == namespace:
+        return (name, f"{short}.svc", short)
+    return (short, f"{short}.svc")
+
+
+def _within_domain(host: str, dns_domain: str) -> tuple[str, ...]:
+    """Return what is left of ``host`` without the labels it shares with the domain."""
+    labels, others = host.split("."), dns_domain.split(".")
+    shared = 0
+    for one, other in zip(reversed(labels), reversed(others), strict=False):
+        if one != other:
+            break
+        shared += 1
+    own = labels[: len(labels) - shared]
+    if not shared or not own:
+        return ()
+    unique = ".".join(own)
+    named_with_home = len(own) == 2  # noqa: PLR2004 - name and namespace
+    return (unique, f"{unique}.{labels[len(own)]}") if named_with_home else (unique,)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

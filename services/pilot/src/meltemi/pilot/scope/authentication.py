@@ -43,8 +43,9 @@ def mutual_tls(
     mode = MutualTLSMode.PERMISSIVE
     for policy in _by_scope(policies, root_namespace, namespace, labels):
         mode = _said(policy.spec.mtls.mode if policy.spec.mtls else None, mode)
-        if policy.spec.selector and str(port) in policy.spec.port_level_mtls:
-            mode = _said(policy.spec.port_level_mtls[str(port)].mode, mode)
+        ports = policy.spec.port_level_mtls or {}
+        if policy.spec.selector and str(port) in ports:
+            mode = _said(ports[str(port)].mode, mode)
     return mode
 
 

@@ -40,6 +40,8 @@ class Scope:
         services: By host; of two with one host the proxy's own namespace wins.
         own: The services the workload itself answers for.
         virtual_services: Those for the mesh or for one of ``gateways``, oldest first.
+        delegates: The VirtualServices without hosts, by namespace and name; whether a
+            root may use one is decided by the root's namespace, not by the proxy's.
         rules: By host of the service: the DestinationRule that holds for it.
         gateways: Those a gateway proxy serves, oldest first; empty for a sidecar.
         policies: Every PeerAuthentication, oldest first.
@@ -51,6 +53,7 @@ class Scope:
     services: Mapping[str, Service]
     own: tuple[Service, ...]
     virtual_services: tuple[Resource[VirtualService], ...]
+    delegates: Mapping[tuple[str, str], Resource[VirtualService]]
     rules: Mapping[str, Resource[DestinationRule]]
     gateways: tuple[Resource[Gateway], ...]
     policies: tuple[Resource[PeerAuthentication], ...]
@@ -121,6 +124,7 @@ def scope(index: Index, group: ProxyClass) -> Scope:
             for each in index.virtual_services
             if visible(each.spec.export_to, each.metadata.namespace, group.namespace)
         ),
+        delegates=_delegates(index.virtual_services),
         rules=rules,
         gateways=tuple(
             each for each in index.gateways if selects(each.spec.selector, labels)
@@ -135,6 +139,16 @@ def hosts(virtual: Resource[VirtualService], config: MeshConfig) -> tuple[str, .
     return tuple(
         resolve(host, home, config.domain_suffix) for host in virtual.spec.hosts
     )
+
+
+def _delegates(
+    virtuals: Sequence[Resource[VirtualService]],
+) -> dict[tuple[str, str], Resource[VirtualService]]:
+    return {
+        (each.metadata.namespace, each.metadata.name): each
+        for each in virtuals
+        if not each.spec.hosts
+    }
 
 
 def _services(services: Sequence[Service], namespace: str) -> dict[str, Service]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
-from meltemi.pilot.model.host import overlap
+from meltemi.pilot.model.host import intersection
 from meltemi.pilot.scope.proxy import Bind
 from meltemi.pilot.scope.scope import hosts
 from meltemi.pilot.translate import name
@@ -132,7 +132,7 @@ def _routes(
         domain_suffix=scope.config.domain_suffix,
         port=port,
     )
-    return routes(virtual, caller, destinations)
+    return routes(virtual, caller, destinations, scope.delegates)
 
 
 def _served_hosts(
@@ -142,12 +142,8 @@ def _served_hosts(
     home = virtual.metadata.namespace
     if opening.title not in qualified(virtual.spec.gateways, home):
         return ()
-    found = (
-        overlap(pattern, host)
-        for pattern in _patterns(opening, viewer=home)
-        for host in hosts(virtual, scope.config)
-    )
-    return tuple(dict.fromkeys(host for host in found if host))
+    patterns = tuple(_patterns(opening, viewer=home))
+    return intersection(patterns, hosts(virtual, scope.config))
 
 
 def _patterns(opening: Opening, viewer: str | None = None) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
-from meltemi.pilot.model.host import aliases
+from meltemi.pilot.model.host import domains
 from meltemi.pilot.model.service import selects
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.forward import Destinations, tcp_targets
@@ -89,7 +89,8 @@ def _routes(scope: Scope, service: Service, port: Port) -> tuple[ir.Route, ...]:
         caller = Caller(
             scope.group.namespace, port.number, labels=dict(scope.group.labels)
         )
-        return routes(virtual, caller, _destinations(scope, virtual, port.number))
+        destinations = _destinations(scope, virtual, port.number)
+        return routes(virtual, caller, destinations, scope.delegates)
     cluster = name.outbound_cluster(port.number, "", service.host)
     operation = f"{service.host}:{port.number}/*"
     return (default_route(cluster, operation, service.origin),)
@@ -141,16 +142,16 @@ def _http_proxy(scope: Scope, bind: Bind) -> Served:
     """Return the listener for applications that honour ``http_proxy``."""
     hosts = []
     taken: set[str] = set()
-    suffix = scope.config.domain_suffix
+    home = f"{scope.group.namespace}.svc.{scope.config.domain_suffix}"
     for service in scope.services.values():
         for port in service.ports:
             if not port.protocol.is_http:
                 continue
-            names = aliases(service.host, scope.group.namespace, suffix)
-            domains = [f"{each}:{port.number}" for each in names]
+            names = domains(service.host, home)
+            wanted = [f"{each}:{port.number}" for each in names]
             if port.number == HTTP_PORT:
-                domains += names
-            free = tuple(each for each in domains if each not in taken)
+                wanted += names
+            free = tuple(each for each in wanted if each not in taken)
             taken.update(free)
             if free:
                 routing = _routes(scope, service, port)

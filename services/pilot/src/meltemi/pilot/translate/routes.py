@@ -6,13 +6,15 @@ Source: pilot/pkg/networking/core/route/route.go.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.http_route import (
     RedirectPortSelection,
     UnmatchedPreflights,
 )
 from meltemi.pilot import ir
+from meltemi.pilot.translate.delegate import rules
 from meltemi.pilot.translate.fault import fault
 from meltemi.pilot.translate.forward import (
     DEFAULT_ATTEMPTS,
@@ -30,7 +32,7 @@ from meltemi.pilot.translate.match import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.http_match import HTTPMatchRequest
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     )
     from meltemi.config.schema.virtual_service import VirtualService
 
+    Delegates = Mapping[tuple[str, str], Resource[VirtualService]]
+
+NO_DELEGATES: Final[Delegates] = MappingProxyType({})
 SEMANTICS = "internal.istio.io/route-semantics"
 """Annotation of objects made from another API, which says how that one matches."""
 GATEWAY_API = "gateway"
@@ -53,14 +58,18 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def routes(
-    virtual: Resource[VirtualService], caller: Caller, destinations: Destinations
+    virtual: Resource[VirtualService],
+    caller: Caller,
+    destinations: Destinations,
+    delegates: Delegates = NO_DELEGATES,
 ) -> tuple[ir.Route, ...]:
     """Return the routes that ``virtual`` gives to requests of ``caller``, in order.
 
+    ``delegates`` are the VirtualServices without hosts, by namespace and name.
     Nothing can match behind a route that takes everything, so it ends the list.
     """
     found: list[ir.Route] = []
-    for route in _all(virtual, caller, destinations):
+    for route in _all(virtual, caller, destinations, delegates):
         found.append(route)
         if route.match.everything:
             break
@@ -82,19 +91,21 @@ def default_route(cluster: str, operation: str, origin: ir.Origin) -> ir.Route:
 
 
 def _all(
-    virtual: Resource[VirtualService], caller: Caller, destinations: Destinations
+    virtual: Resource[VirtualService],
+    caller: Caller,
+    destinations: Destinations,
+    delegates: Delegates,
 ) -> Iterator[ir.Route]:
-    metadata = virtual.metadata
-    for number, rule in enumerate(virtual.spec.http):
-        action = _action(rule, caller, destinations)
+    home = virtual.metadata.namespace
+    for rule in rules(virtual, delegates, destinations.domain_suffix):
+        targets = replace(destinations, namespace=rule.namespace)
+        action = _action(rule.route, caller, targets)
         if action is None:
             continue
-        path = f"spec.http[{number}]"
-        origin = ir.Origin(virtual.kind, metadata.namespace, metadata.name, path)
-        for match in rule.match or (None,):
-            if match is None or concerns(match, caller, metadata.namespace):
-                made = _route(rule, match, action, virtual, caller)
-                yield replace(made, origins=(origin,))
+        for match in rule.route.match or (None,):
+            if match is None or concerns(match, caller, home):
+                made = _route(rule.route, match, action, virtual, caller)
+                yield replace(made, origins=rule.origins)
 
 
 def _route(

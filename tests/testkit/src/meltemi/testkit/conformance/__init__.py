@@ -1,0 +1,1 @@
+"""Istio's own test cases, run against the mesh: one module a suite."""

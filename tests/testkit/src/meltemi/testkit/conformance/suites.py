@@ -1,0 +1,72 @@
+"""The suites that can be run, and running them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from meltemi.testkit.conformance.authentication import authn
+from meltemi.testkit.conformance.case import (
+    Case,
+    Result,
+    SkippedError,
+    Status,
+    UnusableDataError,
+    numbered,
+)
+from meltemi.testkit.conformance.delegates import vs_delegate_merge
+from meltemi.testkit.conformance.door import crd_validation, validation_tables
+from meltemi.testkit.conformance.hosts import host_names, vhost_domains
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    Suite = Callable[[Path], Iterator[Case]]
+
+SUITES: Final[Mapping[str, Suite]] = {
+    "validation_tables": validation_tables,
+    "crd_validation": crd_validation,
+    "authn": authn,
+    "vs_delegate_merge": vs_delegate_merge,
+    "host_names": host_names,
+    "vhost_domains": vhost_domains,
+}
+"""By the name of the folder the cases are in."""
+
+
+def run(data: Path, *, suite: str = "", case: str = "") -> dict[str, list[Result]]:
+    """Return what became of each case, by suite.
+
+    Args:
+        data: The folder of the conformance data; suites it lacks are not run.
+        suite: The one suite to run; empty runs all.
+        case: A part of the names of the cases to run.
+
+    Raises:
+        UnusableDataError: If nothing there, or nothing of that name, can be run.
+
+    """
+    if suite and suite not in SUITES:
+        raise UnusableDataError(f"no suite {suite!r}: there are {', '.join(SUITES)}")
+    wanted = [name for name in SUITES if suite in ("", name) and (data / name).is_dir()]
+    if not wanted:
+        raise UnusableDataError(f"{data} holds no suite that can be run")
+    return {
+        name: [
+            _result(each)
+            for each in numbered(SUITES[name](data / name))
+            if case in each.name
+        ]
+        for name in wanted
+    }
+
+
+def _result(case: Case) -> Result:
+    try:
+        difference = case.judge()
+    except SkippedError as reason:
+        return Result(case.name, Status.SKIPPED, str(reason))
+    except Exception as error:  # noqa: BLE001 - a case that raises has failed
+        return Result(case.name, Status.FAILED, f"{type(error).__name__}: {error}")
+    status = Status.FAILED if difference else Status.PASSED
+    return Result(case.name, status, difference)
