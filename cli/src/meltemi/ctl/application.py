@@ -13,6 +13,7 @@ MODULES = {
     "meltemi.ctl.galley.write": ("apply", "delete"),
     "meltemi.ctl.galley.read": ("get", "ps"),
     "meltemi.ctl.galley.wait": ("wait",),
+    "meltemi.ctl.analyze": ("analyze", "validate"),
     "meltemi.ctl.galley.token": ("token",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),

@@ -76,6 +76,29 @@ def read(data: bytes, *, file: str, default_namespace: str) -> Decoded:
     return Decoded(resources, tuple(report.warnings))
 
 
+def objects_in(data: bytes, report: Report) -> Iterator[Node]:
+    """Yield the tree of every object in ``data``, of whatever kind.
+
+    ``report`` is set to the object's document, and takes what cannot be read.
+    """
+    text = _text(data, report)
+    if text:
+        yield from _objects(text, report)
+
+
+def resource_at(node: Node, namespace: str, report: Report) -> Resource[Message] | None:
+    """Return the object at ``node`` unless it is refused; ``report`` says why."""
+    written = read_quickly(plain_value(node)) or read_carefully(node, report)
+    if written is None:
+        return None
+    resource = written.resource(namespace)
+    for finding in check(resource):
+        report.add_within(node, finding)
+        if report.full:
+            break
+    return resource
+
+
 def _text(data: bytes, report: Report) -> str:
     if len(data) > TEXT_LIMIT:
         message = f"the text has {len(data):,} bytes, the limit is {TEXT_LIMIT:,}"
@@ -114,7 +137,7 @@ def _from_tree(
     resources = tuple(
         resource
         for node in _objects(text, report)
-        if (resource := _resource(node, namespace, report)) is not None
+        if (resource := resource_at(node, namespace, report)) is not None
     )
     if not resources and not report.findings:
         hint = "an object has apiVersion, kind, metadata and spec"
@@ -156,18 +179,6 @@ def _items(root: Node) -> list[Node] | None:
     kind, items = root.values.get("kind"), root.values.get("items")
     is_list = isinstance(kind, Scalar) and kind.text == "List"
     return items.items if is_list and isinstance(items, ListNode) else None
-
-
-def _resource(node: Node, namespace: str, report: Report) -> Resource[Message] | None:
-    written = read_quickly(plain_value(node)) or read_carefully(node, report)
-    if written is None:
-        return None
-    resource = written.resource(namespace)
-    for finding in check(resource):
-        report.add_within(node, finding)
-        if report.full:
-            break
-    return resource
 
 
 def _refuse_large(resources: tuple[Resource[Message], ...], report: Report) -> None:

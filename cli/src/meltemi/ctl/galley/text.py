@@ -33,7 +33,7 @@ def read_all(names: Sequence[str], *, namespace: str) -> list[Resource[Message]]
     """
     found: list[Resource[Message]] = []
     problems: list[Finding] = []
-    for name, data in _texts(names):
+    for name, data in texts(names):
         try:
             found += decode(data, file=name, default_namespace=namespace)
         except InvalidConfigError as error:
@@ -48,7 +48,13 @@ def _place(resource: Resource[Message]) -> int:
     return kinds.index(resource.kind) if resource.kind in kinds else len(kinds)
 
 
-def _texts(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def texts(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield what each file, folder or ``-`` holds, with its name.
+
+    Raises:
+        typer.BadParameter: If a file cannot be read.
+
+    """
     for name in names:
         if name == STANDARD_INPUT:
             yield "stdin", sys.stdin.buffer.read()

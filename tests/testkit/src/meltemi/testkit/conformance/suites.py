@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from meltemi.testkit.conformance.analyzers import analyzers
 from meltemi.testkit.conformance.authentication import authn
 from meltemi.testkit.conformance.case import (
     Case,
@@ -30,6 +31,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "vs_delegate_merge": vs_delegate_merge,
     "host_names": host_names,
     "vhost_domains": vhost_domains,
+    "analyzers": analyzers,
 }
 """By the name of the folder the cases are in."""
 
