@@ -7,7 +7,8 @@ import yaml
 
 from meltemi.config.analysis.analyze import ANALYZERS, analyze
 from meltemi.config.analysis.manifests import world
-from meltemi.config.schema.mesh_config import ExtensionProvider, MeshConfig
+from meltemi.config.schema.extension_provider import ExtensionProvider
+from meltemi.config.schema.mesh_config import MeshConfig
 
 
 def an(kind: str, name: str, spec: str, *, group: str = "networking") -> str:
