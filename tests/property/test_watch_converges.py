@@ -20,10 +20,17 @@ class Envoy(RuleBasedStateMachine):
 
     @initialize()
     def connect(self) -> None:
-        self.watch = Watch()
+        self.watch = Watch(warms=True)
         self.target: dict[str, str] = {}
         self.truth: dict[str, str] = {}
         self.inbox: list[Push] = []
+        self.warming: set[str] = set()
+        self.spare: dict[str, set[str]] = {}
+
+    @rule(names=st.sets(st.sampled_from(NAMES)))
+    def remember(self, names: set[str]) -> None:
+        """Have the Pilot know the older versions of these, and of no others."""
+        self.spare = {name: {"v1", "v2", "v3"} for name in names}
 
     @rule(snapshot=SNAPSHOTS)
     def publish(self, snapshot: dict[str, str]) -> None:
@@ -36,6 +43,8 @@ class Envoy(RuleBasedStateMachine):
             good = {n: v for n, v in push.upsert.items() if v != POISON}
             kept = {n: v for n, v in self.truth.items() if n not in push.remove}
             self.truth = kept | good
+            self.warming -= good.keys() | push.remove
+            self.warming |= push.upsert.keys() - good.keys()
             self.inbox = []
             error = None if good == push.upsert else "poison"
             self.watch.settle(push.nonce, error=error)
@@ -44,7 +53,8 @@ class Envoy(RuleBasedStateMachine):
     @rule()
     def reconnect(self) -> None:
         self.inbox = []
-        self.watch = Watch(holds=dict(self.truth))
+        told = dict(self.truth) | dict.fromkeys(self.warming, "refused")
+        self.watch = Watch(holds=told, warms=True)  # as the agent tells of an Envoy
         self._send()
 
     @rule(names=st.sets(st.sampled_from(NAMES)))
@@ -53,14 +63,14 @@ class Envoy(RuleBasedStateMachine):
         self._send()
 
     def _send(self) -> None:
-        spare = {name: {"v1", "v2", "v3"} for name in NAMES}
-        if push := self.watch.offer(self.target, spare=spare):
+        if push := self.watch.offer(self.target, spare=self.spare):
             self.inbox.append(push)
 
     def teardown(self) -> None:
         for _ in range(24):
             self.answer()
         assert not self.inbox, "never stops sending"
+        assert not self.warming, "Envoy waits for ever"
         for name, version in self.target.items():
             assert version in (POISON, self.truth.get(name)), f"{name} not delivered"
         assert self.truth.keys() <= self.target.keys(), "a removed resource survives"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import httpx2
 import pytest
 
@@ -147,6 +149,22 @@ def test_7_clusters_go_on_changing_beside_a_refused_one(mesh: Up) -> None:
     assert answer(mesh.url("app")).status_code == 200
 
 
+def test_7_a_pilot_that_takes_over_is_not_stopped_by_a_refusal(mesh: Up) -> None:
+    victim, _ = Counter(row["pilot"] for row in mesh.proxies().values()).most_common()[
+        0
+    ]
+    mesh.do("kill", victim)
+    try:
+        eventually(
+            lambda: all(row["pilot"] != victim for row in mesh.proxies().values()),
+            seconds=20,
+            what=f"everybody leaves {victim}",
+        )
+        assert "7/7" in mesh.apply(SUBSETS)
+    finally:
+        mesh.do("start", victim)
+
+
 def test_7_without_the_refused_rule_nothing_is_refused(mesh: Up) -> None:
     for rule in ("ratings", "details"):
         mesh.do("delete", f"destinationrule/{rule}")
@@ -154,4 +172,10 @@ def test_7_without_the_refused_rule_nothing_is_refused(mesh: Up) -> None:
     mesh.do("delete", "virtualservice/details")
     errors = [each["types"]["cds"]["error"] for each in mesh.proxies().values()]
     assert errors == [None] * 7
-    assert "7/7" in mesh.apply(SUBSETS)
+    changed = SUBSETS.replace(
+        "  subsets:",
+        "  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}\n  subsets:",
+    )
+    assert "7/7" in mesh.apply(changed)
+    products = mesh.url("app").replace("/productpage", "/api/v1/products/0")
+    assert answer(products).status_code == 200, "details are served again"

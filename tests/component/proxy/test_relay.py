@@ -10,6 +10,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
 )
+from google.rpc.status_pb2 import Status
 from prometheus_client import CollectorRegistry
 
 from meltemi.proxy.adapters import relay as relay_module
@@ -219,3 +220,29 @@ async def test_a_quiet_pilot_holds_a_warm_envoy_and_its_end_is_noticed(
         async with asyncio.timeout(5):
             assert await call.code() is grpc.StatusCode.UNAVAILABLE
         assert agent.ring.order()[0] == Address.parse(other.address)
+
+
+async def test_the_next_pilot_is_told_what_envoy_refused_of_the_last(
+    tmp_path: Path,
+) -> None:
+    source = pilot("a")
+    agent = Agent(tmp_path, source)
+    async with source.serving(), agent.serving():
+        async with agent.envoy() as call:
+            await ask(call)
+            async with asyncio.timeout(10):
+                answer = await call.read()
+            assert isinstance(answer, DeltaDiscoveryResponse)
+            refusal = Status(code=13, message="a is bad")
+            await call.write(
+                DeltaDiscoveryRequest(
+                    type_url=CDS, response_nonce=answer.nonce, error_detail=refusal
+                )
+            )
+            await until(lambda: len(source.requests) == 2)
+        source.requests.clear()
+        async with agent.envoy() as call:
+            await ask(call, b="1")
+            await until(lambda: len(source.requests) == 1)
+    told = source.requests[0].initial_resource_versions
+    assert told == {"a": "refused", "b": "1"}

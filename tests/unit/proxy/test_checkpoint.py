@@ -9,6 +9,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from google.rpc.status_pb2 import Status
 
 from meltemi.proxy.checkpoint import (
+    REFUSED,
     Checkpoint,
     CorruptCheckpointError,
     Recorder,
@@ -141,3 +142,32 @@ def test_a_torn_checkpoint_is_noticed_wherever_it_was_cut() -> None:
     for length in range(len(raw)):
         with pytest.raises(CorruptCheckpointError):
             decode(raw[:length])
+
+
+def test_a_new_pilot_is_told_what_envoy_may_be_warming() -> None:
+    made = taken("a")
+    made.sent(say(CDS, "a", "new", nonce="2"))
+    made.heard(ack(CDS, "2", error="no"))
+    made.begin()
+    told = made.retold(opening(CDS, had=("a", "b")))
+    assert told is not None
+    assert told.initial_resource_versions == {"a": REFUSED, "new": REFUSED, "b": "1"}
+
+
+def test_what_envoy_took_or_lost_later_is_not_in_its_way() -> None:
+    made = taken("a")
+    made.sent(say(CDS, "a", "new", nonce="2"))
+    made.heard(ack(CDS, "2", error="no"))
+    made.sent(say(CDS, "a", nonce="3", gone=("new",)))
+    made.heard(ack(CDS, "3"))
+    made.begin()
+    assert made.retold(opening(CDS, had=("a",))) is None
+
+
+def test_only_the_first_request_of_a_stream_and_a_type_is_told_anew() -> None:
+    made = taken("a")
+    made.sent(say(CDS, "a", nonce="2"))
+    made.heard(ack(CDS, "2", error="no"))
+    assert made.retold(ack(CDS, "3")) is None
+    made.begin()
+    assert made.retold(opening(EDS, "a")) is None

@@ -65,7 +65,7 @@ def test_a_refusal_is_forgotten_when_its_version_is_taken_back() -> None:
     watch = Watch()
     accept(watch, {"a": "v1"})
     watch.settle(sent(watch, {"a": "bad"}).nonce, error="no")
-    assert watch.offer({"a": "v1"}) is None, "it holds that already"
+    assert sent(watch, {"a": "v1"}).upsert == {"a": "v1"}, "Envoy may wait for it"
     assert watch.refused == {}
 
 
@@ -104,13 +104,53 @@ def test_what_was_refused_and_never_held_is_taken_away() -> None:
     assert watch.offer({"c": "bad"}) is None
 
 
-def test_a_proxy_that_refuses_what_is_put_back_is_left_alone() -> None:
+def test_what_cannot_be_put_back_any_more_is_taken_away() -> None:
+    watch = Watch(holds={"c": "good"}, warms=True)  # it comes from a Pilot that is gone
+    watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
+    push = watch.offer({"c": "bad"}, removals=False)
+    assert push is not None, "Envoy warms what it refused, and waits for it"
+    assert push.remove == {"c"}
+    watch.settle(push.nonce)
+    assert watch.offer({"c": "bad"}) is None
+    assert sent(watch, {"c": "good"}).upsert == {"c": "good"}, "it comes with the cure"
+
+
+def test_what_was_refused_is_taken_away_though_nobody_wants_it_any_more() -> None:
     watch = Watch()
+    watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
+    push = watch.offer({}, removals=False)
+    assert push is not None
+    assert push.remove == {"c"}
+
+
+def test_a_listener_that_cannot_be_put_back_goes_on_as_it_was() -> None:
+    watch = Watch(holds={"l": "good"})
+    watch.settle(sent(watch, {"l": "bad"}).nonce, error="no")
+    assert watch.offer({"l": "bad"}) is None
+
+
+def test_a_better_version_takes_the_place_of_a_refused_one() -> None:
+    watch = Watch()
+    accept(watch, {"c": "good"})
+    watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
+    push = watch.offer({"c": "better"}, spare={"c": {"good"}})
+    assert push is not None
+    assert push.upsert == {"c": "better"}
+    assert not push.remove
+
+
+def test_a_proxy_that_refuses_what_is_put_back_is_rid_of_both() -> None:
+    watch = Watch(warms=True)
     accept(watch, {"c": "good"})
     watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
     push = watch.offer({"c": "bad"}, spare={"c": {"good"}})
     assert push is not None
     watch.settle(push.nonce, error="no to that too")
+    away = watch.offer({"c": "bad"}, spare={"c": {"good"}})
+    assert away is not None
+    assert not away.upsert
+    assert away.remove == {"c"}
+    watch.settle(away.nonce)
     assert watch.offer({"c": "bad"}, spare={"c": {"good"}}) is None, "no NACK loop"
     assert watch.refused == {"c": Refusal("bad", "no")}
 

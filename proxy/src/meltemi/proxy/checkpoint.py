@@ -33,6 +33,8 @@ UNANSWERED_LIMIT = 256
 """Responses remembered until Envoy answers them; it answers each, in order."""
 
 EVERYTHING = "*"
+REFUSED = "refused"
+"""Told as the version of what Envoy may still be warming: it equals no content."""
 
 Resources = dict[str, bytes]
 """Serialised ``Resource`` messages of one type, by name: version and body in one."""
@@ -122,6 +124,7 @@ class Recorder:
         self._node = node
         self._held = {url: dict(resources) for url, resources in held.items()}
         self._subscriptions: dict[str, Subscription] = {}
+        self._refused: dict[str, set[str]] = {}
         self._unanswered: deque[DeltaDiscoveryResponse] = deque(maxlen=UNANSWERED_LIMIT)
 
     @property
@@ -138,6 +141,23 @@ class Recorder:
         """Pilot said ``response``; whether Envoy takes it is open."""
         self._unanswered.append(response)
 
+    def retold(self, request: DeltaDiscoveryRequest) -> DeltaDiscoveryRequest | None:
+        """Return ``request`` as the next Pilot needs it, if Envoy's words mislead.
+
+        Envoy tells a new stream the versions it accepted, and not that it may be
+        warming others which it refused; while it does, it answers nothing of the type.
+        A version nobody has makes the Pilot send or remove those again. Call it before
+        `heard`.
+        """
+        url = request.type_url
+        if url in self._subscriptions or not self._refused.get(url):
+            return None
+        told = type(request)()
+        told.CopyFrom(request)
+        for name in self._refused[url]:
+            told.initial_resource_versions[name] = REFUSED
+        return told
+
     def heard(self, request: DeltaDiscoveryRequest) -> bool:
         """Envoy said ``request``. Return whether what it holds has changed."""
         url = request.type_url
@@ -145,8 +165,14 @@ class Recorder:
             self._subscriptions[url] = Subscription.of(request)
         self._subscriptions[url].change(request)
         answered = self._answered(request.response_nonce)
-        if answered is None or request.HasField("error_detail"):
+        if answered is None:
             return False
+        refused = self._refused.setdefault(url, set())
+        if request.HasField("error_detail"):
+            refused |= {resource.name for resource in answered.resources}
+            return False
+        refused -= {resource.name for resource in answered.resources}
+        refused -= set(answered.removed_resources)
         self._take(answered)
         return True
 

@@ -112,7 +112,8 @@ class Session:
 
     def _open(self, request: Request) -> Watch:
         everything = request.type_url.wildcard and request.subscribe <= {"*"}
-        watch = Watch(names=None if everything else set())
+        warms = request.type_url is TypeUrl.CLUSTER
+        watch = Watch(names=None if everything else set(), warms=warms)
         watch.holds |= request.initial
         wanted = request.subscribe - {"*"}
         if watch.names is not None:

@@ -53,10 +53,12 @@ class Watch:
 
     Envoy also goes on warming a cluster that it refused, and answers no later response
     of that type before it is rid of it. So a refused resource is put back to the
-    version before, or taken away where there was none.
+    version before. Where that cannot be sent any more, a cluster is taken away; of
+    other types Envoy goes on using the version before by itself.
 
     Attributes:
         names: What the proxy asked for by name; None when it wants everything.
+        warms: Whether what it refused is in its way, as clusters are.
         holds: Version by name of what it has acknowledged.
         refused: What it refused, standing alone, until another version comes.
         doubt: Names it may or may not hold: to be sent or removed again.
@@ -68,6 +70,7 @@ class Watch:
     """
 
     names: set[str] | None = None
+    warms: bool = False
     holds: dict[str, str] = field(default_factory=dict[str, str])
     refused: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
     doubt: set[str] = field(default_factory=set[str])
@@ -140,9 +143,13 @@ class Watch:
         upsert = dict(islice(self.wants(target).items(), self.batch))
         remove = self.leftovers(target) if removals else frozenset[str]()
         for name, version in self.stuck.items():
-            if version in spare.get(name, ()):
+            if name in upsert:
+                continue
+            if version and (
+                version == target.get(name) or version in spare.get(name, ())
+            ):
                 upsert[name] = version
-            elif not version:
+            elif self.warms or not version:
                 remove |= {name}
         self.stuck.clear()
         if not upsert and not remove:
@@ -178,8 +185,6 @@ class Watch:
         for name, refusal in list(self.refused.items()):
             if target.get(name) != refusal.version:
                 del self.refused[name]
-        for name in self.stuck.keys() - target.keys():
-            del self.stuck[name]
 
     def _refuse(self, flight: Push, error: str) -> None:
         culprits = _culprits(flight, error)
@@ -194,8 +199,9 @@ class Watch:
 
     def _hold_back(self, name: str, refusal: Refusal) -> None:
         """Note that the proxy will not take a version, and what to give it instead."""
-        if name in self.refused:
-            return  # it refuses what was put back, too: there is nothing better
+        if name in self.refused:  # it refuses what was put back, too
+            self.stuck |= {name: ""} if self.warms else {}
+            return
         self.refused[name] = refusal
         self.stuck[name] = self.holds.get(name, "")
 

@@ -1,5 +1,7 @@
 """Envoy's configuration stream, passed to a Pilot byte for byte.
 
+The one thing Envoy does not tell a new Pilot is added: what it refused of the last.
+
 Envoy ──unix──▶ inbox ──▶ Pilot          one fresh upstream for each stream
       ◀──────── recorder ◀──             what Envoy acknowledges is remembered
       ◀──────── replay                   when no Pilot answers
@@ -149,9 +151,10 @@ class XdsRelay:
             if first:
                 inbox.cold = not request.initial_resource_versions
                 first = False
+            retold = self._recorder.retold(request)
             if self._recorder.heard(request):
                 self._checkpoint.changed.set()
-            inbox.put(raw)
+            inbox.put(retold.SerializeToString() if retold else raw)
         inbox.put(None)
 
     async def _answer(self, inbox: Inbox, context: Context) -> str:
