@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from meltemi.kernel.names import Revision
 from meltemi.store.ports import Write
+from meltemi.testkit.galleys import SILENCE
 
 if TYPE_CHECKING:
     from meltemi.testkit.galleys import Api
@@ -51,6 +52,30 @@ async def test_all_pilots_are_asked_and_a_dead_one_is_skipped(api: Api) -> None:
     )
     answer = await api.client.get("/api/v1/proxies")
     assert answer.json() == [ROW, ROW | {"proxy": "z.default"}]
+
+
+async def test_a_hung_pilot_counts_with_what_it_said_last(api: Api) -> None:
+    await put(api)
+    await announce(api, "pilot-0", 5001, [ROW])
+    await announce(api, "pilot-1", 5002, [ROW | {"proxy": "z.default"}])
+    url = f"{RULES}/reviews/distribution"
+    assert (await api.client.get(url)).json()["synced"] == 2
+    api.pilots["http://127.0.0.1:5002/api/v1/proxies"] = SILENCE
+    api.pilots["http://127.0.0.1:5001/api/v1/proxies"] = [ROW | {"revision": "7"}]
+    found = (await api.client.get(f"{url}?revision=7")).json()
+    assert (found["total"], found["synced"]) == (2, 1)
+    assert found["pending"] == ["z.default"]
+
+
+async def test_of_a_pilot_that_always_hung_nobody_knows_whom_it_serves(
+    api: Api,
+) -> None:
+    await put(api)
+    await announce(api, "pilot-0", 5001, [ROW])
+    await announce(api, "pilot-1", 5002, [])
+    api.pilots["http://127.0.0.1:5002/api/v1/proxies"] = SILENCE
+    found = (await api.client.get(f"{RULES}/reviews/distribution")).json()
+    assert found["pending"] == ["whoever is on pilot-1, which is silent"]
 
 
 async def test_distribution_tells_how_far_an_object_got(api: Api) -> None:

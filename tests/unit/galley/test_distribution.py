@@ -125,3 +125,10 @@ def test_a_proxy_that_came_after_the_write_was_not_waited_for() -> None:
     found = distribution(NAME, 41, Fleet((known, late)), written=WRITTEN)
     assert found.synced == 2
     assert found.seconds == 0.25
+
+
+def test_a_silent_pilot_may_have_proxies_that_lack_the_object() -> None:
+    fleet = Fleet((row("a", "41"),), silent=("pilot-1",))
+    found = distribution(NAME, 41, fleet, written=None)
+    assert found.pending == ("whoever is on pilot-1, which is silent",)
+    assert conditions(found)[1].status == "False"

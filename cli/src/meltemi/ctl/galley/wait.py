@@ -81,7 +81,7 @@ def _wait_arrived(galley: Galley, where: Target, revision: str, limit: float) ->
                 typer.echo(line, err=True)
             return EXIT_REFUSED
         place = f"{synced}/{total} proxies at revision {found['revision']}"
-        if total and synced == total:
+        if total and synced == total and not found["pending"]:
             typer.echo(place + _took(found))
             return 0
         if clock.monotonic() > deadline:

@@ -56,6 +56,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     synced: int
     pending: tuple[str, ...]
+    """Proxies, and Pilots of which nobody knows whether they have any."""
     rejected: tuple[Rejection, ...]
     seconds: float | None
     """From the write to the last acknowledgement; None while that is unknown."""
@@ -71,10 +72,12 @@ class Condition(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """All proxies and all refusals, of all Pilots that answered."""
+    """All proxies and all refusals, of all Pilots."""
 
     proxies: tuple[ProxyRow, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    silent: tuple[str, ...] = ()
+    """Pilots that are there, do not answer, and never said whom they serve."""
 
 
 TRUE: Final = "True"
@@ -114,7 +117,8 @@ def distribution(
     holding = [row for row in connected if int(row.revision or 0) >= revision]
     synced = [row for row in holding if row.proxy not in refusing]
     pending = names - {row.proxy for row in holding} - refusing
-    everywhere = bool(synced) and len(synced) == len(connected)
+    pending |= {f"whoever is on {pilot}, which is silent" for pilot in fleet.silent}
+    everywhere = bool(synced) and len(synced) == len(connected) and not pending
     return Distribution(
         revision=str(revision),
         total=len(connected),
@@ -127,7 +131,7 @@ def distribution(
 
 def conditions(found: Distribution) -> tuple[Condition, ...]:
     """Return what the object's owner wants to know, in three statements."""
-    everywhere = 0 < found.total == found.synced
+    everywhere = 0 < found.total == found.synced and not found.pending
     progress = f"{found.synced}/{found.total} proxies at revision {found.revision}"
     refused = "; ".join(sorted({each.message for each in found.rejected}))
     reason = "EveryProxyHasIt" if everywhere else "Distributing"

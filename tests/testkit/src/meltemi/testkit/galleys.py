@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SILENCE = object()
+"""The answer of a Pilot that hangs."""
+
+
 @dataclass
 class Api:
     """What a test talks to, and what it can change behind its back."""
@@ -87,6 +91,8 @@ def _pilots(answers: Mapping[str, object]) -> httpx2.MockTransport:
         url = str(request.url)
         if url not in answers:
             raise httpx2.ConnectError("nobody listens", request=request)
+        if answers[url] is SILENCE:
+            raise httpx2.ReadTimeout("no answer in time", request=request)
         return httpx2.Response(200, json=answers[url])
 
     return httpx2.MockTransport(answer)

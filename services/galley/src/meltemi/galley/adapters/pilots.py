@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meltemi.store.ports import LedgerReader
 
 TIMEOUT_SECONDS = 1.0
-"""A Pilot that does not answer within it is left out."""
+"""A Pilot that does not answer within it counts with what it said last."""
 MOST_PILOTS = 64
 
 R = TypeVar("R")
@@ -46,11 +46,16 @@ class Pilots:
     ) -> None:
         self._ledger, self._client, self._clock = ledger, client, clock
         self._announced: tuple[bytes, ...] = ()
+        self._said: dict[str, Fleet] = {}
         self._look_again = 0.0
         self._prefix = f"/mesh/runtime/v1/{mesh}/pilots/"
 
     async def fleet(self) -> Fleet:
-        """Ask every Pilot at once; one that is dead is skipped."""
+        """Ask every Pilot at once.
+
+        One that is dead is skipped: its proxies are elsewhere. One that is there and
+        silent still has them, for all anybody knows.
+        """
         await self._find()
         answers: list[Fleet] = []
         async with asyncio.TaskGroup() as tasks:
@@ -58,7 +63,10 @@ class Pilots:
                 tasks.create_task(self._ask(announced, answers))
         rows = chain.from_iterable(each.proxies for each in answers)
         refusals = {each for answer in answers for each in answer.refusals}
-        return Fleet(merged(rows), tuple(sorted(refusals, key=_place)))
+        silent = {name for answer in answers for name in answer.silent}
+        return Fleet(
+            merged(rows), tuple(sorted(refusals, key=_place)), tuple(sorted(silent))
+        )
 
     async def _find(self) -> None:
         """Learn where the Pilots are; without the ledger, ask those known before."""
@@ -70,6 +78,8 @@ class Pilots:
             self._look_again = self._clock.monotonic() + AWAY_SECONDS
             return
         self._announced = tuple(entry.value for entry in listing.entries[:MOST_PILOTS])
+        if len(self._said) > MOST_PILOTS:
+            self._said.clear()
 
     async def _ask(self, announced: bytes, answers: list[Fleet]) -> None:
         try:
@@ -77,10 +87,14 @@ class Pilots:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 rows = await self._read(pilot, "proxies", tuple[ProxyRow, ...])
                 refused = await self._read(pilot, "refusals", tuple[Refusal, ...])
-        except (httpx2.HTTPError, TimeoutError, msgspec.MsgspecError) as error:
-            log.warning("pilot.silent", pilot=announced.decode(), error=repr(error))
-            return
-        answers.append(Fleet(rows, refused))
+        except (TimeoutError, httpx2.TimeoutException):
+            log.warning("pilot.silent", pilot=pilot.name, seconds=TIMEOUT_SECONDS)
+            answers.append(self._said.get(pilot.name, Fleet(silent=(pilot.name,))))
+        except (httpx2.HTTPError, msgspec.MsgspecError) as error:
+            log.warning("pilot.dead", pilot=announced.decode(), error=repr(error))
+        else:
+            self._said[pilot.name] = Fleet(rows, refused)
+            answers.append(self._said[pilot.name])
 
     async def _read(self, pilot: _Announced, view: str, kind: type[R]) -> R:
         answer = await self._client.get(f"http://{pilot.http}/api/v1/{view}")
