@@ -19,6 +19,7 @@ def tag(text: str) -> str:
         tag("{operation: UPSERT, value: a}"),
         tag("{operation: REMOVE}"),
         "accessLogging: [{providers: [{name: a}, {name: b}]}]",
+        "accessLogging: [{filter: {expression: 'response.code >= 400'}}]",
     ],
 )
 def test_the_usual_telemetry_is_right(spec: str) -> None:
@@ -63,6 +64,13 @@ def test_the_usual_telemetry_is_right(spec: str) -> None:
         (
             "accessLogging: [{providers: [{name: ''}]}]",
             "spec.accessLogging[0].providers[0].name: a name is required",
+        ),
+        (
+            "accessLogging: [{filter: {expression: 'response.code >='}}]",
+            (
+                "spec.accessLogging[0].filter.expression: is not a CEL expression: "
+                "expected a value, found 'end'"
+            ),
         ),
         (
             "metrics: [{reportingInterval: 1us}]",
