@@ -111,6 +111,11 @@ LIES: dict[str, tuple[Callable[[], str], str]] = {
     "another label": (lambda: pem(der(GOOD), "NEW CERTIFICATE REQUEST"), "one PEM"),
     "trailing bytes": (lambda: pem(der(GOOD) + b"\0"), "no PKCS #10"),
     "bad base64": (lambda: GOOD.replace("\nM", "\n=M", 1), "no PKCS #10"),
+    "a version there is none of": (
+        # SEQUENCE, its length, SEQUENCE, its length, INTEGER 0 of one byte
+        lambda: pem(der(GOOD).replace(b"\x02\x01\x00", b"\x02\x01\x07", 1)),
+        "no PKCS #10",
+    ),
     "a signature of nobody": (lambda: flipped(-1), "possession"),
     "another's name": (lambda: OTHER, SAME),
     "one name too many": (

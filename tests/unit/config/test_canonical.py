@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,9 +13,11 @@ from meltemi.config.canonical import (
     specification,
     stored,
 )
+from meltemi.config.decode import decode
 from meltemi.config.resource import Metadata, Resource
 from meltemi.config.schema.http_route import HTTPRoute
 from meltemi.config.schema.virtual_service import VirtualService
+from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.config.values import Duration
 
 if TYPE_CHECKING:
@@ -76,3 +79,18 @@ def test_the_specification_does_not_know_the_labels() -> None:
 def test_what_we_did_not_store_is_refused(value: bytes) -> None:
     with pytest.raises(UnreadableObjectError, match="a stored object is unreadable"):
         from_stored(value)
+
+
+def test_json_whose_form_is_somebody_elses_is_kept_as_it_is() -> None:
+    value = {"a": [1, 2.5, None, True, {"b": "c"}], "d": {}}
+    document = {
+        "apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin",
+        "metadata": {"name": "a"},
+        "spec": {"url": "a/b", "pluginConfig": value},
+    }
+    (found,) = decode(json.dumps(document).encode(), file="f", default_namespace="d")
+    assert isinstance(found.spec, WasmPlugin)
+    assert found.spec.plugin_config == value
+    again = from_stored(stored(found)).spec
+    assert again == found.spec

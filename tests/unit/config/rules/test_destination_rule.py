@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meltemi.testkit.configuration import problems
+from meltemi.testkit.configuration import problems, warnings
 
 GOOD = """
 host: reviews.prod.svc.cluster.local
@@ -176,4 +176,91 @@ def policy(text: str) -> str:
     ],
 )
 def test_what_istio_refuses_is_refused(spec: str, told: str) -> None:
+    assert told in problems("DestinationRule", spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            policy(
+                "loadBalancer: {consistentHash: {useSourceIp: true, "
+                "maglev: {tableSize: 4}}}"
+            ),
+            (
+                "spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: Envoy "
+                "refuses 4: it must be a prime number"
+            ),
+        ),
+        (
+            policy(
+                "loadBalancer: {consistentHash: {useSourceIp: true, "
+                "minimumRingSize: 5}}"
+            ),
+            (
+                "spec.trafficPolicy.loadBalancer.consistentHash.minimumRingSize: is "
+                "deprecated"
+            ),
+        ),
+        (
+            policy("outlierDetection: {consecutiveErrors: 5}"),
+            "spec.trafficPolicy.outlierDetection.consecutiveErrors: is deprecated",
+        ),
+        (
+            "host: a\nworkloadSelector: {}",
+            (
+                "spec.workloadSelector: a selector without labels selects every workload "
+                "of the namespace"
+            ),
+        ),
+    ],
+)
+def test_what_is_doubtful_is_warned_of(spec: str, told: str) -> None:
+    assert warnings("DestinationRule", spec) == [told]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("host: a\ntrafficPolicy: {}", "spec.trafficPolicy: says nothing"),
+        (
+            policy("connectionPool: {}"),
+            "spec.trafficPolicy.connectionPool: says nothing",
+        ),
+        (
+            policy("portLevelSettings: [{port: {number: 1}}]"),
+            "spec.trafficPolicy.portLevelSettings[0]: says nothing about the port",
+        ),
+        (
+            policy("loadBalancer: {consistentHash: {useSourceIp: true, maglev: {}}}"),
+            (
+                "spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: a size "
+                "is required"
+            ),
+        ),
+        (
+            policy(
+                "connectionPool: {http: {h2UpgradePolicy: UPGRADE, "
+                "useClientProtocol: true}}"
+            ),
+            (
+                "spec.trafficPolicy.connectionPool.http.useClientProtocol: excludes "
+                "h2UpgradePolicy UPGRADE"
+            ),
+        ),
+        (
+            policy("tunnel: {targetHost: a, targetPort: 1, protocol: GET}"),
+            ("spec.trafficPolicy.tunnel.protocol: must be CONNECT or POST, got 'GET'"),
+        ),
+        (
+            "host: a\nworkloadSelector: {matchLabels: {a: b}}\nexportTo: [other]",
+            (
+                "spec.exportTo: with a workloadSelector it holds in its own namespace "
+                "only"
+            ),
+        ),
+        ("host: 1.2.3.4", "spec.host: '1.2.3.4' is not a host"),
+    ],
+)
+def test_what_says_nothing_or_two_things_is_refused(spec: str, told: str) -> None:
     assert told in problems("DestinationRule", spec)

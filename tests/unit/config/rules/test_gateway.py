@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meltemi.testkit.configuration import problems
+from meltemi.testkit.configuration import problems, warnings
 
 PORT = "port: {number: 443, name: https, protocol: HTTPS}"
 
@@ -101,3 +101,26 @@ def test_the_usual_servers_are_right(spec: str) -> None:
 )
 def test_what_istio_refuses_is_refused(spec: str, told: str) -> None:
     assert told in problems("Gateway", spec)
+
+
+def test_a_redirect_behind_tls_is_warned_of() -> None:
+    spec = server("  tls: {mode: SIMPLE, credentialName: a, httpsRedirect: true}")
+    assert warnings("Gateway", spec) == [
+        "spec.servers[0].tls.httpsRedirect: httpsRedirect is for servers of plain HTTP"
+    ]
+
+
+def test_a_gateways_name_is_one_label() -> None:
+    spec = server("  tls: {mode: PASSTHROUGH}")
+    assert problems("Gateway", spec, name="a.b") == [
+        "metadata.name: 'a.b' is not a gateway's name"
+    ]
+
+
+def test_a_converted_gateway_may_serve_no_namespace() -> None:
+    spec = server("  tls: {mode: PASSTHROUGH}", hosts="[~/a.b]")
+    converted = "a.b, annotations: {internal.istio.io/gateway-semantics: gateway}"
+    assert problems("Gateway", spec, name=converted) == []
+    assert problems("Gateway", spec) == [
+        "spec.servers[0].hosts[0]: '~' is not a namespace"
+    ]

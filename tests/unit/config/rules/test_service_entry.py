@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meltemi.testkit.configuration import problems
+from meltemi.testkit.configuration import problems, warnings
 
 GOOD = """
 hosts: [api.example.com]
@@ -143,4 +143,83 @@ def test_istio_s_other_forms_are_right(spec: str) -> None:
     ],
 )
 def test_what_istio_refuses_is_refused(spec: str, told: str) -> None:
+    assert told in problems("ServiceEntry", spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            "hosts: ['*a.b']",
+            "spec.hosts[0]: partial wildcard '*a.b' has no effect",
+        ),
+        (
+            "hosts: [a]\nports: [{number: 1, name: x, protocol: TCP}]",
+            (
+                "spec.ports[0].protocol: without addresses, TCP for this host cannot be told "
+                "from other TCP"
+            ),
+        ),
+        (
+            "hosts: [a]\nworkloadSelector: {labels: {a: b}}",
+            "spec.workloadSelector: has no effect with resolution NONE",
+        ),
+        (
+            "hosts: [a]\nresolution: STATIC\nworkloadSelector: {}",
+            (
+                "spec.workloadSelector: a selector without labels selects every workload of "
+                "the namespace"
+            ),
+        ),
+        (
+            "hosts: [a]\nresolution: STATIC\nendpoints: [{network: net}]",
+            (
+                "spec.endpoints[0].network: without an address, only the gateway of 'net' "
+                "reaches it"
+            ),
+        ),
+        (
+            (
+                "hosts: [a, b]\naddresses: [10.0.0.1]\nresolution: DNS\n"
+                "ports: [{number: 1, name: x, protocol: HTTPS}]"
+            ),
+            (
+                "spec.ports[0].protocol: several hosts share the addresses: TCP takes them "
+                "for one"
+            ),
+        ),
+    ],
+)
+def test_what_istio_warns_of_is_a_warning(spec: str, told: str) -> None:
+    assert warnings("ServiceEntry", spec) == [told]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            "hosts: [a, b]\nresolution: STATIC\nports: [{number: 1, name: x}]",
+            "spec.ports[0].protocol: several hosts need a protocol that names the host",
+        ),
+        (
+            (
+                "hosts: ['*.a']\nresolution: DYNAMIC_DNS\n"
+                "ports: [{number: 1, name: x, protocol: TCP}]"
+            ),
+            "spec.ports[0].protocol: DYNAMIC_DNS needs a protocol that names the host",
+        ),
+        (
+            (
+                "hosts: [a]\nresolution: STATIC\nendpoints: [{address: 'unix:///a'}]\n"
+                "ports: [{number: 1, name: x, protocol: HTTP}, {number: 2, name: z}]"
+            ),
+            "spec.endpoints[0].address: a Unix socket is one port, the service has several",
+        ),
+        (
+            f"hosts: {[f'h{i}' for i in range(257)]}",
+            "spec.hosts: at most 256, got 257",
+        ),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(spec: str, told: str) -> None:
     assert told in problems("ServiceEntry", spec)

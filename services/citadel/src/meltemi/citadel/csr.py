@@ -85,7 +85,7 @@ def _parse(pem: str) -> x509.CertificateSigningRequest:
     try:
         der = base64.b64decode(re.sub(r"\s", "", block[1]), validate=True)
         return x509.load_der_x509_csr(der)
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, x509.InvalidVersion) as error:
         raise InvalidRequestError(
             f"the PEM block holds no PKCS #10 request: {error}"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from meltemi.config.rules.condition import (
     check_filled,
     check_ports,
 )
+from meltemi.config.rules.hosts import check_count
 from meltemi.config.rules.labels import check_targets
 from meltemi.config.rules.problem import problem, warning
 from meltemi.config.schema.authorization_policy import Action
@@ -33,6 +35,7 @@ LITERAL: Final = re.compile(r"[-a-zA-Z0-9._~%!$&'()+,;:@=]*")
 """What may stand between the slashes of a path beside a template (RFC 3986 pchar)."""
 ACCOUNT: Final = re.compile(r"([^/]+/)?[^/]+")
 MOST_ACCOUNTS: Final = 16
+MOST_RULES: Final = 512
 NO_IDENTITY: Final = (
     *("namespaces", "notNamespaces", "principals", "notPrincipals"),
     *("requestPrincipals", "notRequestPrincipals"),
@@ -45,6 +48,7 @@ ONLY_HTTP: Final = ("requestPrincipals", "notRequestPrincipals")
 def check_authorization_policy(spec: AuthorizationPolicy) -> Iterator[Finding]:
     """Yield what Istio's ValidateAuthorizationPolicy says."""
     yield from check_targets(spec, spec.target_ref)
+    yield from check_count("spec.rules", spec.rules, MOST_RULES)
     action = spec.action or Action.ALLOW
     if action in (Action.CUSTOM, Action.DENY) and not spec.rules:
         message = f"{action} without rules never acts"
@@ -70,6 +74,7 @@ def _check_rule(path: str, rule: Rule) -> Iterator[Finding]:
     for name, items in (("from", rule.from_), ("to", rule.to)):
         if items is not None and not items:
             yield problem(f"{path}.{name}", "must not be empty", "remove it")
+        yield from check_count(f"{path}.{name}", items or (), MOST_RULES)
     for index, each in enumerate(rule.from_ or ()):
         here = f"{path}.from[{index}].source"
         if each.source is None or not _given(each.source):
@@ -88,11 +93,14 @@ def _check_rule(path: str, rule: Rule) -> Iterator[Finding]:
 
 def _given(part: Source | RequestOperation) -> dict[str, tuple[str, ...]]:
     """Return the lists that ``part`` fills, by their names in JSON."""
-    return {
-        field.encode_name: getattr(part, field.name)
-        for field in msgspec.structs.fields(part)
-        if getattr(part, field.name)
-    }
+    lists = ((name, getattr(part, field)) for field, name in _fields(type(part)))
+    return {name: values for name, values in lists if values}
+
+
+@cache
+def _fields(part: type[Source | RequestOperation]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of ``part`` and their names in JSON."""
+    return tuple((f.name, f.encode_name) for f in msgspec.structs.fields(part))
 
 
 def _check_source(path: str, source: Source) -> Iterator[Finding]:
@@ -111,8 +119,7 @@ def _check_source(path: str, source: Source) -> Iterator[Finding]:
 
 
 def _check_accounts(path: str, accounts: tuple[str, ...]) -> Iterator[Finding]:
-    if len(accounts) > MOST_ACCOUNTS:
-        yield problem(path, f"at most {MOST_ACCOUNTS}, got {len(accounts)}")
+    yield from check_count(path, accounts, MOST_ACCOUNTS)
     for index, account in enumerate(accounts):
         if account and not ACCOUNT.fullmatch(account):
             message = f"{account!r} is not [NAMESPACE/]ACCOUNT"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meltemi.config.rules.hosts import (
     HTTP,
@@ -26,17 +26,26 @@ if TYPE_CHECKING:
     from meltemi.config.resource import Metadata
     from meltemi.config.schema.gateway import Gateway, Server, ServerTLSSettings
 
+SEMANTICS: Final = "internal.istio.io/gateway-semantics"
+"""Marks a Gateway made from a Gateway of Kubernetes' Gateway API."""
+
 
 def check_gateway(spec: Gateway, metadata: Metadata) -> Iterator[Finding]:
     """Yield what Istio's ValidateGateway says."""
     name = metadata.name
-    if not LABEL.fullmatch(name):
+    converted = metadata.annotations.get(SEMANTICS) == "gateway"
+    if not converted and not LABEL.fullmatch(name):
         hint = "use letters, digits and '-', at most 63: VirtualServices refer to it"
         yield problem("metadata.name", f"{name!r} is not a gateway's name", hint)
     if not spec.servers:
         yield problem("spec.servers", "at least one server is required")
     for index, server in enumerate(spec.servers):
-        yield from _check_server(f"spec.servers[{index}]", server)
+        path = f"spec.servers[{index}]"
+        yield from _check_server(path, server)
+        scopes = ("*", ".", "~") if converted else ("*", ".")
+        for position, host in enumerate(server.hosts):
+            here = f"{path}.hosts[{position}]"
+            yield from check_scoped_host(here, host, scopes, gateway=True)
     names = (
         (f"spec.servers[{index}].port.name", server.port.name)
         for index, server in enumerate(spec.servers)
@@ -48,8 +57,6 @@ def _check_server(path: str, server: Server) -> Iterator[Finding]:
     yield from _check_port(path, server)
     if not server.hosts:
         yield problem(f"{path}.hosts", "at least one host is required")
-    for index, host in enumerate(server.hosts):
-        yield from check_scoped_host(f"{path}.hosts[{index}]", host, gateway=True)
     bind = server.bind or ""
     if bind.startswith(UNIX):
         yield from check_socket(f"{path}.bind", bind)
@@ -78,8 +85,12 @@ def _check_port(path: str, server: Server) -> Iterator[Finding]:
     yield from check_protocol(f"{path}.port.protocol", port.protocol)
 
 
-def check_scoped_host(path: str, host: str, *, gateway: bool) -> Iterator[Finding]:
+def check_scoped_host(
+    path: str, host: str, scopes: tuple[str, ...], *, gateway: bool
+) -> Iterator[Finding]:
     """Yield what is wrong with ``[namespace/]host`` of a ``gateway`` or a sidecar.
+
+    ``scopes`` are the words that may stand for a namespace.
 
     Source:
         pkg/config/validation/agent/validation.go
@@ -94,7 +105,6 @@ def check_scoped_host(path: str, host: str, *, gateway: bool) -> Iterator[Findin
             return
     if not gateway and namespace != "~":
         namespace = namespace.removeprefix("~")
-    scopes = ("*", ".") if gateway else ("*", ".", "~")
     if namespace not in scopes and not LABEL.fullmatch(namespace):
         hint = "write NAMESPACE/HOST, ./HOST or */HOST"
         yield problem(path, f"{namespace!r} is not a namespace", hint)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.rules.problem import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sized
 
     from meltemi.config.finding import Finding
 
@@ -116,6 +116,12 @@ def check_socket(path: str, address: str) -> Iterator[Finding]:
     ):
         message = f"{address!r} is not the absolute path of a Unix socket"
         yield problem(path, message, "write unix:///path or unix://@name")
+
+
+def check_count(path: str, items: Sized, most: int) -> Iterator[Finding]:
+    """Yield a finding if there are more than ``most`` items, as Istio bounds them."""
+    if len(items) > most:
+        yield problem(path, f"at most {most}, got {len(items)}", "split the object")
 
 
 def check_unique(paths: Iterable[tuple[str, object]], what: str) -> Iterator[Finding]:

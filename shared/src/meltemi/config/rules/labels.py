@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
-from meltemi.config.rules.hosts import LABEL
+from meltemi.config.rules.hosts import LABEL, check_count
 from meltemi.config.rules.problem import problem, warning
 
 if TYPE_CHECKING:
@@ -128,9 +128,7 @@ def check_references(
     references: tuple[PolicyTargetReference, ...],
 ) -> Iterator[Finding]:
     """Yield what is wrong with ``targetRefs``."""
-    if len(references) > MOST_TARGETS:
-        message = f"at most {MOST_TARGETS} references, got {len(references)}"
-        yield problem("spec.targetRefs", message)
+    yield from check_count("spec.targetRefs", references, MOST_TARGETS)
     for index, reference in enumerate(references):
         yield from check_target(f"spec.targetRefs[{index}]", reference)
 

@@ -65,7 +65,8 @@ def _check_failover(path: str, failover: Failover) -> Iterator[Finding]:
 
 
 def _check_localities(path: str, localities: Iterable[str]) -> Iterator[Finding]:
-    seen: list[tuple[str, ...]] = []
+    seen: set[tuple[str, ...]] = set()
+    within: set[tuple[str, ...]] = set()
     for locality in localities:
         parts = tuple(locality.split("/", 2))
         if not all(parts):
@@ -74,11 +75,8 @@ def _check_localities(path: str, localities: Iterable[str]) -> Iterator[Finding]
             message = f"{locality!r}: a '*' may stand at the end only"
             yield problem(path, message)
         named = tuple(part for part in parts if part != "*")
-        if any(_overlaps(named, other) for other in seen):
+        wider = {named[:length] for length in range(len(named) + 1)}
+        if named in within or wider & seen:
             yield problem(path, f"{locality!r} overlaps another")
-        seen.append(named)
-
-
-def _overlaps(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    shared = min(len(one), len(other))
-    return one[:shared] == other[:shared]
+        seen.add(named)
+        within |= wider

@@ -174,11 +174,13 @@ def _check_tls(spec: MeshConfig) -> Iterator[Finding]:
 
 
 def _check_curves(path: str, tls: TLSConfig) -> Iterator[Finding]:
+    seen: set[str] = set()
     for index, curve in enumerate(tls.ecdh_curves):
         if curve not in CURVES:
             yield warning(f"{path}[{index}]", f"{curve!r} is no known curve")
-        elif curve in tls.ecdh_curves[:index]:
+        elif curve in seen:
             yield warning(f"{path}[{index}]", f"{curve!r} stands twice")
+        seen.add(curve)
 
 
 def _is_host_and_port(address: str) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 UNREACHABLE: Final = "IST0130"
 INEFFECTIVE: Final = "IST0131"
+MOST: Final = 128
+"""Prefixes that are compared with each other: the work grows with the square."""
 ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -52,8 +54,10 @@ def _check_matches(path: str, rules: Matches) -> Iterator[Finding]:
             continue
         repeated = 0
         for index, match in enumerate(matches):
-            first = seen.setdefault(_meaning(match), number)
-            if first != number or _earlier(matches, index):
+            meaning = _meaning(match)
+            first = seen.get(meaning)
+            seen.setdefault(meaning, number)
+            if first is not None:
                 here = f"{path}[{number}].match[{index}]"
                 message = f"is never used: {path}[{first}] matches the same"
                 yield warning(here, message, code=INEFFECTIVE)
@@ -61,12 +65,6 @@ def _check_matches(path: str, rules: Matches) -> Iterator[Finding]:
         if repeated == len(matches):
             message = "is never used: earlier rules match the same"
             yield warning(f"{path}[{number}]", message, code=UNREACHABLE)
-
-
-def _earlier(matches: Sequence[Message], index: int) -> bool:
-    """Tell whether the match at ``index`` stands before it in its own rule."""
-    meaning = _meaning(matches[index])
-    return any(_meaning(each) == meaning for each in matches[:index])
 
 
 def _meaning(match: Message) -> bytes:
@@ -86,7 +84,7 @@ def _check_prefixes(routes: tuple[HTTPRoute, ...]) -> Iterator[Finding]:
     distinct: dict[bytes, Located] = {}
     for here, match in located:
         distinct.setdefault(_meaning(match), (here, match))
-    kept = list(distinct.values())
+    kept = list(distinct.values())[:MOST]
     for position, (first, wide) in enumerate(kept):
         for here, narrow in kept[position + 1 :]:
             if _prefix(wide) != _prefix(narrow) and _covers(wide, narrow):

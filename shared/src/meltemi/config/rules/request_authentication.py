@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.rules.durations import check_duration
+from meltemi.config.rules.hosts import check_count
 from meltemi.config.rules.jwks import check_jwks, check_jwks_uri
 from meltemi.config.rules.labels import check_targets
 from meltemi.config.rules.problem import problem
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 HEADER: Final = re.compile(r"[-_A-Za-z0-9]+")
 MOST_CLAIMS: Final = 64
+MOST_RULES: Final = 4096
 
 
 def check_request_authentication(spec: RequestAuthentication) -> Iterator[Finding]:
     """Yield what Istio's ValidateRequestAuthentication says."""
     yield from check_targets(spec, spec.target_ref)
+    yield from check_count("spec.jwtRules", spec.jwt_rules, MOST_RULES)
     for index, rule in enumerate(spec.jwt_rules):
         path = f"spec.jwtRules[{index}]"
         yield from _check_keys(path, rule)
@@ -68,6 +71,5 @@ def _check_claims(path: str, rule: JWTRule) -> Iterator[Finding]:
         if not HEADER.fullmatch(copy.header):
             message = f"{copy.header!r} is not a header's name"
             yield problem(f"{here}.header", message)
-    if len(rule.space_delimited_claims) > MOST_CLAIMS:
-        message = f"at most {MOST_CLAIMS} claims"
-        yield problem(f"{path}.spaceDelimitedClaims", message)
+    claims = rule.space_delimited_claims
+    yield from check_count(f"{path}.spaceDelimitedClaims", claims, MOST_CLAIMS)

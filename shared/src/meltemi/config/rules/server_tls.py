@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from meltemi.config.rules.hosts import check_count
 from meltemi.config.rules.problem import problem, warning
 from meltemi.config.schema.gateway import ServerTLSMode, TLSProtocol
 
@@ -116,14 +117,9 @@ def _check_sources(path: str, tls: ServerTLSSettings) -> Iterator[Finding]:
     given = [name for name, present in sources.items() if present]
     if len(given) > 1:
         yield problem(path, f"only one may be set: {' and '.join(given)}")
-    lists = {
-        "credentialNames": len(tls.credential_names),
-        "tlsCertificates": len(tls.tls_certificates),
-    }
-    for name, count in lists.items():
-        if count > MOST_CERTIFICATES:
-            message = f"at most {MOST_CERTIFICATES}, of different key types"
-            yield problem(f"{path}.{name}", message)
+    names, pairs = tls.credential_names, tls.tls_certificates
+    yield from check_count(f"{path}.credentialNames", names, MOST_CERTIFICATES)
+    yield from check_count(f"{path}.tlsCertificates", pairs, MOST_CERTIFICATES)
 
 
 def _check_ciphers(path: str, tls: ServerTLSSettings) -> Iterator[Finding]:

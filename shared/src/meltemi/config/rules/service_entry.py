@@ -8,6 +8,7 @@ from meltemi.config.rules.hosts import (
     HTTP,
     UNIX,
     WITH_TLS,
+    check_count,
     check_export_to,
     check_host,
     check_port,
@@ -35,15 +36,22 @@ BY_NAME: Final = (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
 
 
 AUTO_ALLOCATE: Final = "networking.istio.io/enable-autoallocate-ip"
+MOST: Final = 256
+MOST_ENDPOINTS: Final = 4096
 NAMING: Final = HTTP | WITH_TLS
 """Protocols in which a connection says for which host it is."""
 
 
 def check_service_entry(spec: ServiceEntry, metadata: Metadata) -> Iterator[Finding]:
     """Yield what Istio's ValidateServiceEntry says."""
+    yield from check_count("spec.hosts", spec.hosts, MOST)
+    yield from check_count("spec.addresses", spec.addresses, MOST)
+    yield from check_count("spec.ports", spec.ports, MOST)
+    yield from check_count("spec.endpoints", spec.endpoints, MOST_ENDPOINTS)
     yield from _check_hosts(spec)
     yield from _check_ports(spec)
     yield from _check_protocols(spec, metadata)
+    yield from _check_shared_address(spec)
     for index, address in enumerate(spec.addresses):
         if not is_subnet(address):
             message = f"{address!r} is neither an IP address nor a CIDR range"
@@ -81,9 +89,6 @@ def _check_ports(spec: ServiceEntry) -> Iterator[Finding]:
         yield from check_port(f"{path}.targetPort", port.target_port or None)
         yield from check_port_name(f"{path}.name", port.name)
         yield from check_protocol(f"{path}.protocol", port.protocol)
-        if port.target_port and spec.resolution in (None, Resolution.NONE):
-            message = "has no effect with resolution NONE"
-            yield warning(f"{path}.targetPort", message, "remove it")
     named = ((f"spec.ports[{i}].name", p.name) for i, p in enumerate(spec.ports))
     yield from check_unique(named, "port name")
     numbers = ((f"spec.ports[{i}].number", p.number) for i, p in enumerate(spec.ports))
@@ -111,6 +116,15 @@ def _check_protocols(spec: ServiceEntry, metadata: Metadata) -> Iterator[Finding
         elif len(spec.hosts) > 1 and resolution is not Resolution.NONE:
             message = "several hosts need a protocol that names the host"
             yield problem(path, message, "use one host, or HTTP, HTTPS or TLS")
+
+
+def _check_shared_address(spec: ServiceEntry) -> Iterator[Finding]:
+    """Yield a warning where several hosts share addresses without HTTP to tell them."""
+    if spec.resolution in BY_NAME and spec.addresses and len(spec.hosts) > 1:
+        for index, port in enumerate(spec.ports):
+            if (port.protocol or "").upper() not in (*HTTP, "UDP"):
+                message = "several hosts share the addresses: TCP takes them for one"
+                yield warning(f"spec.ports[{index}].protocol", message)
 
 
 def _names_its_host(port: ServicePort) -> bool:
@@ -142,6 +156,8 @@ def _check_resolution(spec: ServiceEntry) -> Iterator[Finding]:
     if resolution is Resolution.NONE and spec.workload_selector is not None:
         message = "has no effect with resolution NONE"
         yield warning("spec.workloadSelector", message, "use resolution STATIC")
+    if resolution is Resolution.DYNAMIC_DNS and spec.workload_selector is not None:
+        yield problem("spec.workloadSelector", "DYNAMIC_DNS selects no workloads")
     if resolution is Resolution.DYNAMIC_DNS and not external:
         yield problem("spec.location", "DYNAMIC_DNS needs MESH_EXTERNAL")
     if resolution is Resolution.DNS_ROUND_ROBIN and len(spec.endpoints) > 1:
@@ -160,6 +176,8 @@ def _check_addresses(spec: ServiceEntry, resolution: Resolution) -> Iterator[Fin
     for index, endpoint in enumerate(spec.endpoints):
         path = f"spec.endpoints[{index}].address"
         address = endpoint.address or ""
+        if address.startswith(UNIX) and len(spec.ports) > 1:
+            yield problem(path, "a Unix socket is one port, the service has several")
         if resolution in BY_NAME and address.startswith(UNIX):
             yield problem(path, f"resolution {resolution} takes no Unix socket")
         if resolution is Resolution.STATIC and address and not _is_static(address):

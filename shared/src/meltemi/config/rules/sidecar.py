@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         SidecarPort,
     )
 
+SCOPES: Final = ("*", ".", "~")
 LOCAL: Final = ("", "127.0.0.1", "0.0.0.0", "[::1]", "[::]")  # noqa: S104 - as written by users, not bound
 
 
@@ -139,7 +140,9 @@ def _check_egress(
     if not listener.hosts:
         yield problem(f"{path}.hosts", "at least one host is required")
     for index, host in enumerate(listener.hosts):
-        yield from check_scoped_host(f"{path}.hosts[{index}]", host, gateway=False)
+        yield from check_scoped_host(
+            f"{path}.hosts[{index}]", host, SCOPES, gateway=False
+        )
     yield from _check_overlap(f"{path}.hosts", listener.hosts, namespace)
 
 

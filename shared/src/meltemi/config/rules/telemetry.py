@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meltemi.config.rules.cel import check_expression
 from meltemi.config.rules.durations import check_duration
 from meltemi.config.rules.labels import check_targets
 from meltemi.config.rules.problem import problem, warning
@@ -35,6 +36,9 @@ def check_telemetry(spec: Telemetry) -> Iterator[Finding]:
     for index, logging in enumerate(spec.access_logging):
         here = f"spec.accessLogging[{index}]"
         yield from _check_providers(here, logging.providers)
+        expression = logging.filter.expression if logging.filter else None
+        if expression:
+            yield from check_expression(f"{here}.filter.expression", expression)
 
 
 def _check_providers(

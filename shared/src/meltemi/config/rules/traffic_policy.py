@@ -156,10 +156,11 @@ def _check_sizes(path: str, consistent: ConsistentHashLB) -> Iterator[Finding]:
     here, entries = f"{path}.maglev.tableSize", table.table_size or 0
     if entries > LARGEST_TABLE:
         yield problem(here, f"must be at most {LARGEST_TABLE}, got {entries}")
+    elif not entries:
+        yield problem(here, "a size is required", "a prime number, such as 65537")
     elif not _is_prime(entries):
-        # Istio lets it pass, so it may stand: Envoy's own words come with the refusal.
-        message = f"Envoy refuses what is not a prime number, such as {entries}"
-        yield warning(here, message, "write 65537, or leave maglev out")
+        message = f"Envoy refuses {entries}: it must be a prime number"
+        yield warning(here, message, "such as 65537")
 
 
 def _is_prime(number: int) -> bool:

@@ -10,6 +10,7 @@ from meltemi.config.rules.hosts import (
     check_export_to,
     check_host,
     check_port,
+    check_unique,
     is_address,
     is_subnet,
 )
@@ -80,11 +81,14 @@ def _check_hosts(spec: VirtualService) -> Iterator[Finding]:
             continue
         elif not is_address(host):
             yield from check_host(path, host)
+    named = ((f"spec.hosts[{i}]", host) for i, host in enumerate(spec.hosts))
+    yield from check_unique(named, "host")
+    patterns = frozenset(spec.hosts)
     for index, host in enumerate(spec.hosts):
-        for other in spec.hosts[:index]:
-            if covers(other, host) or covers(host, other):
-                same = "stands twice" if other == host else f"overlaps {other!r}"
-                yield problem(f"spec.hosts[{index}]", f"host {host!r} {same}")
+        wider = covering(patterns, host, itself=False)
+        if wider is not None:
+            message = f"host {host!r} is one of {wider!r}"
+            yield problem(f"spec.hosts[{index}]", message, "remove one of them")
 
 
 def _check_claims(spec: VirtualService) -> Iterator[Finding]:
@@ -98,6 +102,7 @@ def _check_claims(spec: VirtualService) -> Iterator[Finding]:
 
 
 def _check_tls(path: str, route: TLSRoute, spec: VirtualService) -> Iterator[Finding]:
+    hosts = frozenset(spec.hosts)
     if not route.match:
         yield problem(f"{path}.match", "a tls route needs at least one match")
     for index, match in enumerate(route.match):
@@ -105,7 +110,8 @@ def _check_tls(path: str, route: TLSRoute, spec: VirtualService) -> Iterator[Fin
         if not match.sni_hosts:
             yield problem(f"{here}.sniHosts", "at least one host is required")
         for position, sni in enumerate(match.sni_hosts):
-            yield from _check_sni(f"{here}.sniHosts[{position}]", sni, spec)
+            at = f"{here}.sniHosts[{position}]"
+            yield from _check_sni(at, sni, spec, hosts)
         yield from _check_attributes(here, match)
     yield from _check_route(path, route.route)
 
@@ -117,7 +123,9 @@ def _check_tcp(path: str, route: TCPRoute) -> Iterator[Finding]:
     yield from _check_route(path, route.route)
 
 
-def _check_sni(path: str, sni: str, spec: VirtualService) -> Iterator[Finding]:
+def _check_sni(
+    path: str, sni: str, spec: VirtualService, hosts: frozenset[str]
+) -> Iterator[Finding]:
     if is_address(sni):
         message = f"{sni!r}: clients send no address as server name (RFC 6066)"
         yield warning(path, message, "write a host")
@@ -125,7 +133,7 @@ def _check_sni(path: str, sni: str, spec: VirtualService) -> Iterator[Finding]:
     named = spec.gateways and "mesh" in spec.gateways
     if named or not SNI_CLUSTER.fullmatch(sni):
         yield from check_host(path, sni)
-    if not any(covers(host, sni) for host in spec.hosts):
+    if covering(hosts, sni) is None:
         message = f"{sni!r} is not within the hosts of this VirtualService"
         yield problem(path, message, f"hosts: {', '.join(spec.hosts)}")
 
@@ -155,8 +163,15 @@ def _check_route(path: str, route: tuple[RouteDestination, ...]) -> Iterator[Fin
         yield problem(f"{path}.route", "the weights add up to 0", "give one a weight")
 
 
-def covers(pattern: str, host: str) -> bool:
-    """Tell whether ``pattern``, which may begin with ``*``, includes ``host``."""
-    if pattern.startswith("*"):
-        return host.removeprefix("*").endswith(pattern[1:])
-    return pattern == host
+def covering(patterns: frozenset[str], host: str, *, itself: bool = True) -> str | None:
+    """Return the widest of ``patterns`` that includes ``host``, if one does.
+
+    ``host`` may be a pattern; ``itself`` tells whether being among them counts. The
+    work grows with the length of the host, not with the number of patterns.
+    """
+    bare = host.removeprefix("*")
+    for start in range(len(bare), -1, -1):
+        pattern = f"*{bare[start:]}"
+        if pattern in patterns and (itself or pattern != host):
+            return pattern
+    return host if itself and host in patterns else None

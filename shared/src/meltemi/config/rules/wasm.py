@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from meltemi.config.rules.hosts import check_count
 from meltemi.config.rules.labels import check_targets
 from meltemi.config.rules.problem import problem
 from meltemi.config.schema.wasm import EnvValueSource
@@ -81,8 +82,7 @@ def _check_url(path: str, url: str) -> Iterator[Finding]:
 
 
 def _check_environment(path: str, machine: VmConfig) -> Iterator[Finding]:
-    if len(machine.env) > MOST_VARIABLES:
-        yield problem(f"{path}.env", f"at most {MOST_VARIABLES} variables")
+    yield from check_count(f"{path}.env", machine.env, MOST_VARIABLES)
     seen: set[str] = set()
     for index, variable in enumerate(machine.env):
         here = f"{path}.env[{index}]"

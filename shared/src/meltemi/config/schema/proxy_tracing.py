@@ -7,7 +7,7 @@ from typing import ClassVar
 from meltemi.config.schema.message import Message, OneOf
 from meltemi.config.schema.telemetry import Formatter
 from meltemi.config.schema.traffic_policy import ClientTLSSettings
-from meltemi.config.values import Int64, Percentage, UInt32
+from meltemi.config.values import Int64, UInt32
 
 
 class TraceContext(StrEnum):
@@ -102,8 +102,8 @@ class ProxyTracing(OneOf, frozen=True, kw_only=True):
     custom_tags: Mapping[str, SpanTag] = {}
     max_path_tag_length: UInt32 | None = None
     """Characters of the path kept in a span; default 256."""
-    sampling: Percentage | None = None
-    """Share of requests traced; default 1."""
+    sampling: float | None = None
+    """Share of requests traced, in percent; more than 100 counts as 100; default 1."""
     tls_settings: ClientTLSSettings | None = None
     enable_istio_tags: bool | None = None
     """Default true."""
