@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.runtime.patience import PatientProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,8 @@ async def serve_http(
     server = _Server(
         uvicorn.Config(
             app,
+            http=PatientProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

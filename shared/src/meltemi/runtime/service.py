@@ -9,6 +9,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import uvloop
+
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def run(main: Main, *, service: str) -> NoReturn:
 
     """
     try:
-        asyncio.run(_until_stopped(main))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_stopped(main))
     except Exception as error:  # noqa: BLE001 - the last line of defence of a process
         sys.exit(report(error, service=service))
     sys.exit(0)
