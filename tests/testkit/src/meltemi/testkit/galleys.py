@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from itertools import count
@@ -11,13 +12,19 @@ import httpx2
 
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
+from meltemi.galley.adapters.decoding import Decoder
+from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import Pilots
-from meltemi.galley.adapters.routes import Galley
+from meltemi.galley.adapters.token_book import TokenBook
+from meltemi.galley.adapters.watching import Watches
+from meltemi.galley.audit import Audit
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.mirror import Mirror
 from meltemi.galley.objects import Objects
+from meltemi.galley.pruning import Pruning
 from meltemi.galley.reads import Reads
 from meltemi.galley.settings import GalleySettings
+from meltemi.galley.sight import Sight
 from meltemi.identity.certificate import certificate_pem
 from meltemi.runtime.settings import read_settings
 from meltemi.testkit.authority import NOON, credential
@@ -27,6 +34,8 @@ from meltemi.testkit.fakes.ledger import MemoryLedger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+    from starlette.types import ASGIApp
 
 
 @dataclass
@@ -40,6 +49,8 @@ class Api:
     clock: StillClock
     pilots: dict[str, object]
     """What Pilots answer: ``http://HOST:PORT/api/v1/VIEW`` to JSON."""
+    app: ASGIApp
+    pruning: Pruning
 
 
 @contextlib.asynccontextmanager
@@ -49,25 +60,36 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
     clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
     token.write_text("secret\n", encoding="ascii")
     bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
-    callers = Callers(_settings(token, bundle), clock)
+    tokens = TokenBook(ledger, "default", clock)
+    callers = Callers(_settings(token, bundle), tokens, clock)
+    pruning = Pruning(ledger, "default")
+    stopping = asyncio.Event()
     answers: dict[str, object] = {}
     uids = count(1)
-    async with httpx2.AsyncClient(transport=_pilots(answers)) as outside:
+    async with (
+        httpx2.AsyncClient(transport=_pilots(answers)) as outside,
+        Decoder() as decoder,
+    ):
         galley = Galley(
             reads=Reads(ledger, mirror, "default", clock),
-            objects=Objects(ledger, "default"),
+            objects=Objects(ledger, Sight(mirror), pruning, "default"),
+            watches=Watches(ledger, "default", stopping),
+            decoder=decoder,
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
+            tokens=tokens,
+            audit=Audit(directory / "audit.jsonl"),
             metrics=Metrics(),
             clock=clock,
             new_uid=lambda: f"uid-{next(uids)}",
         )
-        transport = httpx2.ASGITransport(galley_app(galley))
+        app = galley_app(galley)
+        transport = httpx2.ASGITransport(app)
         headers = {"Authorization": "Bearer secret"}
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://galley", headers=headers
         ) as client:
-            yield Api(client, ledger, mirror, clock, answers)
+            yield Api(client, ledger, mirror, clock, answers, app, pruning)
 
 
 def _settings(token: Path, bundle: Path) -> GalleySettings:
