@@ -81,7 +81,7 @@ async def serve_http(
             app,
             http=PatientProtocol,
             ws="none",
-            proxy_headers=False,  # nobody stands between: a client cannot pose as another
+            proxy_headers=False,  # or a client could pose as another
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

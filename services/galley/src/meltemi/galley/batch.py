@@ -32,10 +32,15 @@ class ItemPreconditions(
     resource_version: str = ""
 
 
-class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Envelope(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename={"content": "object"},
+):
     """One item of a JSON list that is more than an object to apply."""
 
-    object: dict[str, object]
+    content: dict[str, object]
     operation: Literal["apply", "create", "delete"] = "apply"
     preconditions: ItemPreconditions = ItemPreconditions()
 
@@ -94,9 +99,9 @@ def removed_key(envelope: Envelope, number: int, default_namespace: str) -> Key:
         InvalidBodyError: If it names none of a kind that exists.
 
     """
-    kind = envelope.object.get("kind")
+    kind = envelope.content.get("kind")
     try:
-        metadata = msgspec.convert(envelope.object.get("metadata"), Name)
+        metadata = msgspec.convert(envelope.content.get("metadata"), Name)
     except msgspec.ValidationError as error:
         raise InvalidBodyError(f"item {number}: metadata: {error}") from error
     if not isinstance(kind, str) or kind not in KIND_BY_NAME:
@@ -104,7 +109,7 @@ def removed_key(envelope: Envelope, number: int, default_namespace: str) -> Key:
     for part in (metadata.name, metadata.namespace):
         if not part or "/" in part:
             raise InvalidBodyError(f"item {number}: {part!r} is not a name")
-    written = envelope.object["metadata"]
+    written = envelope.content["metadata"]
     named = isinstance(written, dict) and "namespace" in written
     namespace = metadata.namespace if named else default_namespace
     return Key(kind, Namespace(namespace), metadata.name)

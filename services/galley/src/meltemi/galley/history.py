@@ -39,7 +39,8 @@ class Removal(msgspec.Struct, frozen=True):
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """One version, as it lies in the ledger."""
 
-    object: msgspec.Raw | None = None
+    object: msgspec.Raw = msgspec.Raw(b"")
+    """Empty where what was stored there was none."""
     unreadable: str = ""
     """What was stored there instead of an object."""
     removed: Removal | None = None
@@ -117,7 +118,8 @@ def superfluous(keys: Sequence[str]) -> Sequence[str]:
 def _told(entry: Entry, previous: str) -> Iterator[Version]:
     kept = _RECORDS.decode(entry.value)
     revision = Revision(int(entry.key.rpartition("/")[2]))
-    yield _version(revision, previous, kept.object)
+    value = kept.object if bytes(kept.object) else None
+    yield _version(revision, previous, value)
     if kept.removed is not None:
         yield Version(
             revision=str(entry.revision),

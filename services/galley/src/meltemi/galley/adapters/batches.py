@@ -97,7 +97,7 @@ async def _listed(
             continue
         try:
             (resource,) = await galley.decoder.decode(
-                msgspec.json.format(msgspec.json.encode(each.object)),
+                msgspec.json.format(msgspec.json.encode(each.content)),
                 file=f"{file}[{number}]",
                 default_namespace=namespace,
             )

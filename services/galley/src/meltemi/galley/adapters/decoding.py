@@ -97,8 +97,8 @@ class Decoder:
             done = True
         except (TimeoutError, EOFError, ConnectionError) as error:
             raise TooCostlyError(
-                f"the body of {len(job.data):,} bytes takes over {SECONDS:g} s to "
-                "read: send its objects one by one"
+                f"the body of {len(job.data):,} bytes takes over {SECONDS:g} s or 2 GiB"
+                " to read: send its objects one by one"
             ) from error
         finally:
             if not done:
