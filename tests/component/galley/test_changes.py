@@ -230,7 +230,7 @@ async def test_the_last_twenty_versions_are_kept(api: Api) -> None:
 
 
 async def test_a_dry_run_names_the_proxies_that_would_be_affected(api: Api) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"proxy": name, "pilot": "p", "connected": True, "revision": "1", "types": {}}
         for name in ("reviews-v1.default", "reviews-v1.prod")
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.config.values import encode_value
+from meltemi.galley.distribution import Condition  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from meltemi.config.resource import Metadata
     from meltemi.config.schema.message import Message
     from meltemi.galley.admit import Held
-    from meltemi.galley.distribution import Condition
     from meltemi.galley.reads import HeldList
 
 

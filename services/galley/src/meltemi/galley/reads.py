@@ -46,6 +46,8 @@ class HeldList:
     """What asks for the rest; empty when this is the end."""
     remaining: int | None = None
     """How many objects the rest has, where that is known."""
+    epoch: str = ""
+    """The ledger the revision is of."""
 
 
 class Reads:
@@ -96,7 +98,7 @@ class Reads:
             if paging.limit or paging.start:
                 return await self._page(prefix, selection, paging)
             whole = await self._ledger.list(prefix)
-            return HeldList(_meant(whole, selection), whole.revision)
+            return HeldList(_meant(whole, selection), whole.revision, epoch=whole.epoch)
         except CompactedError as error:
             raise ExpiredError(
                 "the revision of this list is no longer in the history: start again "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from meltemi.config.kinds import KINDS
+from meltemi.galley import asyncapi, openapi
 from meltemi.galley.adapters.administration import administration
 from meltemi.galley.adapters.answers import json_answer, route
 from meltemi.galley.adapters.asking import audited, check_fleet_reader
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 def galley_app(galley: Galley) -> FastAPI:
     """Return an application that serves ``galley``; operations come on top."""
-    app = FastAPI(title="Meltemi Galley", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Meltemi Galley", openapi_url=None)
     answer_problems(app, galley.metrics)
     app.router.routes.extend(_routes(galley))
     return app
@@ -81,5 +83,13 @@ def _own_views(galley: Galley) -> Iterator[BaseRoute]:
         fleet = await galley.pilots.fleet()
         return json_answer(fleet.proxies)
 
+    async def describe(_: Request) -> Response:
+        return json_answer(openapi.document(version("meltemi-galley")))
+
+    async def describe_events(_: Request) -> Response:
+        return json_answer(asyncapi.document(version("meltemi-galley")))
+
+    yield route("/openapi.json", {"GET": describe})
+    yield route("/asyncapi.json", {"GET": describe_events})
     yield route("/apis", {"GET": served})
     yield route("/api/v1/proxies", {"GET": proxies})

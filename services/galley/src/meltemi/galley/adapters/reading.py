@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from meltemi.galley.distribution import Distribution, Fleet
     from meltemi.kernel.names import Key
 
+EPOCH = "Meltemi-Epoch"
+"""Header of a whole list: which ledger its revision is of, as in heartbeats."""
 TRUE = ("1", "true")
 EVENT_STREAM = "text/event-stream"
 NOT_MODIFIED = 304
@@ -72,7 +74,10 @@ def lister(galley: Galley) -> Handler:
             for held in found.items
         ]
         body = shown_list(place.kind, place.api_version, items, found)
-        return json_answer(body, stale=found.stale)
+        answer = json_answer(body, stale=found.stale)
+        if found.epoch:
+            answer.headers[EPOCH] = found.epoch
+        return answer
 
     return read
 

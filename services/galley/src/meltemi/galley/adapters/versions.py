@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fastapi import Request, Response
     from starlette.routing import BaseRoute
 
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
     from meltemi.galley.adapters.galley import Galley
 
 
@@ -52,16 +54,7 @@ def history(galley: Galley) -> list[BaseRoute]:
                 f"{place.key} has no revision {revision!r} in its history: {known}"
             )
         wish = wish.explained(f"rollback to revision {revision}")
-        resource = msgspec.structs.replace(
-            former,
-            metadata=Metadata(
-                name=former.metadata.name,
-                namespace=former.metadata.namespace,
-                labels=former.metadata.labels,
-                annotations=former.metadata.annotations,
-            ),
-        )
-        order = Order(Replacement(resource), wish.asked())
+        order = Order(Replacement(_unstamped(former)), wish.asked())
         return await written(galley, place, wish, order)
 
     back = {"POST": audited(galley, "rollback", roll_back)}
@@ -73,3 +66,17 @@ def history(galley: Galley) -> list[BaseRoute]:
             route(root + OBJECT + "/rollback", back),
         )
     ]
+
+
+def _unstamped(former: Resource[Message]) -> Resource[Message]:
+    """Return ``former`` without what the server added to it."""
+    written = former.metadata
+    return msgspec.structs.replace(
+        former,
+        metadata=Metadata(
+            name=written.name,
+            namespace=written.namespace,
+            labels=written.labels,
+            annotations=written.annotations,
+        ),
+    )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from meltemi.galley.adapters.galley import Galley
+    from meltemi.galley.adapters.place import Place
     from meltemi.galley.feed import Event
     from meltemi.store.ports import LedgerReader, Step
 
@@ -82,19 +83,26 @@ class Watches:
         if self._open >= MOST_WATCHES:
             raise BusyError(f"{MOST_WATCHES} clients are watching already")
         feed = Feed(place.kind, place.api_version, selection)
-        prefix = collection_prefix(self._mesh, place.kind.name, place.namespace)
         initial: tuple[Event, ...] = ()
         if not start:
-            found = await galley.reads.list(place.kind.name, place.namespace, selection)
-            if found.stale:
-                raise LedgerUnavailableError("etcd is away: nothing can be watched")
-            start = found.revision
-            present = [feed.present(each) for each in found.items]
-            end = feed.bookmark(found.revision, initial_end=True)
-            initial = (*present, end)
+            start, initial = await self._present(galley, place, feed)
+        prefix = collection_prefix(self._mesh, place.kind.name, place.namespace)
         opened = await self._opened(feed, initial, Revision(start), prefix)
         limit = min(seconds or LONGEST_SECONDS, LONGEST_SECONDS)
         return _WatchResponse(self, opened, limit, streamed=streamed)
+
+    async def _present(
+        self, galley: Galley, place: Place, feed: Feed
+    ) -> tuple[int, tuple[Event, ...]]:
+        """Return what is there, and the revision it is of."""
+        found = await galley.reads.list(
+            place.kind.name, place.namespace, feed.selection
+        )
+        if found.stale:
+            raise LedgerUnavailableError("etcd is away: nothing can be watched")
+        present = [feed.present(each) for each in found.items]
+        end = feed.bookmark(found.revision, initial_end=True)
+        return found.revision, (*present, end)
 
     async def _opened(
         self, feed: Feed, initial: tuple[Event, ...], start: Revision, prefix: str
