@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,14 +22,10 @@ from meltemi.events.codec import encode_change
 from meltemi.galley.openapi import document
 from meltemi.galley.presentation import as_json
 from meltemi.kernel.names import Epoch, Revision
-from meltemi.runtime.http import serve_http
-from meltemi.runtime.settings import Address
-from meltemi.testkit.galleys import galley_api
-from meltemi.testkit.processes import free_port
+from meltemi.testkit.galleys import galley_served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from meltemi.testkit.galleys import Api
 
@@ -60,27 +54,8 @@ def cases(number: int) -> settings:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Galley in a thread: schemathesis asks from outside of any loop."""
-    address = Address("127.0.0.1", free_port())
-    directory = tmp_path_factory.mktemp("galley")
-    ready, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
-    stopping = asyncio.Event()
-
-    async def serve(folder: Path) -> None:
-        loops.append(asyncio.get_running_loop())
-        started = asyncio.Event()
-        async with galley_api(folder) as api, asyncio.TaskGroup() as tasks:
-            serving = serve_http(api.app, address, stopping=stopping, started=started)
-            tasks.create_task(serving)
-            await started.wait()
-            ready.set()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve(directory)))
-    thread.start()
-    assert ready.wait(20)
-    yield f"http://{address}"
-    loops[0].call_soon_threadsafe(stopping.set)
-    thread.join(20)
+    with galley_served(tmp_path_factory.mktemp("galley")) as served:
+        yield served
 
 
 def try_out(case: Any, url: str) -> None:

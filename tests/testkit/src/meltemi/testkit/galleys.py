@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -26,13 +27,15 @@ from meltemi.galley.reads import Reads
 from meltemi.galley.settings import GalleySettings
 from meltemi.galley.sight import Sight
 from meltemi.identity.certificate import certificate_pem
-from meltemi.runtime.settings import read_settings
+from meltemi.runtime.http import serve_http
+from meltemi.runtime.settings import Address, read_settings
 from meltemi.testkit.authority import NOON, credential
 from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.processes import READY_SECONDS, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -90,6 +93,33 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
             transport=transport, base_url="http://galley", headers=headers
         ) as client:
             yield Api(client, ledger, mirror, clock, answers, app, pruning)
+
+
+@contextlib.contextmanager
+def galley_served(directory: Path) -> Iterator[str]:
+    """Serve the same over a socket, from a thread; yield its URL."""
+    address = Address("127.0.0.1", free_port())
+    ready, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
+    stopping = asyncio.Event()
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        started = asyncio.Event()
+        async with galley_api(directory) as api, asyncio.TaskGroup() as tasks:
+            serving = serve_http(api.app, address, stopping=stopping, started=started)
+            tasks.create_task(serving)
+            await started.wait()
+            ready.set()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    if not ready.wait(READY_SECONDS):
+        raise TimeoutError("Galley does not answer")
+    try:
+        yield f"http://{address}"
+    finally:
+        loops[0].call_soon_threadsafe(stopping.set)
+        thread.join(READY_SECONDS)
 
 
 def _settings(token: Path, bundle: Path) -> GalleySettings:
