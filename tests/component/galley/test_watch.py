@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meltemi.galley.adapters import body
 from meltemi.kernel.names import Revision
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.settings import Address
@@ -38,8 +39,8 @@ def rule(name: str, host: str, **labels: str) -> dict[str, Any]:
 
 
 async def put(api: Api, name: str, host: str, **labels: str) -> int:
-    body = rule(name, host, **labels)
-    answer = await api.client.put(f"{RULES}/{name}", json=body)
+    text = rule(name, host, **labels)
+    answer = await api.client.put(f"{RULES}/{name}", json=text)
     return int(answer.json()["metadata"]["resourceVersion"])
 
 
@@ -161,9 +162,9 @@ async def test_events_say_what_happened_and_begin_with_what_is_there(
 
 
 async def shown(api: Api, name: str) -> dict[str, Any]:
-    body: dict[str, Any] = (await api.client.get(f"{RULES}/{name}")).json()
-    body.pop("status")
-    return body
+    found: dict[str, Any] = (await api.client.get(f"{RULES}/{name}")).json()
+    found.pop("status")
+    return found
 
 
 async def test_a_selection_sees_objects_come_and_go(api: Api, served: Address) -> None:
@@ -244,3 +245,19 @@ async def test_what_cannot_be_read_is_still_told_to_be_gone(
         assert (await api.client.delete(f"{RULES}/odd")).status_code == 200
         kind, told = await client.event()
     assert (kind, told["metadata"]["name"]) == ("DELETED", "odd")
+
+
+async def test_a_body_that_dribbles_is_given_up(
+    served: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection(served.host, served.port)
+    head = (
+        f"PUT {RULES}/a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    writer.write(head.encode())
+    async with asyncio.timeout(10):
+        answer = await reader.readuntil(b"\r\n")
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408")
