@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 STUBS := typings/.made
 ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
 
-.PHONY: help install up down status test conformance bench lint type golden wire lock clean
+.PHONY: help install up down status test test-full conformance bench lint type golden wire lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ $(STUBS): tools/stubs.py $(INSTALLED)
 
 test: install ## unit, golden, property, contract, component and system tests
 	$(BIN)/python -m pytest
+
+test-full: install ## what takes minutes: long fuzzing, torture
+	$(BIN)/python -m pytest -m full --timeout=1800
 
 bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json]
 	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json)

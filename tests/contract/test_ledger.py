@@ -15,8 +15,10 @@ from meltemi.store.ports import (
     CompactedError,
     ConflictError,
     Lease,
+    LedgerRefusedError,
     LedgerUnavailableError,
     LedgerWriter,
+    Page,
     Step,
     TooManyWritesError,
     Write,
@@ -343,3 +345,36 @@ async def test_an_error_inside_a_lease_leaves_it_as_it_is(store: Store) -> None:
     with pytest.raises(LookupError):
         async with store.ledger.lease(5):
             raise LookupError
+
+
+async def test_pages_of_one_revision_fit_together_whatever_is_written_between(
+    store: Store, prefix: str
+) -> None:
+    for name in "abcde":
+        await put(store.ledger, prefix + name, name.encode())
+    first = await store.ledger.list(prefix, page=Page(2))
+    await put(store.ledger, prefix + "c", b"later")
+    await store.ledger.commit([Write(prefix + "d", None)])
+
+    found, page = list(first.entries), first
+    while page.remaining:
+        asked = Page(2, found[-1].key, first.revision)
+        page = await store.ledger.list(prefix, page=asked)
+        found += page.entries
+
+    assert [each.value for each in found] == [b"a", b"b", b"c", b"d", b"e"]
+    assert (first.remaining, page.remaining) == (3, 0)
+    assert page.revision == first.revision
+
+
+async def test_a_page_of_a_revision_that_is_gone_or_to_come_is_refused(
+    store: Store, prefix: str
+) -> None:
+    await put(store.ledger, prefix + "a", b"1")
+    old = await put(store.ledger, prefix + "b", b"1")
+    head = await put(store.ledger, prefix + "a", b"2")
+    await store.compact(head)
+    with pytest.raises(CompactedError):
+        await store.ledger.list(prefix, page=Page(1, "", old))
+    with pytest.raises(LedgerRefusedError):
+        await store.ledger.list(prefix, page=Page(1, "", Revision(head + 1_000_000)))

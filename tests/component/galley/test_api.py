@@ -160,7 +160,7 @@ async def test_lists_hold_a_revision_and_select_by_label(api: Api) -> None:
     assert len(selected.json()["items"]) == 1
     everywhere = "/apis/networking.istio.io/v1/destinationrules"
     assert len((await api.client.get(everywhere)).json()["items"]) == 3
-    odd = await api.client.get(RULES, params={"labelSelector": "team in (a)"})
+    odd = await api.client.get(RULES, params={"labelSelector": "team of (a)"})
     assert odd.status_code == 400
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import threading
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -140,6 +142,102 @@ async def test_a_body_of_five_mebibytes_gets_its_answer(galley: Running) -> None
         for content in (b"#" * 80 * 65_536, chunks()):
             answer = await client.put(f"{RULES}/a", content=content, headers=HEADERS)
             assert answer.status_code == 413
+
+
+async def test_of_two_writers_with_one_revision_exactly_one_wins_each_round(
+    galley: Running,
+) -> None:
+    headers = {"Authorization": "Bearer secret"}
+    async with httpx2.AsyncClient(base_url=galley.url, headers=headers) as client:
+        revision = (await put(client, "rule")).json()["metadata"]["resourceVersion"]
+        for number in range(500):
+            answers: list[httpx2.Response] = []
+
+            async def write(host: str, seen: str, into: list[httpx2.Response]) -> None:
+                metadata = {"name": "rule", "resourceVersion": seen}
+                body = rule_body(metadata, host)
+                into.append(await client.put(f"{RULES}/rule", json=body))
+
+            async with asyncio.TaskGroup() as tasks:
+                for writer in "ab":
+                    host = f"{writer}-{number}"
+                    tasks.create_task(write(host, revision, answers))
+            codes = sorted(answer.status_code for answer in answers)
+            assert codes == [200, 409]
+            (won,) = (each for each in answers if each.is_success)
+            revision = won.json()["metadata"]["resourceVersion"]
+
+
+def rule_body(metadata: dict[str, str], host: str) -> dict[str, object]:
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": metadata,
+        "spec": {"host": host},
+    }
+
+
+async def test_a_batch_its_history_and_its_watch_are_one_revision_of_etcd(
+    galley: Running,
+) -> None:
+    headers = {"Authorization": "Bearer secret"}
+    async with httpx2.AsyncClient(base_url=galley.url, headers=headers) as client:
+        old = (await put(client, "rule-0")).json()["metadata"]["resourceVersion"]
+        items = [rule_body({"name": f"rule-{n}"}, "b") for n in range(64)]
+        batch = await client.post("/api/v1/batch?atomic=true", json=items)
+        revision = batch.json()["metadata"]["resourceVersion"]
+        url = f"{RULES}?watch=1&resourceVersion={old}"
+        async with client.stream("GET", url) as lines:
+            seen: set[tuple[str, str]] = set()
+            async for line in lines.aiter_lines():
+                event = json.loads(line)
+                metadata = event["object"]["metadata"]
+                assert metadata["resourceVersion"] == revision
+                seen.add((event["type"], metadata["name"]))
+                if len(seen) == 64:
+                    break
+        assert ("MODIFIED", "rule-0") in seen
+        history = (await client.get(f"{RULES}/rule-0/history")).json()["items"]
+        assert [each["revision"] for each in history] == [revision, old]
+        assert (await put(client, "rule-0")).status_code == 200, "it serves on"
+
+
+async def test_an_acknowledged_write_survives_kill_9_and_no_other_is_torn(
+    galley: Running,
+) -> None:
+    """F-01: batches of ten while Galley dies ten times."""
+    acknowledged = 0
+    headers = {"Authorization": "Bearer secret"}
+
+    async def write(client: httpx2.AsyncClient, number: int) -> bool:
+        items = [rule_body({"name": f"r-{n}"}, f"h-{number}") for n in range(10)]
+        try:
+            answer = await client.post("/api/v1/batch", json=items)
+        except httpx2.HTTPError:
+            return False
+        return answer.is_success
+
+    async with httpx2.AsyncClient(base_url=galley.url, headers=headers) as client:
+        number = 0
+        for _ in range(10):
+            async with asyncio.TaskGroup() as tasks:
+                killing = tasks.create_task(asyncio.to_thread(kill_soon, galley))
+                while not killing.done():
+                    number += 1
+                    if await write(client, number):
+                        acknowledged = number
+            await asyncio.to_thread(galley.program.start)
+            found = (await client.get(RULES)).json()["items"]
+            hosts = {each["spec"]["host"] for each in found}
+            assert len(hosts) <= 1, "a batch is there whole or not at all"
+            last = int(hosts.pop().partition("-")[2]) if hosts else 0
+            assert last >= acknowledged, "an acknowledged write is there"
+    assert acknowledged > 10
+
+
+def kill_soon(galley: Running) -> None:
+    threading.Event().wait(0.2)
+    galley.program.kill()
 
 
 async def test_sigterm_ends_it_in_order(galley: Running) -> None:

@@ -151,7 +151,7 @@ async def test_an_object_nobody_can_read_does_not_hide_the_others(api: Api) -> N
 
 
 async def test_a_method_that_is_not_served_is_said_so(api: Api) -> None:
-    answer = await api.client.patch(f"{RULES}/reviews")
+    answer = await api.client.post(f"{RULES}/reviews")
     assert answer.status_code == 405
     assert answer.json()["code"] == "request.method"
     assert "GET" in answer.headers["allow"]

@@ -367,3 +367,14 @@ def test_a_text_full_of_mistakes_is_not_read_to_its_end() -> None:
     start = process_time()
     told(many)
     assert process_time() - start < 5, "each mistake costs a search for its cure"
+
+
+def test_objects_behind_the_hundredth_problem_are_not_taken_for_good_ones() -> None:
+    text = "\n---\n".join(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
+        f"metadata: {{name: rule-{number}}}\nspec: {{hst: reviews}}"
+        for number in range(150)
+    )
+    with pytest.raises(InvalidConfigError) as caught:
+        decode(text.encode(), file="a.yaml", default_namespace="default")
+    assert len(caught.value.findings) == 100

@@ -28,15 +28,15 @@ def entry(account: str | None, namespace: str = "default") -> Resource[Message]:
 
 def test_an_administrator_writes_everything() -> None:
     key = Key("Gateway", Namespace("istio-system"), "edge")
-    check_permission(Administrator(), key, None, None)
+    check_permission(Administrator(), "update", key, None, None)
 
 
 def test_a_workload_writes_and_removes_its_own_entry() -> None:
     own = entry("reviews")
-    check_permission(REVIEWS, own.key, own, None)
-    check_permission(REVIEWS, own.key, own, own)
-    check_permission(REVIEWS, own.key, None, own)
-    check_permission(REVIEWS, own.key, None, None)
+    check_permission(REVIEWS, "update", own.key, own, None)
+    check_permission(REVIEWS, "update", own.key, own, own)
+    check_permission(REVIEWS, "update", own.key, None, own)
+    check_permission(REVIEWS, "update", own.key, None, None)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_workload_may_not_touch_another_account(
     asked: Resource[Message] | None, current: Resource[Message] | None
 ) -> None:
     with pytest.raises(ForbiddenError, match="service account"):
-        check_permission(REVIEWS, entry("reviews").key, asked, current)
+        check_permission(REVIEWS, "update", entry("reviews").key, asked, current)
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_workload_may_not_touch_another_account(
 )
 def test_a_workload_may_not_write_elsewhere(key: Key) -> None:
     with pytest.raises(ForbiddenError, match="its own namespace"):
-        check_permission(REVIEWS, key, None, None)
+        check_permission(REVIEWS, "update", key, None, None)

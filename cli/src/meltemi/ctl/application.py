@@ -15,6 +15,11 @@ MODULES = {
     "meltemi.ctl.galley.wait": ("wait",),
     "meltemi.ctl.analyze": ("analyze", "validate"),
     "meltemi.ctl.galley.token": ("token",),
+    "meltemi.ctl.galley.change": ("patch", "label", "edit"),
+    "meltemi.ctl.galley.compare": ("diff", "history", "rollback"),
+    "meltemi.ctl.galley.transfer": ("export", "import"),
+    "meltemi.ctl.galley.explain": ("explain",),
+    "meltemi.ctl.galley.events": ("events",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),
 }

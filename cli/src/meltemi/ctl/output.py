@@ -25,6 +25,13 @@ NamespaceOption = Annotated[
     str, typer.Option("-n", "--namespace", help="Which namespace.")
 ]
 
+SelectorOption = Annotated[
+    str, typer.Option("-l", "--selector", help="Labels: a=b, a!=b, a in (b,c), a, !a.")
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why: kept in the history and the audit.")
+]
+
 
 def show(value: Any, output: Output, rows: Sequence[Sequence[str]]) -> None:  # noqa: ANN401 - JSON
     """Print ``value`` as JSON or YAML, or else ``rows``, headings first."""

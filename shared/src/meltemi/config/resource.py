@@ -16,6 +16,8 @@ class ManagedField(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     manager: str
     operation: str = "Update"
     time: str
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    """Why, in the writer's own words."""
 
 
 class Metadata(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.runtime.patience import PatientProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,9 @@ async def serve_http(
     server = _Server(
         uvicorn.Config(
             app,
+            http=PatientProtocol,
+            ws="none",
+            proxy_headers=False,  # or a client could pose as another
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

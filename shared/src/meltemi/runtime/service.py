@@ -24,7 +24,12 @@ BY_BLAME = {
 }
 
 
-def run(main: Main, *, service: str) -> NoReturn:
+def run(
+    main: Main,
+    *,
+    service: str,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> NoReturn:
     """Run ``main`` until it returns, and exit with what became of it.
 
     SIGTERM and SIGINT set the event that ``main`` is given; a second one ends the
@@ -32,12 +37,16 @@ def run(main: Main, *, service: str) -> NoReturn:
     65 (the caller's input), 69 (a peer is missing) or 70 (ours); anything else is a
     bug, prints its traceback and exits 70.
 
+    ``new_loop`` makes the event loop: uvloop's is faster, but starts no process in a
+    process group of its own.
+
     Source:
         Exit codes of sysexits.h.
 
     """
     try:
-        asyncio.run(_until_stopped(main))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_until_stopped(main))
     except Exception as error:  # noqa: BLE001 - the last line of defence of a process
         sys.exit(report(error, service=service))
     sys.exit(0)

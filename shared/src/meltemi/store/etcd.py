@@ -11,6 +11,7 @@ from meltemi.kernel.names import Epoch, Revision
 from meltemi.store.connection import Connection, Method, RevisionGoneError
 from meltemi.store.leases import EtcdLease
 from meltemi.store.ports import (
+    CompactedError,
     ConflictError,
     Entry,
     LedgerDeniedError,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from meltemi.store.connection import Login, Tls
-    from meltemi.store.ports import Step
+    from meltemi.store.ports import Page, Step
 
 PAGE = 500
 """Entries a request: etcd answers others between two pages."""
@@ -91,12 +92,43 @@ class EtcdLedger:
         answer = await self._range(pb.RangeRequest(key=key.encode()))
         return entry(answer.kvs[0]) if answer.kvs else None
 
-    async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
-        """Return everything under ``prefix`` at one revision, in key order."""
+    async def list(
+        self, prefix: str, *, keys_only: bool = False, page: Page | None = None
+    ) -> Listing:
+        """Return everything under ``prefix`` at one revision, in key order.
+
+        Raises:
+            CompactedError: If the page's revision is no longer in the history.
+            LedgerRefusedError: If the page's revision is still to come.
+
+        """
+        if page is not None:
+            return await self._page(prefix, page, keys_only=keys_only)
         for _ in range(LISTINGS - 1):
             with contextlib.suppress(RevisionGoneError):
                 return await self._list(prefix, keys_only=keys_only)
         return await self._list(prefix, keys_only=keys_only)
+
+    async def _page(self, prefix: str, page: Page, *, keys_only: bool) -> Listing:
+        request = pb.RangeRequest(
+            key=page.after.encode() + b"\0" if page.after else prefix.encode(),
+            range_end=prefix_end(prefix.encode()),
+            limit=page.limit,
+            revision=page.revision or 0,
+            keys_only=keys_only,
+        )
+        try:
+            found = await self._range(request)
+        except RevisionGoneError as error:
+            if "future" in str(error):
+                raise LedgerRefusedError(str(error)) from None
+            raise CompactedError(Revision((page.revision or 0) + 1)) from None
+        return Listing(
+            epoch_of(found.header),
+            page.revision or Revision(found.header.revision),
+            tuple(entry(each) for each in found.kvs),
+            found.count - len(found.kvs),
+        )
 
     async def _list(self, prefix: str, *, keys_only: bool) -> Listing:
         start, end = prefix.encode(), prefix_end(prefix.encode())

@@ -94,11 +94,23 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Everything under a prefix at one revision of one epoch."""
+    """Everything under a prefix at one revision of one epoch, or one page of it."""
 
     epoch: Epoch
     revision: Revision
     entries: tuple[Entry, ...]
+    remaining: int = 0
+    """How many entries follow behind this page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a listing: at most ``limit`` entries with keys behind ``after``."""
+
+    limit: int
+    after: str = ""
+    revision: Revision | None = None
+    """The revision to read at, so that pages fit together; None: the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +161,16 @@ class LedgerReader(Protocol):
         """Return the entry at ``key``; raise `LedgerUnavailableError` in ≤ 2 s."""
         ...
 
-    async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
-        """Return everything under ``prefix`` at one revision, in key order."""
+    async def list(
+        self, prefix: str, *, keys_only: bool = False, page: Page | None = None
+    ) -> Listing:
+        """Return everything under ``prefix`` at one revision, in key order.
+
+        Raises:
+            CompactedError: If the page's revision is no longer in the history.
+            LedgerRefusedError: If the page's revision is still to come.
+
+        """
         ...
 
     def watch(self, prefix: str, start: Revision) -> AsyncGenerator[Step]:

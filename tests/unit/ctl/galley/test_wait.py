@@ -42,14 +42,14 @@ def distribution(synced: int, **more: Any) -> Answer:
 
 def test_it_waits_until_every_proxy_has_it(capsys: pytest.CaptureFixture[str]) -> None:
     galley = Said([distribution(3), distribution(7)])
-    assert wait._wait_arrived(galley, WHERE, "", 5) == 0
+    assert wait.wait_arrived(galley, WHERE, "", 5) == 0
     assert capsys.readouterr().out == (
         "7/7 proxies at revision 44, 43 ms after it was written\n"
     )
 
 
 def test_at_the_timeout_it_names_who_lags(capsys: pytest.CaptureFixture[str]) -> None:
-    assert wait._wait_arrived(Said([distribution(6)]), WHERE, "", 0) == 75
+    assert wait.wait_arrived(Said([distribution(6)]), WHERE, "", 0) == 75
     assert "6/7 proxies" in (error := capsys.readouterr().err)
     assert "reviews-v1.default" in error
 
@@ -59,13 +59,13 @@ def test_a_refusal_ends_the_wait_with_envoys_words(
 ) -> None:
     refusal = {"proxy": "reviews-v1.default", "type": "cds", "message": "not prime"}
     galley = Said([distribution(6, rejected=[refusal])])
-    assert wait._wait_arrived(galley, WHERE, "", 5) == 1
+    assert wait.wait_arrived(galley, WHERE, "", 5) == 1
     assert "reviews-v1.default refused it (cds): not prime" in capsys.readouterr().err
 
 
 def test_nobody_connected_is_not_everybody(capsys: pytest.CaptureFixture[str]) -> None:
     empty = distribution(0, total=0, pending=[])
-    assert wait._wait_arrived(Said([empty]), WHERE, "", 0) == 75
+    assert wait.wait_arrived(Said([empty]), WHERE, "", 0) == 75
     assert "no proxy is connected" in capsys.readouterr().err
 
 

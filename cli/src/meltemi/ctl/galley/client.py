@@ -13,7 +13,7 @@ import typer
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SECONDS = 10.0
 EXIT_FAILURE, EXIT_INPUT, EXIT_UNREACHABLE, EXIT_DENIED = 1, 65, 69, 77
@@ -76,11 +76,12 @@ class Galley:
         """Send one request and return the answer, whatever it is."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
-        sent = {"accept": "application/json", **(headers or {})}
+        sent = {"accept": "application/json"}
         if self.token:
             sent["authorization"] = f"Bearer {self.token}"
         if body is not None:
             sent["content-type"] = "application/json"
+        sent |= headers or {}
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
@@ -95,6 +96,29 @@ class Galley:
         warnings = answer.headers.get_all("warning", [])
         outcome = answer.headers.get("meltemi-outcome", "")
         return Answer(answer.status, _parsed(content), tuple(warnings), outcome)
+
+    def stream(self, path: str) -> Iterator[Any]:
+        """Yield the JSON lines that ``path`` goes on with, until it ends.
+
+        Raises:
+            GalleyUnreachableError: If nobody answers, or no longer.
+
+        """
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.netloc)
+        sent = {"accept": "application/json"}
+        if self.token:
+            sent["authorization"] = f"Bearer {self.token}"
+        try:
+            connection.request("GET", path, headers=sent)
+            for line in connection.getresponse():
+                yield json.loads(line)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise GalleyUnreachableError(
+                f"{self.url} does not go on ({error}): see meltemi status"
+            ) from None
+        finally:
+            connection.close()
 
 
 def warn(answer: Answer) -> None:

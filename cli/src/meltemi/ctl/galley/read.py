@@ -8,8 +8,14 @@ import typer
 
 from meltemi.ctl.galley.client import failed, warn
 from meltemi.ctl.galley.connect import connect
-from meltemi.ctl.galley.target import target
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.galley.target import selecting, target
+from meltemi.ctl.output import (
+    NamespaceOption,
+    Output,
+    OutputOption,
+    SelectorOption,
+    show,
+)
 from meltemi.ctl.state import StateOption
 from meltemi.kernel.clock import SystemClock
 
@@ -19,13 +25,16 @@ UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 Words = Annotated[list[str], typer.Argument(metavar="KIND [NAME]")]
 
 
+commands = typer.Typer()
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    app.command()(get)
-    app.command()(ps)
+    app.registered_commands.extend(commands.registered_commands)
 
 
-def get(
+@commands.command()
+def get(  # noqa: PLR0913 - Typer reads the signature
     words: Words,
     *,
     state: StateOption,
@@ -33,13 +42,17 @@ def get(
     everywhere: Annotated[
         bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")
     ] = False,
+    selector: SelectorOption = "",
+    fields: Annotated[
+        str, typer.Option("--field-selector", help="metadata.name=a, spec.hosts=b.")
+    ] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show objects, and what became of them in the proxies."""
     where = target(words, "" if everywhere else namespace)
     if everywhere and where.name:
         raise typer.BadParameter("one object has one namespace: leave out -A")
-    answer = connect(state).get(where.path)
+    answer = connect(state).get(where.path + selecting(selector, fields))
     warn(answer)
     if not answer.ok:
         raise failed(answer)
@@ -81,6 +94,7 @@ def age(written: str, now: datetime) -> str:
     return f"{max(seconds, 0)}s"
 
 
+@commands.command()
 def ps(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
     """List the proxies, and which configuration each of them holds."""
     answer = connect(state).get("/api/v1/proxies")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -28,6 +28,11 @@ class Target:
     def title(self) -> str:
         """The object as people write it: ``virtualservice/reviews``."""
         return f"{self.kind.name.lower()}/{self.name}"
+
+    @property
+    def api_version(self) -> str:
+        """The version it is asked for in."""
+        return self.kind.api_version
 
     @property
     def path(self) -> str:
@@ -61,7 +66,7 @@ def target(words: list[str], namespace: str) -> Target:
 
 
 def several(words: list[str], namespace: str) -> list[Target]:
-    """Return what ``words`` name: ``KIND/NAME…`` or ``KIND NAME…``.
+    """Return what ``words`` name: ``KIND/NAME…``, ``KIND NAME…`` or ``KIND`` alone.
 
     Raises:
         typer.BadParameter: If they name no kind we know, or nothing of it.
@@ -69,7 +74,7 @@ def several(words: list[str], namespace: str) -> list[Target]:
     """
     if not words:
         return []
-    if "/" in words[0]:
+    if "/" in words[0] or len(words) == 1:
         return [target([word], namespace) for word in words]
     return [target([words[0], name], namespace) for name in words[1:]]
 
@@ -78,3 +83,10 @@ def target_of(resource: Resource[Message]) -> Target:
     """Return the object that ``resource`` is."""
     kind = KIND_BY_WORD[resource.kind.lower()]
     return Target(kind, resource.metadata.namespace, resource.metadata.name)
+
+
+def selecting(labels: str, fields: str = "") -> str:
+    """Return the query that selects, or nothing."""
+    wanted = {"labelSelector": labels, "fieldSelector": fields}
+    query = urlencode({name: text for name, text in wanted.items() if text})
+    return f"?{query}" if query else ""

@@ -23,8 +23,12 @@ APPLY_ORDER = ("ServiceEntry", "WorkloadEntry", "DestinationRule", "Gateway")
 """What others refer to is written first, so that nothing points into the void."""
 
 
-def read_all(names: Sequence[str], *, namespace: str) -> list[Resource[Message]]:
+def read_all(
+    names: Sequence[str], *, namespace: str, recursive: bool = False
+) -> list[Resource[Message]]:
     """Return every object in ``names``, in the order to write them.
+
+    Folders in folders are read only if ``recursive``.
 
     Raises:
         InvalidConfigError: With the problems of all texts, so that one look is enough.
@@ -33,7 +37,7 @@ def read_all(names: Sequence[str], *, namespace: str) -> list[Resource[Message]]
     """
     found: list[Resource[Message]] = []
     problems: list[Finding] = []
-    for name, data in texts(names):
+    for name, data in texts(names, recursive=recursive):
         try:
             found += decode(data, file=name, default_namespace=namespace)
         except InvalidConfigError as error:
@@ -48,7 +52,9 @@ def _place(resource: Resource[Message]) -> int:
     return kinds.index(resource.kind) if resource.kind in kinds else len(kinds)
 
 
-def texts(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def texts(
+    names: Sequence[str], *, recursive: bool = False
+) -> Iterator[tuple[str, bytes]]:
     """Yield what each file, folder or ``-`` holds, with its name.
 
     Raises:
@@ -59,17 +65,18 @@ def texts(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         if name == STANDARD_INPUT:
             yield "stdin", sys.stdin.buffer.read()
             continue
-        for path in _files(Path(name)):
+        for path in _files(Path(name), recursive=recursive):
             try:
                 yield str(path), path.read_bytes()
             except OSError as error:
                 raise typer.BadParameter(f"{path}: {error.strerror}") from None
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, *, recursive: bool) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
+    inside = path.rglob("*") if recursive else path.iterdir()
+    found = sorted(each for each in inside if each.suffix in SUFFIXES)
     if not found:
         raise typer.BadParameter(f"{path} holds no .yaml, .yml or .json file")
     return found

@@ -37,10 +37,10 @@ def wait(
     where = target(words, namespace)
     if not where.name:
         raise typer.BadParameter("say which one: KIND/NAME")
-    limit = _seconds(timeout)
+    limit = seconds(timeout)
     galley = connect(state)
     if condition == "distribution":
-        code = _wait_arrived(galley, where, "", limit)
+        code = wait_arrived(galley, where, "", limit)
     elif condition == "delete":
         code = _wait_deleted(galley, where, limit)
     elif condition.startswith("condition="):
@@ -52,7 +52,8 @@ def wait(
     raise typer.Exit(code)
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Return how long ``text`` is, or raise `typer.BadParameter`."""
     from meltemi.config.values import (  # noqa: PLC0415 - only wait needs it
         Duration,
         InvalidDurationError,
@@ -64,7 +65,7 @@ def _seconds(text: str) -> float:
         raise typer.BadParameter(f"--timeout: {error}") from None
 
 
-def _wait_arrived(galley: Galley, where: Target, revision: str, limit: float) -> int:
+def wait_arrived(galley: Galley, where: Target, revision: str, limit: float) -> int:
     """Wait for distribution; print how it stands; return the exit code."""
     query = f"?{urlencode({'revision': revision})}" if revision else ""
     clock = SystemClock()
@@ -106,7 +107,7 @@ def _wait_deleted(galley: Galley, where: Target, limit: float) -> int:
     if not listing.ok:
         raise failed(listing)
     revision = listing.body["metadata"]["resourceVersion"]
-    return _wait_arrived(galley, where, revision, limit)
+    return wait_arrived(galley, where, revision, limit)
 
 
 def _wait_condition(galley: Galley, where: Target, name: str, limit: float) -> int:

@@ -39,6 +39,7 @@ POLL_SECONDS = 0.05
 GRACE_SECONDS = 8.0
 LAST_LINES = 15
 SOCKET_PATH_BYTES = 107
+FILES = ("mesh.json", "admin.token", "lock", "audit.jsonl", "audit.jsonl.1")
 OURS = ("etcd", "citadel", "run", "tokens", "logs")
 """The folders that a mesh's parts fill."""
 
@@ -216,7 +217,7 @@ def purge(state: Path) -> None:
     """Remove what a mesh wrote in ``state``, and nothing else."""
     for name in OURS:
         shutil.rmtree(state / name, ignore_errors=True)
-    for name in ("mesh.json", "admin.token", "lock"):
+    for name in FILES:
         (state / name).unlink(missing_ok=True)
     if state.exists() and not any(state.iterdir()):
         state.rmdir()

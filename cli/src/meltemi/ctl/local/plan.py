@@ -62,6 +62,11 @@ class Layout:
         return self.state / "admin.token"
 
     @property
+    def audit(self) -> Path:
+        """Galley's record of every write."""
+        return self.state / "audit.jsonl"
+
+    @property
     def roots(self) -> Path:
         """Citadel's root bundle."""
         return self.state / "citadel" / "root-cert.pem"
@@ -152,6 +157,7 @@ def galley(layout: Layout, tools: Tools) -> Part:
         "GALLEY_ETCD_ENDPOINTS": layout.at("etcd"),
         "GALLEY_NATS_URL": f"nats://{layout.at('nats')}",
         "GALLEY_ADMIN_TOKEN_FILE": str(layout.admin_token),
+        "GALLEY_AUDIT_FILE": str(layout.audit),
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
     }
     return _service("galley", tools, environ, {"http": layout.at("galley")})

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import uvloop
+
 from meltemi.bus.nats import NatsBus
 from meltemi.galley.service import GalleyService
 from meltemi.galley.settings import GalleySettings
@@ -32,4 +34,4 @@ async def main(stopping: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    run(main, service="galley")
+    run(main, service="galley", new_loop=uvloop.new_event_loop)

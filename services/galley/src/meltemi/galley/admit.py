@@ -26,7 +26,11 @@ class Held:
     """An object as the ledger holds it."""
 
     resource: Resource[Message]
+    """Only its identity, where the ledger holds something unreadable."""
     revision: Revision
+    value: bytes = b""
+    """What exactly is stored."""
+    readable: bool = True
 
     @property
     def etag(self) -> str:
@@ -51,9 +55,9 @@ class Preconditions:
             StaleWriteError: If the body's revision does not (409).
 
         """
-        if self.if_match is not None and not _matches(self.if_match, current):
+        if self.if_match is not None and not matches(self.if_match, current):
             raise PreconditionFailedError(f"{key}: If-Match {self.if_match} fails")
-        if self.if_none_match is not None and _matches(self.if_none_match, current):
+        if self.if_none_match is not None and matches(self.if_none_match, current):
             raise PreconditionFailedError(
                 f"{key}: If-None-Match {self.if_none_match} fails"
             )
@@ -69,6 +73,8 @@ class Stamp:
     manager: str
     time: str
     uid: str
+    reason: str = ""
+    """Why the caller does it, in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +86,20 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """The object to remove."""
+
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
 class Unchanged:
     """The ledger holds this content already: nothing is written, nobody is rung."""
 
     held: Held
 
 
-Admission: TypeAlias = Admitted | Unchanged
+Admission: TypeAlias = Admitted | Removed | Unchanged
 
 
 def admit_creation(
@@ -108,8 +121,10 @@ def admit_replacement(
     current: Held | None,
     preconditions: Preconditions,
     stamp: Stamp,
-) -> Admission:
+) -> Admitted | Unchanged:
     """Return what to write for an object that may be there.
+
+    What is there but cannot be read is written over: that is how it is mended.
 
     Equal content is no write at all, so that a client that got no answer can simply
     repeat its request (reliability F-02).
@@ -121,6 +136,8 @@ def admit_replacement(
     preconditions.check(asked.key, current)
     if current is None:
         return Admitted(_stamped(asked, None, stamp), created=True)
+    if not current.readable:
+        return Admitted(_stamped(asked, None, stamp), created=False)
     if content(current.resource) == content(asked):
         return Unchanged(current)
     return Admitted(_stamped(asked, current.resource, stamp), created=False)
@@ -139,7 +156,12 @@ def _stamped(
         generation=_generation(asked, current),
         creation_timestamp=stamp.time if current is None else before.creation_timestamp,
         managed_fields=(
-            ManagedField(manager=stamp.manager, operation=operation, time=stamp.time),
+            ManagedField(
+                manager=stamp.manager,
+                operation=operation,
+                time=stamp.time,
+                reason=stamp.reason or msgspec.UNSET,
+            ),
         ),
     )
     return msgspec.structs.replace(asked, metadata=metadata)
@@ -152,7 +174,8 @@ def _generation(asked: Resource[Message], current: Resource[Message] | None) -> 
     return current.metadata.generation + int(changed)
 
 
-def _matches(tags: str, current: Held | None) -> bool:
+def matches(tags: str, current: Held | None) -> bool:
+    """Tell whether an entity tag among ``tags`` is that of ``current``."""
     if current is None:
         return False
     listed = [tag.strip().removeprefix("W/") for tag in tags.split(",")]

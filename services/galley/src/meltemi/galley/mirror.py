@@ -25,6 +25,11 @@ class Mirror:
         self._revision = Revision(0)
         self._entries: dict[str, Entry] = {}
 
+    @property
+    def revision(self) -> Revision | None:
+        """The newest revision seen; None before anything was."""
+        return None if self._epoch is None else self._revision
+
     def replace(self, listing: Listing) -> None:
         """Hold what ``listing`` holds, and nothing else."""
         self._epoch, self._revision = listing.epoch, listing.revision

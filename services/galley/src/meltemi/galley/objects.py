@@ -5,30 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meltemi.config.canonical import from_stored, stored
+from meltemi.config.canonical import stored
 from meltemi.config.ledger_keys import ledger_key
-from meltemi.galley.admit import (
-    Admitted,
-    Held,
-    Preconditions,
-    Unchanged,
-    admit_creation,
-    admit_replacement,
-)
-from meltemi.galley.permission import check_permission
-from meltemi.galley.refusals import NotFoundError
+from meltemi.galley.admit import Admitted, Held, Removed, Unchanged
+from meltemi.galley.history import history_key, record
+from meltemi.galley.reads import held_at
+from meltemi.galley.refusals import MismatchError
+from meltemi.kernel.errors import MeshError
 from meltemi.kernel.names import Revision
 from meltemi.store.ports import ConflictError, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from meltemi.config.resource import Resource
-    from meltemi.config.schema.message import Message
-    from meltemi.galley.admit import Admission, Stamp
-    from meltemi.galley.permission import Caller
-    from meltemi.kernel.names import Key
-    from meltemi.store.ports import LedgerWriter
+    from meltemi.galley.admit import Admission
+    from meltemi.galley.intent import Asked, Intent
+    from meltemi.galley.pruning import Pruning
+    from meltemi.galley.sight import Sight
+    from meltemi.store.ports import Entry, LedgerWriter
 
 NOT_THERE = Revision(0)
 ATTEMPTS = 16
@@ -37,126 +31,146 @@ ATTEMPTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a write."""
+    """What became of a write: the object, at the revision of the write."""
 
     held: Held
-    created: bool
-    written: bool
+    created: bool = False
+    changed: bool = False
+    """Whether there was anything to do."""
+    written: bool = False
+    """Whether it was done: a dry run does not."""
+    removed: bool = False
+
+    @property
+    def word(self) -> str:
+        """The outcome in kubectl's words."""
+        if self.removed:
+            return "deleted"
+        if self.created:
+            return "created"
+        return "configured" if self.changed else "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A write somebody asks for."""
+class Order:
+    """An intent, and who has it."""
 
-    caller: Caller
-    stamp: Stamp
-    preconditions: Preconditions
-    dry_run: bool
+    intent: Intent
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    order: Order
+    current: Held | None
+    admission: Admission
 
 
 class Objects:
     """The configuration objects of one mesh."""
 
-    def __init__(self, ledger: LedgerWriter, mesh: str) -> None:
-        self._ledger, self._mesh = ledger, mesh
+    def __init__(
+        self, ledger: LedgerWriter, sight: Sight, pruning: Pruning, mesh: str
+    ) -> None:
+        self._ledger, self._sight, self._mesh = ledger, sight, mesh
+        self._pruning = pruning
 
-    async def get(self, key: Key) -> Held | None:
-        """Return the object, as a majority of the ledger knows it."""
-        entry = await self._ledger.get(ledger_key(self._mesh, key))
-        return None if entry is None else Held(from_stored(entry.value), entry.revision)
+    async def perform(
+        self, orders: Sequence[Order], *, dry_run: bool = False
+    ) -> tuple[Outcome, ...]:
+        """Do all that is ordered in one transaction, or nothing.
 
-    async def create(self, resource: Resource[Message], asked: Asked) -> Outcome:
-        """Write an object that is not there yet.
-
-        Raises:
-            AlreadyExistsError, PreconditionFailedError, ForbiddenError: Nothing was
-                written.
-
-        """
-
-        def admit(current: Held | None) -> Admission:
-            asked.preconditions.check(resource.key, current)
-            return admit_creation(resource, current, asked.stamp)
-
-        return await self._write(resource, asked, admit)
-
-    async def replace(self, resource: Resource[Message], asked: Asked) -> Outcome:
-        """Write an object, over the one that is there if there is one.
+        The first look may be a guess (`Sight`): what it refuses or leaves alone is
+        looked at again in the ledger. While other writers are faster, admit anew.
 
         Raises:
-            StaleWriteError, PreconditionFailedError, ForbiddenError: Nothing was
-                written.
+            MeshError: Whatever an intent refuses with. Nothing was written then.
+            TooManyWritesError: If one transaction cannot hold it.
 
         """
-
-        def admit(current: Held | None) -> Admission:
-            return admit_replacement(
-                resource, current, asked.preconditions, asked.stamp
-            )
-
-        return await self._write(resource, asked, admit)
-
-    async def delete(self, key: Key, asked: Asked) -> Outcome:
-        """Remove an object; the outcome holds it, at the revision of its removal.
-
-        Raises:
-            NotFoundError, PreconditionFailedError, ForbiddenError: Nothing was
-                removed.
-
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            current = await self.get(key)
-            check_permission(asked.caller, key, None, _resource(current))
-            asked.preconditions.check(key, current)
-            if current is None:
-                raise NotFoundError(key)
-            if asked.dry_run:
-                return Outcome(current, created=False, written=False)
-            write = Write(ledger_key(self._mesh, key), None, current.revision)
+        if len({order.intent.key for order in orders}) < len(orders):
+            raise MismatchError("an object stands twice: one transaction, one write")
+        for attempt in range(ATTEMPTS):
+            guess = attempt == 0 and not dry_run and self._sight.clear
+            decisions = self._guessed(orders) if guess else None
+            if decisions is None:
+                decisions = [await self._decided(each) for each in orders]
             try:
-                revision = await self._ledger.commit([write])
+                return await self._commit(decisions, dry_run=dry_run)
             except ConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-            else:
-                held = Held(current.resource, revision)
-                return Outcome(held, created=False, written=True)
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _write(
-        self,
-        resource: Resource[Message],
-        asked: Asked,
-        admit: Callable[[Held | None], Admission],
-    ) -> Outcome:
-        """Admit and commit, again while others are faster: last writer wins."""
-        key = resource.key
-        for attempt in range(1, ATTEMPTS + 1):
-            current = await self.get(key)
-            check_permission(asked.caller, key, resource, _resource(current))
-            admission = admit(current)
-            if isinstance(admission, Unchanged):
-                return Outcome(admission.held, created=False, written=False)
-            try:
-                return await self._commit(key, current, admission, asked)
-            except ConflictError:
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    def _guessed(self, orders: Sequence[Order]) -> Sequence[_Decision] | None:
+        """Decide by what is probably there; None where the ledger must be asked."""
+        try:
+            decisions = [
+                self._decision(order, self._sight.get(self._place(order)))
+                for order in orders
+            ]
+        except MeshError:
+            return None
+        return None if any(map(_changes_nothing, decisions)) else decisions
+
+    async def _decided(self, order: Order) -> _Decision:
+        return self._decision(order, await self._ledger.get(self._place(order)))
+
+    def _decision(self, order: Order, entry: Entry | None) -> _Decision:
+        current = None if entry is None else held_at(order.intent.key, entry)
+        return _Decision(order, current, order.intent.decide(current, order.asked))
+
+    def _place(self, order: Order) -> str:
+        return ledger_key(self._mesh, order.intent.key)
 
     async def _commit(
-        self, key: Key, current: Held | None, admitted: Admitted, asked: Asked
-    ) -> Outcome:
-        expected = current.revision if current else NOT_THERE
-        if asked.dry_run:
-            held = Held(admitted.resource, expected)
-            return Outcome(held, created=admitted.created, written=False)
-        value = stored(admitted.resource)
-        write = Write(ledger_key(self._mesh, key), value, expected)
-        revision = await self._ledger.commit([write])
-        held = Held(admitted.resource, revision)
-        return Outcome(held, created=admitted.created, written=True)
+        self, decisions: Sequence[_Decision], *, dry_run: bool
+    ) -> tuple[Outcome, ...]:
+        if dry_run:
+            return tuple(_outcome(each, None) for each in decisions)
+        writes = [write for each in decisions for write in self._writes(each)]
+        if not writes:
+            return tuple(_outcome(each, None) for each in decisions)
+        revision = await self._ledger.commit(writes)
+        self._sight.note(writes, revision)
+        for each in decisions:
+            if each.current is not None and not _changes_nothing(each):
+                self._pruning.note(each.order.intent.key)
+        return tuple(_outcome(each, revision) for each in decisions)
+
+    def _writes(self, decision: _Decision) -> Sequence[Write]:
+        """Return the write itself, and the one that keeps what was there before."""
+        if isinstance(decision.admission, Unchanged):
+            return ()
+        key, current = decision.order.intent.key, decision.current
+        removal, value = None, None
+        if isinstance(decision.admission, Admitted):
+            value = stored(decision.admission.resource)
+        else:
+            removal = decision.order.asked.stamp
+        place = ledger_key(self._mesh, key)
+        if current is None:
+            return (Write(place, value, NOT_THERE),)
+        kept = history_key(self._mesh, key, current.revision)
+        return (
+            Write(place, value, current.revision),
+            Write(kept, record(current, removal)),
+        )
 
 
-def _resource(held: Held | None) -> Resource[Message] | None:
-    return None if held is None else held.resource
+def _changes_nothing(decision: _Decision) -> bool:
+    return isinstance(decision.admission, Unchanged)
+
+
+def _outcome(decision: _Decision, revision: Revision | None) -> Outcome:
+    """Return what became of it; without a ``revision`` nothing was written."""
+    admission, current = decision.admission, decision.current
+    written = revision is not None
+    if isinstance(admission, Unchanged):
+        return Outcome(admission.held)
+    before = NOT_THERE if current is None else current.revision
+    if isinstance(admission, Removed):
+        held = Held(admission.held.resource, revision or before)
+        return Outcome(held, changed=True, written=written, removed=True)
+    held = Held(admission.resource, revision or before)
+    return Outcome(held, admission.created, changed=True, written=written)

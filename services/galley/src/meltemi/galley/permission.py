@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
 
 from meltemi.config.schema.workload_entry import WorkloadEntry
 from meltemi.galley.refusals import ForbiddenError
@@ -13,6 +15,35 @@ if TYPE_CHECKING:
     from meltemi.config.schema.message import Message
     from meltemi.kernel.identity import SpiffeId
     from meltemi.kernel.names import Key
+
+READING: Final = ("get", "list", "watch")
+WRITING: Final = ("create", "update", "patch", "delete")
+ANY: Final = "*"
+POWERFUL: Final = frozenset({"EnvoyFilter", "WasmPlugin"})
+"""Kinds that can undo what all others say (threat T2)."""
+
+
+class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a token is good for: each verb, on each kind, in each namespace.
+
+    ``*`` stands for any, but to write an EnvoyFilter, a WasmPlugin or anything in
+    the root namespace, a scope must name the kind or the namespace itself.
+    """
+
+    verbs: tuple[str, ...]
+    kinds: tuple[str, ...]
+    namespaces: tuple[str, ...]
+
+    def allows(self, verb: str, kind: str, namespace: str, root: str) -> bool:
+        """Tell whether it covers ``verb`` on ``kind`` in ``namespace`` (``*``: all)."""
+        reading = verb in READING
+        wide_kind = ANY in self.kinds and (reading or kind not in POWERFUL)
+        wide_namespace = ANY in self.namespaces and (reading or namespace != root)
+        return (
+            (verb in self.verbs or ANY in self.verbs)
+            and (kind in self.kinds or wide_kind)
+            and (namespace in self.namespaces or wide_namespace)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +68,45 @@ class Workload:
         return str(self.identity)
 
 
-Caller: TypeAlias = Administrator | Workload
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Somebody with a token of limited scope."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    root_namespace: str
+
+    @property
+    def manager(self) -> str:
+        """What ``managedFields`` calls the caller."""
+        return self.name
+
+    def check(self, verb: str, kind: str, namespace: str) -> None:
+        """Let the bearer do it if a scope covers it.
+
+        Raises:
+            ForbiddenError: If none does: whatever is not allowed is denied.
+
+        """
+        root = self.root_namespace
+        if not any(each.allows(verb, kind, namespace, root) for each in self.scopes):
+            place = "all namespaces" if namespace == ANY else f"namespace {namespace!r}"
+            raise ForbiddenError(
+                f"the token {self.name!r} has no scope to {verb} {kind} in {place}"
+            )
+
+
+Caller: TypeAlias = Administrator | Workload | Bearer
 
 
 def check_permission(
     caller: Caller,
+    verb: str,
     key: Key,
     asked: Resource[Message] | None,
     current: Resource[Message] | None,
 ) -> None:
-    """Let the caller write ``asked`` over ``current``, or remove it (None).
+    """Let the caller ``verb``: write ``asked`` over ``current``, or remove it (None).
 
     A workload may neither claim another account's identity nor take over an entry
     that names another account.
@@ -56,6 +116,9 @@ def check_permission(
 
     """
     if isinstance(caller, Administrator):
+        return
+    if isinstance(caller, Bearer):
+        caller.check(verb, key.kind, key.namespace)
         return
     identity = caller.identity
     if key.kind != WorkloadEntry.__name__ or key.namespace != identity.namespace:
@@ -73,6 +136,8 @@ def check_permission(
 
 
 def _account(resource: Resource[Message] | None) -> str | None:
-    if resource is None or not isinstance(resource.spec, WorkloadEntry):
+    if resource is None:
         return None
+    if not isinstance(resource.spec, WorkloadEntry):
+        return "(unreadable)"
     return resource.spec.service_account or "default"

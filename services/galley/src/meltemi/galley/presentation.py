@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.config.values import encode_value
+from meltemi.galley.distribution import Condition  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,14 +16,15 @@ if TYPE_CHECKING:
     from meltemi.config.resource import Metadata
     from meltemi.config.schema.message import Message
     from meltemi.galley.admit import Held
-    from meltemi.galley.distribution import Condition
-    from meltemi.kernel.names import Revision
+    from meltemi.galley.reads import HeldList
 
 
-class Status(msgspec.Struct, frozen=True):
+class Status(msgspec.Struct, frozen=True, rename="camel"):
     """What became of an object: computed for each answer, never stored."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition, ...] = ()
+    affected_proxies: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """In a dry run: the connected proxies that could see a difference."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -35,9 +37,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: Status | msgspec.UnsetType = msgspec.UNSET
 
 
-def shown(
-    held: Held, api_version: str, conditions: tuple[Condition, ...] = ()
-) -> Shown:
+def shown(held: Held, api_version: str, status: Status | None = None) -> Shown:
     """Return what a reader of ``api_version`` gets to see of ``held``."""
     resource = held.resource
     revision = str(held.revision) if held.revision else ""
@@ -46,18 +46,23 @@ def shown(
         kind=resource.kind,
         metadata=msgspec.structs.replace(resource.metadata, resource_version=revision),
         spec=resource.spec,
-        status=Status(conditions) if conditions else msgspec.UNSET,
+        status=status or msgspec.UNSET,
     )
 
 
 def shown_list(
-    kind: Kind, api_version: str, items: Sequence[Shown], revision: Revision
+    kind: Kind, api_version: str, items: Sequence[Shown], found: HeldList
 ) -> dict[str, object]:
-    """Return a list in Kubernetes' form."""
+    """Return a list, or a page of it, in Kubernetes' form."""
+    metadata: dict[str, object] = {"resourceVersion": str(found.revision)}
+    if found.continuation:
+        metadata["continue"] = found.continuation
+    if found.remaining is not None:
+        metadata["remainingItemCount"] = found.remaining
     return {
         "apiVersion": api_version,
         "kind": f"{kind.name}List",
-        "metadata": {"resourceVersion": str(revision)},
+        "metadata": metadata,
         "items": items,
     }
 

@@ -88,6 +88,62 @@ class UnsupportedMediaTypeError(MeshError):
     blame = Blame.CALLER
 
 
+class PatchError(MeshError):
+    """A patch is malformed, or does not fit the object it is for."""
+
+    code = "config.patch"
+    blame = Blame.CALLER
+
+
+class ExpiredError(MeshError):
+    """A list's continuation or a watch's start is no longer in the history."""
+
+    code = "config.expired"
+    blame = Blame.CALLER
+
+
+class UnknownRevisionError(MeshError):
+    """An object's history does not hold the revision asked for."""
+
+    code = "config.unknown-revision"
+    blame = Blame.CALLER
+
+
+class InvalidBodyError(MeshError):
+    """The body is not what this request needs."""
+
+    code = "request.body"
+    blame = Blame.CALLER
+
+
+class NoSuchTokenError(MeshError):
+    """There is no token of that id."""
+
+    code = "token.not-found"
+    blame = Blame.CALLER
+
+
+class BodyTooSlowError(MeshError):
+    """The body did not arrive in time."""
+
+    code = "request.too-slow"
+    blame = Blame.CALLER
+
+
+class TooCostlyError(MeshError):
+    """The body takes too long to read. It was given up."""
+
+    code = "request.too-costly"
+    blame = Blame.CALLER
+
+
+class BusyError(MeshError):
+    """Too many are asking for the same at once: repeat it a little later."""
+
+    code = "request.busy"
+    blame = Blame.PEER
+
+
 class UnauthenticatedError(MeshError):
     """A write needs to say who asks, and to prove it."""
 

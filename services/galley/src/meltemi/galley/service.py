@@ -10,12 +10,18 @@ import httpx2
 
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
+from meltemi.galley.adapters.decoding import Decoder
+from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
-from meltemi.galley.adapters.routes import Galley
+from meltemi.galley.adapters.token_book import TokenBook
+from meltemi.galley.adapters.watching import Watches
+from meltemi.galley.audit import Audit
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.objects import Objects
+from meltemi.galley.pruning import Pruning
 from meltemi.galley.reads import Reads
 from meltemi.galley.relay import Relay
+from meltemi.galley.sight import Sight
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
 
@@ -45,33 +51,46 @@ class GalleyService:
             mesh=settings.mesh,
             name=settings.name,
         )
+        self._pruning = Pruning(ledger, settings.mesh)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve the API and ring changes until ``stopping``."""
         async with (
             # Pilots are our own: no proxy of the environment stands between
             httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
+            Decoder() as decoder,
             asyncio.TaskGroup() as tasks,
         ):
-            app = galley_app(self._galley(client))
+            app = galley_app(self._galley(client, decoder, stopping))
             readiness = Readiness()
             readiness.check("ledger", self._unfollowed)
             registry = self._metrics.registry
             operations(app, service="galley", readiness=readiness, registry=registry)
             relaying = tasks.create_task(self._relay.run())
+            pruning = tasks.create_task(self._pruning.run())
             await serve_http(app, self._settings.http_address, stopping=stopping)
             relaying.cancel()
+            pruning.cancel()
 
-    def _galley(self, client: httpx2.AsyncClient) -> Galley:
-        mesh = self._settings.mesh
+    def _galley(
+        self, client: httpx2.AsyncClient, decoder: Decoder, stopping: asyncio.Event
+    ) -> Galley:
+        settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
+        mesh = settings.mesh
+        tokens = TokenBook(ledger, mesh, self._clock)
         return Galley(
-            reads=Reads(self._ledger, self._relay.mirror, mesh, self._clock),
-            objects=Objects(self._ledger, mesh),
-            pilots=Pilots(self._ledger, mesh, client, self._clock),
-            callers=Callers(self._settings, self._clock),
+            reads=Reads(ledger, mirror, mesh, self._clock),
+            objects=Objects(ledger, Sight(mirror), self._pruning, mesh),
+            watches=Watches(ledger, mesh, stopping),
+            decoder=decoder,
+            pilots=Pilots(ledger, mesh, client, self._clock),
+            callers=Callers(settings, tokens, self._clock),
+            tokens=tokens,
+            audit=Audit(settings.audit_file),
             metrics=self._metrics,
             clock=self._clock,
             new_uid=lambda: str(uuid.uuid4()),
+            root_namespace=settings.root_namespace,
         )
 
     def _unfollowed(self) -> str | None:

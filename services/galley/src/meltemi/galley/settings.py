@@ -44,6 +44,14 @@ class GalleySettings(ServiceSettings):
     trust_domain: str = "cluster.local"
     """What workload identities start with, as MeshConfig.trustDomain."""
 
+    root_namespace: str = "istio-system"
+    """Whose objects hold everywhere, as MeshConfig.rootNamespace: writing there
+    needs a scope that names it.
+    """
+
+    audit_file: Path | None = None
+    """Where every write is recorded, a JSON object a line; unset: only in the log."""
+
     @model_validator(mode="after")
     def _plain_text_stays_here(self) -> Self:
         if not ipaddress.ip_address(self.http_address.host).is_loopback:

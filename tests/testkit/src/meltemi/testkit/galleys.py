@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -11,22 +13,32 @@ import httpx2
 
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
+from meltemi.galley.adapters.decoding import Decoder
+from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import Pilots
-from meltemi.galley.adapters.routes import Galley
+from meltemi.galley.adapters.token_book import TokenBook
+from meltemi.galley.adapters.watching import Watches
+from meltemi.galley.audit import Audit
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.mirror import Mirror
 from meltemi.galley.objects import Objects
+from meltemi.galley.pruning import Pruning
 from meltemi.galley.reads import Reads
 from meltemi.galley.settings import GalleySettings
+from meltemi.galley.sight import Sight
 from meltemi.identity.certificate import certificate_pem
-from meltemi.runtime.settings import read_settings
+from meltemi.runtime.http import serve_http
+from meltemi.runtime.settings import Address, read_settings
 from meltemi.testkit.authority import NOON, credential
 from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.processes import READY_SECONDS, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
+
+    from starlette.types import ASGIApp
 
 
 SILENCE = object()
@@ -44,6 +56,8 @@ class Api:
     clock: StillClock
     pilots: dict[str, object]
     """What Pilots answer: ``http://HOST:PORT/api/v1/VIEW`` to JSON."""
+    app: ASGIApp
+    pruning: Pruning
 
 
 @contextlib.asynccontextmanager
@@ -53,25 +67,63 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
     clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
     token.write_text("secret\n", encoding="ascii")
     bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
-    callers = Callers(_settings(token, bundle), clock)
+    tokens = TokenBook(ledger, "default", clock)
+    callers = Callers(_settings(token, bundle), tokens, clock)
+    pruning = Pruning(ledger, "default")
+    stopping = asyncio.Event()
     answers: dict[str, object] = {}
     uids = count(1)
-    async with httpx2.AsyncClient(transport=_pilots(answers)) as outside:
+    async with (
+        httpx2.AsyncClient(transport=_pilots(answers)) as outside,
+        Decoder() as decoder,
+    ):
         galley = Galley(
             reads=Reads(ledger, mirror, "default", clock),
-            objects=Objects(ledger, "default"),
+            objects=Objects(ledger, Sight(mirror), pruning, "default"),
+            watches=Watches(ledger, "default", stopping),
+            decoder=decoder,
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
+            tokens=tokens,
+            audit=Audit(directory / "audit.jsonl"),
             metrics=Metrics(),
             clock=clock,
             new_uid=lambda: f"uid-{next(uids)}",
         )
-        transport = httpx2.ASGITransport(galley_app(galley))
+        app = galley_app(galley)
+        transport = httpx2.ASGITransport(app)
         headers = {"Authorization": "Bearer secret"}
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://galley", headers=headers
         ) as client:
-            yield Api(client, ledger, mirror, clock, answers)
+            yield Api(client, ledger, mirror, clock, answers, app, pruning)
+
+
+@contextlib.contextmanager
+def galley_served(directory: Path) -> Iterator[str]:
+    """Serve the same over a socket, from a thread; yield its URL."""
+    address = Address("127.0.0.1", free_port())
+    ready, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
+    stopping = asyncio.Event()
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        started = asyncio.Event()
+        async with galley_api(directory) as api, asyncio.TaskGroup() as tasks:
+            serving = serve_http(api.app, address, stopping=stopping, started=started)
+            tasks.create_task(serving)
+            await started.wait()
+            ready.set()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    if not ready.wait(READY_SECONDS):
+        raise TimeoutError("Galley does not answer")
+    try:
+        yield f"http://{address}"
+    finally:
+        loops[0].call_soon_threadsafe(stopping.set)
+        thread.join(READY_SECONDS)
 
 
 def _settings(token: Path, bundle: Path) -> GalleySettings:

@@ -1,21 +1,72 @@
 """Galley's HTTP application, put together from its routes."""
 
-from fastapi import FastAPI, Response
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
 
 from meltemi.config.kinds import KINDS
+from meltemi.galley import asyncapi, openapi
+from meltemi.galley.adapters.administration import administration
+from meltemi.galley.adapters.answers import json_answer, route
+from meltemi.galley.adapters.asking import audited, check_fleet_reader
+from meltemi.galley.adapters.batches import batches
+from meltemi.galley.adapters.patching import patcher
+from meltemi.galley.adapters.place import COLLECTION, EVERYWHERE, OBJECT
 from meltemi.galley.adapters.problems import answer_problems
-from meltemi.galley.adapters.routes import Galley, configuration
-from meltemi.galley.presentation import as_json
+from meltemi.galley.adapters.reading import lister, reader, views
+from meltemi.galley.adapters.versions import history
+from meltemi.galley.adapters.writing import creator, remover, replacer, sweeper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import Request, Response
+    from starlette.routing import BaseRoute
+
+    from meltemi.galley.adapters.galley import Galley
 
 
 def galley_app(galley: Galley) -> FastAPI:
     """Return an application that serves ``galley``; operations come on top."""
-    app = FastAPI(title="Meltemi Galley", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Meltemi Galley", openapi_url=None)
     answer_problems(app, galley.metrics)
+    app.router.routes.extend(_routes(galley))
+    return app
 
-    @app.get("/apis")
-    async def served() -> Response:
-        groups = [
+
+def _routes(galley: Galley) -> Iterator[BaseRoute]:
+    yield from _own_views(galley)
+    yield from administration(galley)
+    yield from batches(galley)
+    yield from history(galley)
+    yield from views(galley)
+    yield route(
+        OBJECT,
+        {
+            "GET": reader(galley),
+            "PUT": audited(galley, "put", replacer(galley)),
+            "PATCH": audited(galley, "patch", patcher(galley)),
+            "DELETE": audited(galley, "delete", remover(galley)),
+        },
+    )
+    many = lister(galley)
+    yield route(
+        COLLECTION,
+        {
+            "GET": many,
+            "POST": audited(galley, "create", creator(galley)),
+            "DELETE": audited(galley, "delete-collection", sweeper(galley)),
+        },
+    )
+    yield route(EVERYWHERE, {"GET": many})
+
+
+def _own_views(galley: Galley) -> Iterator[BaseRoute]:
+    async def served(_: Request) -> Response:
+        kinds = [
             {
                 "kind": kind.name,
                 "group": kind.group,
@@ -25,12 +76,20 @@ def galley_app(galley: Galley) -> FastAPI:
             }
             for kind in KINDS
         ]
-        return Response(as_json({"kinds": groups}), media_type="application/json")
+        return json_answer({"kinds": kinds})
 
-    @app.get("/api/v1/proxies")
-    async def proxies() -> Response:
+    async def proxies(request: Request) -> Response:
+        await check_fleet_reader(galley, request)
         fleet = await galley.pilots.fleet()
-        return Response(as_json(fleet.proxies), media_type="application/json")
+        return json_answer(fleet.proxies)
 
-    app.include_router(configuration(galley))
-    return app
+    async def describe(_: Request) -> Response:
+        return json_answer(openapi.document(version("meltemi-galley")))
+
+    async def describe_events(_: Request) -> Response:
+        return json_answer(asyncapi.document(version("meltemi-galley")))
+
+    yield route("/openapi.json", {"GET": describe})
+    yield route("/asyncapi.json", {"GET": describe_events})
+    yield route("/apis", {"GET": served})
+    yield route("/api/v1/proxies", {"GET": proxies})

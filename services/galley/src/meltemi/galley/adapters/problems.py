@@ -32,6 +32,14 @@ BY_CODE = MappingProxyType(
         "config.stale-write": 409,
         "config.precondition-failed": 412,
         "config.mismatch": 422,
+        "config.patch": 422,
+        "config.expired": 410,
+        "config.unknown-revision": 404,
+        "token.not-found": 404,
+        "request.too-slow": 408,
+        "request.too-costly": 413,
+        "request.busy": 429,
+        "request.body": 422,
         "request.too-large": 413,
         "request.media-type": 415,
     }
@@ -108,6 +116,8 @@ def _number(error: InvalidConfigError) -> str:
 def _subject(request: Request) -> str:
     """Return what the URL is about: ``VirtualService prod/reviews``."""
     parts: dict[str, str] = request.path_params
+    if "plural" not in parts:
+        return "The batch"
     kind = kind_at(parts["group"], parts["version"], parts["plural"])
     noun = kind.name if kind else parts["plural"]
     return f"{noun} {parts['namespace']}/{parts.get('name', '(new)')}"

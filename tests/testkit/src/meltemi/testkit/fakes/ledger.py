@@ -25,6 +25,8 @@ from meltemi.store.ports import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from meltemi.store.ports import Page
+
 MOST_WRITES = 128
 
 
@@ -45,6 +47,7 @@ class MemoryLedger:
         self.head = Revision(1)
         self._entries: dict[str, Entry] = {}
         self._history: list[Step] = []
+        self._undo: list[tuple[Revision, dict[str, Entry | None]]] = []
         self._oldest = 1
         self._leases: dict[int, MemoryLease] = {}
         self._ties: dict[str, int] = {}
@@ -56,15 +59,37 @@ class MemoryLedger:
         self._answer()
         return self._entries.get(key)
 
-    async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
-        """Return everything under ``prefix``, in key order."""
+    async def list(
+        self, prefix: str, *, keys_only: bool = False, page: Page | None = None
+    ) -> Listing:
+        """Return everything under ``prefix``, in key order, or a page of it."""
         self._answer()
+        revision = self.head if page is None else page.revision or self.head
+        after = "" if page is None else page.after
         found = tuple(
             Entry(each.key, b"", each.revision, each.created) if keys_only else each
-            for key, each in sorted(self._entries.items())
-            if key.startswith(prefix)
+            for key, each in sorted(self._entries_at(revision).items())
+            if key.startswith(prefix) and key > after
         )
-        return Listing(self.epoch, self.head, found)
+        taken = found if page is None else found[: page.limit]
+        return Listing(self.epoch, revision, taken, len(found) - len(taken))
+
+    def _entries_at(self, revision: Revision) -> dict[str, Entry]:
+        """Undo what was done after ``revision``."""
+        if revision > self.head:
+            raise LedgerRefusedError(f"revision {revision} is a future revision")
+        if revision < self._oldest and revision != self.head:
+            raise CompactedError(Revision(self._oldest))
+        entries = dict(self._entries)
+        for done, before in reversed(self._undo):
+            if done <= revision:
+                break
+            for key, entry in before.items():
+                if entry is None:
+                    entries.pop(key, None)
+                else:
+                    entries[key] = entry
+        return entries
 
     async def watch(self, prefix: str, start: Revision) -> AsyncGenerator[Step]:
         """Yield every revision from ``start`` on that touched ``prefix``."""
@@ -144,6 +169,7 @@ class MemoryLedger:
     def _apply(self, writes: Sequence[Write]) -> Revision:
         revision = Revision(self.head + 1)
         mutations: list[Mutation] = []
+        before = {write.key: self._entries.get(write.key) for write in writes}
         for write in writes:
             here = self._entries.get(write.key)
             if write.value is None and here is None:
@@ -160,6 +186,7 @@ class MemoryLedger:
                 self._ties[write.key] = write.lease
         if mutations:
             self.head = revision
+            self._undo.append((revision, before))
             self._history.append(Step(self.epoch, revision, tuple(mutations)))
             self._wake()
         return self.head

@@ -1,0 +1,160 @@
+"""From a request to who asks for what; and every write into the audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from meltemi.galley.adapters.answers import OUTCOME
+from meltemi.galley.admit import Preconditions, Stamp
+from meltemi.galley.audit import Record
+from meltemi.galley.intent import Asked
+from meltemi.galley.permission import ANY, Administrator, Bearer
+from meltemi.galley.refusals import ForbiddenError, InvalidQueryError
+from meltemi.kernel.errors import MeshError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fastapi import Request, Response
+
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
+    from meltemi.galley.adapters.answers import Handler
+    from meltemi.galley.adapters.galley import Galley
+    from meltemi.galley.adapters.place import Place
+    from meltemi.galley.permission import Caller
+
+ANONYMOUS = "anonymous"
+REASON = "Meltemi-Reason"
+LONGEST_REASON = 500
+DENIED = frozenset({"caller.unauthenticated", "caller.forbidden"})
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A write somebody asks for, before its body is looked at."""
+
+    caller: Caller
+    stamp: Stamp
+    preconditions: Preconditions
+    dry_run: bool
+
+    def asked(self, resource: Resource[Message] | None = None) -> Asked:
+        """Return it with what the body says of the revision it was made from."""
+        named = "" if resource is None else resource.metadata.resource_version
+        headers = self.preconditions
+        both = Preconditions(named, headers.if_match, headers.if_none_match)
+        return Asked(self.caller, self.stamp, both)
+
+    def explained(self, reason: str) -> Writing:
+        """Return it with ``reason``, if the caller gave none of its own."""
+        stamp = replace(self.stamp, reason=self.stamp.reason or reason)
+        return replace(self, stamp=stamp)
+
+
+async def writing(galley: Galley, request: Request) -> Writing:
+    """Return who asks for what, before a byte of the body is read.
+
+    Raises:
+        UnauthenticatedError: If nobody says who asks.
+        InvalidQueryError: If ``dryRun`` or the reason makes no sense.
+
+    """
+    caller = await galley.callers.identify(request.headers.get("authorization"))
+    request.state.actor = caller.manager
+    dry_run = request.query_params.get("dryRun", "")
+    if dry_run not in ("", "All"):
+        raise InvalidQueryError(f"dryRun is All or absent, not {dry_run!r}")
+    reason = request.headers.get(REASON, "").strip()
+    if len(reason) > LONGEST_REASON:
+        raise InvalidQueryError(f"{REASON} has over {LONGEST_REASON} characters")
+    now = timestamp(galley.clock.now())
+    return Writing(
+        caller,
+        Stamp(caller.manager, now, galley.new_uid(), reason),
+        Preconditions(
+            "", request.headers.get("if-match"), request.headers.get("if-none-match")
+        ),
+        dry_run=dry_run == "All",
+    )
+
+
+async def check_reader(
+    galley: Galley, request: Request, verb: str, place: Place
+) -> None:
+    """Let everybody read, but the bearer of a scoped token only within its scopes.
+
+    Raises:
+        ForbiddenError: If no scope covers it.
+        UnauthenticatedError: If the token is not good.
+
+    """
+    bearer = await galley.callers.bearer(request.headers.get("authorization"))
+    if bearer is not None:
+        namespace = ANY if place.namespace is None else place.namespace
+        bearer.check(verb, place.kind.name, namespace)
+
+
+async def check_administrator(galley: Galley, request: Request) -> str:
+    """Let administrators pass; return what they are called.
+
+    Raises:
+        ForbiddenError, UnauthenticatedError: Everybody else.
+
+    """
+    caller = await galley.callers.identify(request.headers.get("authorization"))
+    request.state.actor = caller.manager
+    if not isinstance(caller, Administrator):
+        raise ForbiddenError(f"{caller.manager} is no administrator")
+    return caller.manager
+
+
+async def check_fleet_reader(galley: Galley, request: Request) -> None:
+    """Let everybody see the proxies, but no bearer of a token that may not see all.
+
+    Raises:
+        ForbiddenError, UnauthenticatedError: See `check_reader`.
+
+    """
+    bearer: Bearer | None = await galley.callers.bearer(
+        request.headers.get("authorization")
+    )
+    if bearer is not None:
+        bearer.check("list", ANY, ANY)
+
+
+def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
+    """Return ``handler`` with a record of every request, whatever becomes of it."""
+
+    async def endpoint(request: Request) -> Response:
+        request.state.actor = ANONYMOUS
+        try:
+            answer = await handler(request)
+        except MeshError as error:
+            note(request, error.code, "")
+            raise
+        note(request, answer.headers.get(OUTCOME, "done"), answer.headers.get("etag"))
+        return answer
+
+    def note(request: Request, outcome: str, etag: str | None) -> None:
+        galley.audit.note(
+            Record(
+                time=timestamp(galley.clock.now()),
+                actor=request.state.actor,
+                address=request.client.host if request.client else "",
+                verb=verb,
+                target=request.url.path,
+                outcome=outcome,
+                allowed=outcome not in DENIED,
+                revision=(etag or "").strip('"'),
+                reason=request.headers.get(REASON, "")[:LONGEST_REASON],
+            )
+        )
+
+    return endpoint
+
+
+def timestamp(now: datetime) -> str:
+    """Return ``now`` in RFC 3339, UTC, with microseconds: ``…T12:00:00.000000Z``."""
+    return now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,212 @@
+"""Changes as they come: Kubernetes' chunked JSON, or server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Response
+
+from meltemi.config.ledger_keys import collection_prefix
+from meltemi.galley.adapters.asking import check_reader
+from meltemi.galley.adapters.place import place_of
+from meltemi.galley.feed import Feed, expired, is_repeat
+from meltemi.galley.refusals import BusyError, ExpiredError, InvalidQueryError
+from meltemi.galley.selector import Selection
+from meltemi.kernel.names import Revision
+from meltemi.store.ports import CompactedError, LedgerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+    from fastapi import Request
+    from starlette.types import Receive, Scope, Send
+
+    from meltemi.galley.adapters.galley import Galley
+    from meltemi.galley.adapters.place import Place
+    from meltemi.galley.feed import Event
+    from meltemi.store.ports import LedgerReader, Step
+
+BEAT_SECONDS = 15.0
+"""Pause between bookmarks; they also keep connections from being taken for dead."""
+OPENING_SECONDS = 2.0
+MOST_WATCHES = 1000
+"""Watches of one Galley: each follows etcd by a stream of its own."""
+LONGEST_SECONDS = 3600
+LINES = "application/json"
+EVENTS = "text/event-stream"
+ADVICE = "that revision is no longer in the history: list again, then watch from there"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A watch that stands: what to tell first, and what follows."""
+
+    feed: Feed
+    initial: tuple[Event, ...]
+    start: Revision
+    """What the client knows up to; a step of it may be told again."""
+    steps: AsyncGenerator[Step]
+
+
+class Watches:
+    """All watching clients of one Galley."""
+
+    def __init__(
+        self, ledger: LedgerReader, mesh: str, stopping: asyncio.Event
+    ) -> None:
+        self._ledger, self._mesh, self._stopping = ledger, mesh, stopping
+        self._open = 0
+
+    async def answer(
+        self, galley: Galley, request: Request, *, streamed: bool
+    ) -> Response:
+        """Return an answer that goes on until the client or we leave.
+
+        Raises:
+            ExpiredError: If the client's revision is no longer in the history.
+            BusyError: If too many are watching.
+            LedgerUnavailableError: If the ledger does not answer.
+
+        """
+        place = place_of(request)
+        await check_reader(galley, request, "watch", place)
+        query = request.query_params
+        selection = Selection.parse(
+            query.get("labelSelector", ""), query.get("fieldSelector", "")
+        )
+        seconds = _number(query.get("timeoutSeconds", ""), "timeoutSeconds")
+        known = request.headers.get("last-event-id") or query.get("resourceVersion")
+        start = _number(known or "", "resourceVersion")
+        if self._open >= MOST_WATCHES:
+            raise BusyError(f"{MOST_WATCHES} clients are watching already")
+        feed = Feed(place.kind, place.api_version, selection)
+        initial: tuple[Event, ...] = ()
+        if not start:
+            start, initial = await self._present(galley, place, feed)
+        prefix = collection_prefix(self._mesh, place.kind.name, place.namespace)
+        opened = await self._opened(feed, initial, Revision(start), prefix)
+        limit = min(seconds or LONGEST_SECONDS, LONGEST_SECONDS)
+        return _WatchResponse(self, opened, limit, streamed=streamed)
+
+    async def _present(
+        self, galley: Galley, place: Place, feed: Feed
+    ) -> tuple[int, tuple[Event, ...]]:
+        """Return what is there, and the revision it is of."""
+        found = await galley.reads.list(
+            place.kind.name, place.namespace, feed.selection
+        )
+        if found.stale:
+            raise LedgerUnavailableError("etcd is away: nothing can be watched")
+        present = [feed.present(each) for each in found.items]
+        end = feed.bookmark(found.revision, initial_end=True)
+        return found.revision, (*present, end)
+
+    async def _opened(
+        self, feed: Feed, initial: tuple[Event, ...], start: Revision, prefix: str
+    ) -> Opened:
+        """Wait until the watch stands, so that refusals are answers and no events."""
+        at = Revision(start + 1) if initial else start
+        steps = self._ledger.watch(prefix, at)
+        try:
+            async with asyncio.timeout(OPENING_SECONDS):
+                await anext(steps)  # the first step is empty: the watch stands
+        except CompactedError as error:
+            raise ExpiredError(ADVICE) from error
+        except TimeoutError:
+            await steps.aclose()
+            raise LedgerUnavailableError("etcd did not answer within 2 s") from None
+        return Opened(feed, initial, start, steps)
+
+    async def until_over(self, waiting: Iterable[asyncio.Task[None]]) -> None:
+        """Wait until one of ``waiting`` is done; count the watch meanwhile."""
+        self._open += 1
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._open -= 1
+
+    async def stopping(self) -> None:
+        """Wait until the service ends."""
+        await self._stopping.wait()
+
+
+class _WatchResponse(Response):
+    """An answer without an end, in one of two forms."""
+
+    def __init__(
+        self, watches: Watches, opened: Opened, seconds: int, *, streamed: bool
+    ) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(None, 200, headers, EVENTS if streamed else LINES)
+        del self.headers["content-length"]
+        self._watches, self._opened, self._seconds = watches, opened, seconds
+        self._streamed, self._at = streamed, opened.start
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Send events until somebody leaves."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(self._tell(send)),
+                tasks.create_task(self._beat(send)),
+                tasks.create_task(_left(receive)),
+                tasks.create_task(self._watches.stopping()),
+                tasks.create_task(_elapsed(self._seconds)),
+            ]
+            await self._watches.until_over(running)
+            for each in running:
+                each.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _tell(self, send: Send) -> None:
+        opened = self._opened
+        await self._send(send, opened.initial)
+        async with aclosing(opened.steps) as steps:
+            try:
+                async for step in steps:
+                    if not is_repeat(step, opened.start):
+                        await self._send(send, opened.feed.step(step))
+                    self._at = max(self._at, step.revision)
+            except CompactedError:
+                await self._send(send, [expired(self._at, ADVICE)])
+
+    async def _beat(self, send: Send) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            await self._send(send, [self._opened.feed.bookmark(self._at)])
+
+    async def _send(self, send: Send, events: Iterable[Event]) -> None:
+        """Send all ``events`` in one piece: they belong to one revision."""
+        body = b"".join(
+            each.as_sse() if self._streamed else each.as_line() for each in events
+        )
+        if body:
+            part = {"type": "http.response.body", "body": body, "more_body": True}
+            await send(part)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _elapsed(seconds: int) -> None:
+    await asyncio.sleep(seconds)
+
+
+def _number(text: str, name: str) -> int:
+    """Return a query's number, 0 where it is absent."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits int64
+        raise InvalidQueryError(f"{name} is a number, not {text!r}")
+    return int(text)

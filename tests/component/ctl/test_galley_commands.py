@@ -1,0 +1,181 @@
+"""The commands about configuration, against a Galley over a socket."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from meltemi.ctl.application import application
+from meltemi.ctl.galley import change, compare, events, read, transfer, write
+from meltemi.ctl.galley.client import Galley
+from meltemi.testkit.galleys import galley_served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typer.testing import Result
+
+RULE = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: NAME, labels: {team: a}}
+spec: {host: HOST}
+"""
+
+
+class Shell:
+    """Types commands."""
+
+    def __init__(self, folder: Path, galley: Galley) -> None:
+        self.folder, self.galley = folder, galley
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(application(words), list(words))
+
+    def do(self, *words: str) -> str:
+        result = self.run(*words)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def file(self, *objects: tuple[str, str], name: str = "a.yaml") -> str:
+        texts = [RULE.replace("NAME", n).replace("HOST", h) for n, h in objects]
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("---\n".join(texts))
+        return str(path)
+
+    def hosts(self) -> dict[str, str]:
+        found = json.loads(self.do("get", "dr", "-o", "json"))["items"]
+        return {each["metadata"]["name"]: each["spec"]["host"] for each in found}
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    with galley_served(tmp_path) as url:
+        galley = Galley(url, "secret")
+        for module in (change, compare, events, read, transfer, write):
+            monkeypatch.setattr(module, "connect", lambda _: galley)
+        yield Shell(tmp_path / "files", galley)
+
+
+def test_diff_shows_what_apply_then_does(shell: Shell) -> None:
+    path = shell.file(("reviews", "one"))
+    different = shell.run("diff", "-f", path)
+    assert different.exit_code == 1
+    assert "+  host: one" in different.output
+    assert "created" in shell.do("apply", "-f", path)
+    assert shell.do("diff", "-f", path) == ""
+    different = shell.run("diff", "-f", shell.file(("reviews", "two")))
+    assert "-  host: one" in different.output
+    assert "+  host: two" in different.output
+
+
+def test_an_atomic_apply_writes_all_or_nothing(shell: Shell) -> None:
+    shell.do("apply", "--atomic", "-f", shell.file(("a", "one"), ("b", "one")))
+    assert shell.hosts() == {"a": "one", "b": "one"}
+    path = shell.file(("a", "two"), ("c", "two"))
+    text = (shell.folder / "a.yaml").read_text()
+    stale = text.replace("name: c,", "name: c, resourceVersion: '1',")
+    (shell.folder / "a.yaml").write_text(stale)
+    refused = shell.run("apply", "--atomic", "-f", path)
+    assert refused.exit_code == 1
+    assert shell.hosts() == {"a": "one", "b": "one"}
+
+
+def test_prune_deletes_what_no_file_holds_any_more(shell: Shell) -> None:
+    folder = str(shell.folder)
+    shell.file(("a", "one"), name="in/a.yaml")
+    shell.file(("b", "one"), name="in/deep/b.yaml")
+    shell.do("apply", "-R", "-f", folder)
+    assert set(shell.hosts()) == {"a", "b"}
+    (shell.folder / "in/deep/b.yaml").unlink()
+    said = shell.do("apply", "-R", "-f", folder, "--prune", "-l", "team=a")
+    assert "destinationrule/b deleted" in said
+    assert set(shell.hosts()) == {"a"}
+    assert shell.run("apply", "-f", folder, "--prune").exit_code == 2, "prune what?"
+
+
+def test_patch_label_and_edit_change_a_part(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    shell.do("patch", "dr", "a", "-p", '{"spec":{"host":"two"}}')
+    assert shell.hosts() == {"a": "two"}
+    step = '[{"op":"replace","path":"/spec/host","value":"three"}]'
+    shell.do("patch", "dr/a", "--type", "json", "-p", step)
+    assert shell.hosts() == {"a": "three"}
+    shell.do("label", "dr", "a", "team-", "tier=gold")
+    found = json.loads(shell.do("get", "dr", "-l", "tier=gold,!team", "-o", "json"))
+    assert len(found["items"]) == 1
+    monkeypatch.setenv("MELTEMI_EDITOR", "sed -i s/three/four/")
+    shell.do("edit", "dr", "a")
+    assert shell.hosts() == {"a": "four"}
+    monkeypatch.setenv("MELTEMI_EDITOR", "true")
+    assert "unchanged" in shell.do("edit", "dr", "a")
+
+
+def test_history_tells_the_reasons_and_rollback_goes_back(shell: Shell) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")), "--reason", "launch")
+    shell.do("apply", "-f", shell.file(("a", "two")), "--reason", "faster")
+    told = shell.do("history", "dr", "a")
+    assert "launch" in told
+    assert "faster" in told
+    shell.do("rollback", "dr", "a")
+    assert shell.hosts() == {"a": "one"}
+    newest = json.loads(shell.do("history", "dr", "a", "-o", "json"))[0]
+    assert newest["reason"].startswith("rollback to revision")
+
+
+def test_what_was_exported_can_be_imported(shell: Shell, tmp_path: Path) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one"), ("b", "two")))
+    path = tmp_path / "all.yaml"
+    path.write_text(shell.do("export"))
+    shell.do("delete", "dr", "-l", "team=a")
+    assert shell.hosts() == {}
+    shell.do("import", "-f", str(path))
+    assert shell.hosts() == {"a": "one", "b": "two"}
+    path.write_text(
+        path.read_text().replace("name: a", "name: a\n  resourceVersion: '1'")
+    )
+    refused = shell.run("import", "-f", str(path))
+    assert refused.exit_code == 1
+    assert "destinationrule/a refused" in refused.output
+
+
+def test_explain_tells_what_a_field_means(shell: Shell) -> None:
+    told = shell.do("explain", "dr.trafficPolicy.connectionPool.tcp.connectTimeout")
+    assert "<Duration>" in told.replace("\n", "")
+    assert "default 10 s" in told
+    assert "host <string> (required)" in shell.do("explain", "destinationrule.spec")
+    unknown = shell.run("explain", "dr.nope")
+    assert unknown.exit_code == 2
+
+
+def test_events_are_shown_as_they_happen(shell: Shell) -> None:
+    heard: list[str] = []
+    enough = threading.Event()
+
+    def follow() -> None:
+        kinds = events._kinds(["dr"])
+        for event in events._followed(shell.galley, kinds, ""):
+            heard.append(events.line_of(event))
+            if len(heard) == 2:
+                enough.set()
+                return
+
+    following = threading.Thread(target=follow, daemon=True)
+    following.start()
+    for number in range(200):
+        shell.do("apply", "-f", shell.file(("a", f"host-{number}")))
+        if enough.wait(0.05):
+            break
+    following.join(10)
+    assert [line.split(" ", 1)[1] for line in heard][-1].startswith(
+        "MODIFIED DestinationRule/default/a admin"
+    )
+    assert "put" in shell.do("events", "--tail", "1")
