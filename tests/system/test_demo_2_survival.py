@@ -45,6 +45,29 @@ def test_4_a_dead_pilot_costs_no_request_and_nothing_is_sent_twice(mesh: Up) -> 
     mesh.do("delete", "virtualservice/ratings")
 
 
+def test_4_a_hung_pilot_loses_its_proxies_like_a_dead_one(mesh: Up) -> None:
+    before = mesh.proxies()
+    served = Counter(row["pilot"] for row in before.values())
+    victim, _ = served.most_common(1)[0]
+    process = psutil.Process(mesh.status()[victim]["pid"])
+    with Load(mesh.url("app")) as load:
+        process.suspend()
+        try:
+            eventually(
+                lambda: moved_on(mesh, victim) == set(before),
+                seconds=25,
+                what=f"the proxies of {victim} leave it, though it closes nothing",
+            )
+        finally:
+            process.resume()
+    assert set(load.seen) == {"200"}, load.seen
+    eventually(
+        lambda: mesh.status()[victim]["healthy"],
+        seconds=10,
+        what=f"{victim} goes on",
+    )
+
+
 def moved_on(mesh: Up, victim: str) -> set[str]:
     """Return the proxies that are served by another Pilot than ``victim``."""
     return {
