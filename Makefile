@@ -34,7 +34,7 @@ up: install ## start the demo mesh (meltemi up --demo)
 	$(BIN)/meltemi up --demo
 
 down: ## stop it
-	@test -x $(BIN)/meltemi && $(BIN)/meltemi down || true
+	@if test -x $(BIN)/meltemi; then $(BIN)/meltemi down; fi
 
 status: install ## what runs, where
 	$(BIN)/meltemi status

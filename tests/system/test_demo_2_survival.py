@@ -13,6 +13,7 @@ from meltemi.testkit.walkthrough import NINETY_TEN, SUBSETS, delay
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
+GATEWAY = "gateway.istio-system"
 CONTROL = ("galley", "citadel", "pilot-0", "pilot-1", "etcd", "nats")
 
 
@@ -35,11 +36,36 @@ def test_4_a_dead_pilot_costs_no_request_and_nothing_is_sent_twice(mesh: Up) -> 
             assert sent == dict.fromkeys(moved, 0), "what is held is not sent again"
             mesh.apply(delay("ratings", 1))
         changed = mesh.proxies()
-        assert all(changed[name]["sent_bytes"] > 0 for name in moved)
+        # The gateway has no route to ratings: the change says nothing to it.
+        told = {name for name in moved if changed[name]["sent_bytes"] > 0}
+        assert told == set(moved) - {GATEWAY}, "the change arrives by the other Pilot"
         assert set(load.seen) == {"200"}, load.seen
     finally:
         mesh.do("start", victim)
     mesh.do("delete", "virtualservice/ratings")
+
+
+def test_4_a_hung_pilot_loses_its_proxies_like_a_dead_one(mesh: Up) -> None:
+    before = mesh.proxies()
+    served = Counter(row["pilot"] for row in before.values())
+    victim, _ = served.most_common(1)[0]
+    process = psutil.Process(mesh.status()[victim]["pid"])
+    with Load(mesh.url("app")) as load:
+        process.suspend()
+        try:
+            eventually(
+                lambda: moved_on(mesh, victim) == set(before),
+                seconds=25,
+                what=f"the proxies of {victim} leave it, though it closes nothing",
+            )
+        finally:
+            process.resume()
+    assert set(load.seen) == {"200"}, load.seen
+    eventually(
+        lambda: mesh.status()[victim]["healthy"],
+        seconds=10,
+        what=f"{victim} goes on",
+    )
 
 
 def moved_on(mesh: Up, victim: str) -> set[str]:

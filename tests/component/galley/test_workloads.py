@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meltemi.proxy.entry import entry_body, entry_path
 from meltemi.runtime.workload_proof import sign_proof
+from meltemi.testkit.agents import agent_settings
 from meltemi.testkit.authority import NOON, RATINGS, REVIEWS, credential
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meltemi.kernel.identity import SpiffeId
     from meltemi.testkit.galleys import Api
 
@@ -52,3 +56,20 @@ async def test_a_workload_registers_itself_with_its_certificate(api: Api) -> Non
         assert attempt.json()["code"] == "caller.forbidden"
     removed = await api.client.delete(url, headers=proof())
     assert removed.status_code == 200
+
+
+async def test_a_workload_that_says_it_is_here_again_writes_nothing(
+    api: Api, tmp_path: Path
+) -> None:
+    settings = agent_settings(tmp_path, entry_ports={"http": 21100})
+    said: list[tuple[str, str]] = []
+    for _ in range(2):
+        answer = await api.client.put(
+            entry_path(settings), content=entry_body(settings), headers=proof()
+        )
+        version = answer.json()["metadata"]["resourceVersion"]
+        said.append((answer.headers["meltemi-outcome"], version))
+    (created, first), (unchanged, second) = said
+    assert (created, unchanged) == ("created", "unchanged")
+    listing = await api.ledger.list("/")
+    assert first == second == str(listing.revision), "nobody has anything to hear"

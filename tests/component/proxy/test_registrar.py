@@ -16,6 +16,7 @@ from meltemi.proxy.adapters.wallet import Wallet
 from meltemi.runtime.http import serve_http
 from meltemi.testkit.agents import NOWHERE, agent_settings, local
 from meltemi.testkit.authority import REVIEWS, credential
+from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +47,22 @@ class FakeGalley:
             stopping.set()
 
 
-def registrar(directory: Path, url: str, **ports: int) -> Registrar:
+EVERY = 0.05
+"""Seconds between registrations here: a test does not wait for half a minute."""
+
+
+@asynccontextmanager
+async def keeping(workload: Registrar) -> AsyncIterator[None]:
+    """Let ``workload`` register while the context lasts."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(workload.keep())
+        yield
+        task.cancel()
+
+
+def registrar(
+    directory: Path, url: str, *, every: float = 60.0, **ports: int
+) -> Registrar:
     settings = agent_settings(directory, galley_url=url, entry_ports=ports)
     clock, rng = SystemClock(), Random(1)  # noqa: S311 - a jitter
     keeper = Keeper(
@@ -58,7 +74,7 @@ def registrar(directory: Path, url: str, **ports: int) -> Registrar:
     )
     keeper.held = credential(now=clock.now())
     keeper.arrived.set()
-    return Registrar(settings, keeper, clock, rng)
+    return Registrar(settings, keeper, clock, rng, every)
 
 
 async def test_a_workload_registers_until_galley_takes_it_and_leaves_once(
@@ -67,8 +83,9 @@ async def test_a_workload_registers_until_galley_takes_it_and_leaves_once(
     galley = FakeGalley(answers=[503])
     async with galley.serving() as url:
         workload = registrar(tmp_path, url, http=21100)
-        await workload.register()
-        await workload.leave()
+        async with keeping(workload):
+            await until(lambda: len(galley.calls) == 2)
+            await workload.leave()
     assert [(method, path) for method, path, _ in galley.calls] == [
         ("PUT", PATH),
         ("PUT", PATH),
@@ -77,11 +94,46 @@ async def test_a_workload_registers_until_galley_takes_it_and_leaves_once(
     assert all(proof.startswith("Bearer ey") for _, _, proof in galley.calls)
 
 
+async def test_a_workload_says_again_and_again_that_it_is_here(tmp_path: Path) -> None:
+    """An entry that somebody deleted is back after one interval."""
+    galley = FakeGalley()
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, every=EVERY, http=21100)
+        async with keeping(workload):
+            await until(lambda: len(galley.calls) >= 4)
+    assert {method for method, _, _ in galley.calls} == {"PUT"}
+
+
+async def test_a_workload_that_left_does_not_come_back(tmp_path: Path) -> None:
+    galley = FakeGalley()
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, every=EVERY, http=21100)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            tasks.create_task(workload.keep())
+            await until(lambda: len(galley.calls) >= 2)
+            await workload.leave()
+    assert [method for method, _, _ in galley.calls].index("DELETE") == (
+        len(galley.calls) - 1
+    )
+
+
+async def test_a_workload_whose_last_word_failed_still_takes_its_entry_back(
+    tmp_path: Path,
+) -> None:
+    galley = FakeGalley(answers=[200, 503])
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, every=EVERY, http=21100)
+        async with keeping(workload):
+            await until(lambda: len(galley.calls) == 2)
+            await workload.leave()
+    assert galley.calls[-1][0] == "DELETE"
+
+
 async def test_a_gateway_registers_nothing(tmp_path: Path) -> None:
     galley = FakeGalley()
     async with galley.serving() as url:
         gateway = registrar(tmp_path, url)
-        await gateway.register()
+        await gateway.keep()
         await gateway.leave()
     assert not galley.calls
 
@@ -90,6 +142,7 @@ async def test_a_galley_that_is_gone_does_not_hold_up_the_end(tmp_path: Path) ->
     galley = FakeGalley()
     async with galley.serving() as url:
         workload = registrar(tmp_path, url, http=21100)
-        await workload.register()
+        async with keeping(workload):
+            await until(lambda: bool(galley.calls))
     async with asyncio.timeout(4):
         await workload.leave()

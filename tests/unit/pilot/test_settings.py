@@ -17,8 +17,9 @@ def test_what_has_a_good_default_need_not_be_said() -> None:
     assert settings.trust_domain == "cluster.local"
 
 
-def test_plain_text_does_not_leave_the_machine() -> None:
-    wrong = NEEDED | {"PILOT_XDS_ADDRESS": "0.0.0.0:15010"}
+@pytest.mark.parametrize("field", ["xds_address", "http_address"])
+def test_plain_text_does_not_leave_the_machine(field: str) -> None:
+    wrong = NEEDED | {f"PILOT_{field.upper()}": "0.0.0.0:15010"}
     with pytest.raises(SettingsError) as error:
         read_settings(PilotSettings, wrong)
-    assert str(error.value).startswith("xds_address 0.0.0.0:15010 is not on loopback")
+    assert str(error.value).startswith(f"{field} 0.0.0.0:15010 is not on loopback")

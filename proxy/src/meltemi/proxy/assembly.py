@@ -102,7 +102,7 @@ class Agent:
             parts = [
                 tasks.create_task(self.keeper.keep(self.board.show)),
                 tasks.create_task(self.checkpoint.follow(self.recorder)),
-                tasks.create_task(self.registrar.register()),
+                tasks.create_task(self.registrar.keep()),
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]

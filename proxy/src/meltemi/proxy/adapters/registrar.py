@@ -1,4 +1,4 @@
-"""Tells Galley that the workload is here, and that it goes."""
+"""Tells Galley that the workload is here, still is, and that it goes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ TIMEOUT_SECONDS = 3.0
 LEAVE_SECONDS = 2.0
 AGAIN = Backoff(first=0.5, ceiling=10.0)
 GONE = 404
+CREATED = 201
+
+EVERY_SECONDS = 30.0
+"""How long an entry that somebody deleted stays away, at most a fifth more."""
+SPREAD = 0.2
+"""The part of the interval that is drawn: agents do not all come at once."""
 
 log = structlog.get_logger()
 
@@ -40,43 +46,72 @@ class Registrar:
     """Keeps one WorkloadEntry, with the workload's own certificate as proof."""
 
     def __init__(
-        self, settings: AgentSettings, keeper: Keeper, clock: Clock, rng: Random
+        self,
+        settings: AgentSettings,
+        keeper: Keeper,
+        clock: Clock,
+        rng: Random,
+        every: float = EVERY_SECONDS,
     ) -> None:
         self._settings, self._keeper = settings, keeper
-        self._clock, self._rng = clock, rng
+        self._clock, self._rng, self._every = clock, rng, every
         self._wanted = bool(settings.galley_url and settings.entry_ports)
         self._why: str | None = "not registered with Galley yet"
+        self._entered = self._left = False
+        self._turn = asyncio.Lock()
 
-    async def register(self) -> None:
-        """Register, trying until Galley takes it. Nothing to do for a gateway."""
+    async def keep(self) -> None:
+        """Register, and say so again every ``every`` seconds, until `leave`.
+
+        Galley writes nothing when the entry is as we say; when somebody deleted or
+        changed it, it is as we say again. Nothing to do for a gateway.
+        """
         if not self._wanted:
             return
         await self._keeper.arrived.wait()
-        attempt = 0
-        while self._why:
-            try:
-                await self._call("PUT", entry_body(self._settings))
-                self._why = None
-                log.info("workload.registered", path=entry_path(self._settings))
-            except RegistrationError as error:
-                if str(error) != self._why:
-                    log.warning("workload.not-registered", error=str(error))
-                self._why = str(error)
-                await asyncio.sleep(AGAIN.delay(attempt, self._rng))
-                attempt += 1
+        failures = 0
+        while not self._left:
+            async with self._turn:
+                if not self._left:
+                    await self._assert()
+            failures = failures + 1 if self._why else 0
+            await asyncio.sleep(self._pause(failures))
+
+    def _pause(self, failures: int) -> float:
+        if failures:
+            return AGAIN.delay(failures - 1, self._rng)
+        return self._every * (1 + self._rng.uniform(-SPREAD, SPREAD))
+
+    async def _assert(self) -> None:
+        try:
+            status = await self._call("PUT", entry_body(self._settings))
+        except RegistrationError as error:
+            if str(error) != self._why:
+                log.warning("workload.not-registered", error=str(error))
+            self._why = str(error)
+            return
+        if self._why or status == CREATED:
+            log.info(
+                "workload.registered",
+                path=entry_path(self._settings),
+                again=self._entered,
+            )
+        self._why, self._entered = None, True
 
     async def leave(self) -> None:
         """Take the entry back, so that peers stop calling before we stop answering."""
-        if not self._wanted or self._why:
-            return
+        self._left = True
         try:
-            async with asyncio.timeout(LEAVE_SECONDS):
+            # A registration under way ends first, or it would outlive the entry.
+            async with asyncio.timeout(LEAVE_SECONDS), self._turn:
+                if not self._entered:
+                    return
                 await self._call("DELETE", None)
             log.info("workload.deregistered")
         except (RegistrationError, TimeoutError) as error:
             log.warning("workload.not-deregistered", error=str(error) or "timeout")
 
-    async def _call(self, method: str, body: bytes | None) -> None:
+    async def _call(self, method: str, body: bytes | None) -> int:
         held = self._keeper.held
         if held is None:
             raise RegistrationError("no certificate to prove who we are")
@@ -99,3 +134,4 @@ class Registrar:
             raise RegistrationError(
                 f"Galley: {method} {url}: {answer.status_code} {answer.text[:300]}"
             )
+        return answer.status_code

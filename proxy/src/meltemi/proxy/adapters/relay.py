@@ -40,9 +40,15 @@ if TYPE_CHECKING:
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHOD = "DeltaAggregatedResources"
 
-UNLIMITED = (
+CHANNEL = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    # A Pilot that hangs keeps its connections open: only its missing pong tells.
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # the one that counts; 60 s unless said
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),  # a stream may be quiet for hours
 )
 
 CONNECT_SECONDS = 1.0
@@ -176,7 +182,7 @@ class XdsRelay:
         It holds it once it has answered. An Envoy that lacks nothing may hear nothing
         for hours: there, keeping the stream open for a second is answer enough.
         """
-        async with grpc.aio.insecure_channel(str(pilot), UNLIMITED) as channel:
+        async with grpc.aio.insecure_channel(str(pilot), CHANNEL) as channel:
             if not await connected(channel):
                 return False
             method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = (

@@ -29,7 +29,7 @@ class PilotSettings(ServiceSettings):
     """Where proxies connect, in plain text: 15010 as in Istio, on loopback only."""
 
     http_address: Address = ADDRESS_HTTP
-    """Health, metrics and views: 15014 as in Istio."""
+    """Health, metrics and views, in plain text: 15014 as in Istio, on loopback only."""
 
     etcd_endpoints: Addresses = Field(min_length=1)
     """The ledger's members."""
@@ -57,9 +57,11 @@ class PilotSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _plain_text_stays_here(self) -> Self:
-        if not ipaddress.ip_address(self.xds_address.host).is_loopback:
-            raise ValueError(
-                f"xds_address {self.xds_address} is not on loopback, and what proxies "
-                "are sent there is not encrypted: use 127.0.0.1 or [::1]"
-            )
+        for field in ("xds_address", "http_address"):
+            address: Address = getattr(self, field)
+            if not ipaddress.ip_address(address.host).is_loopback:
+                raise ValueError(
+                    f"{field} {address} is not on loopback, and what is served there "
+                    "is not encrypted: use 127.0.0.1 or [::1]"
+                )
         return self

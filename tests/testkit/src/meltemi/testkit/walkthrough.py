@@ -28,7 +28,7 @@ spec:
 
 
 def delay(name: str, milliseconds: int) -> str:
-    """Return a VirtualService that changes every proxy's routes, and no answer."""
+    """Return a VirtualService that changes every sidecar's routes, and no answer."""
     return f"""
 apiVersion: {NETWORKING}
 kind: VirtualService
