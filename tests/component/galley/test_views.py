@@ -155,3 +155,22 @@ async def test_a_method_that_is_not_served_is_said_so(api: Api) -> None:
     assert answer.status_code == 405
     assert answer.json()["code"] == "request.method"
     assert "GET" in answer.headers["allow"]
+
+
+async def test_what_no_proxy_acts_on_is_stored_with_a_warning(api: Api) -> None:
+    await announce(api, "pilot-0", 5001, [ROW])
+    url = "/apis/security.istio.io/v1/namespaces/default/authorizationpolicies/deny"
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "deny"},
+        "spec": {},
+    }
+    answer = await api.client.put(url, json=policy)
+    assert answer.status_code == 201
+    assert "no proxy acts on it yet" in answer.headers["warning"]
+    read = (await api.client.get(url)).json()["status"]["conditions"]
+    assert [(each["type"], each["status"]) for each in read] == [
+        ("Accepted", "True"),
+        ("Reconciled", "False"),
+    ]

@@ -95,14 +95,15 @@ def test_without_a_record_of_the_acknowledgement_no_time_is_made_up() -> None:
 
 def test_conditions_say_in_three_statements_how_the_object_fares() -> None:
     fleet = Fleet((row("a", "41"), row("b", "41")))
-    good = conditions(distribution(NAME, 41, fleet, written=None))
+    good = conditions(distribution(NAME, 41, fleet, written=None), "DestinationRule")
     assert [(each.type, each.status) for each in good] == [
         ("Accepted", "True"),
         ("Reconciled", "True"),
         ("Rejected", "False"),
     ]
     bad = conditions(
-        distribution(NAME, 41, Fleet(fleet.proxies, (refusal("b"),)), written=None)
+        distribution(NAME, 41, Fleet(fleet.proxies, (refusal("b"),)), written=None),
+        "DestinationRule",
     )
     assert [(each.type, each.status) for each in bad] == [
         ("Accepted", "True"),
@@ -114,7 +115,7 @@ def test_conditions_say_in_three_statements_how_the_object_fares() -> None:
 
 
 def test_a_mesh_without_proxies_is_not_reconciled() -> None:
-    found = conditions(distribution(NAME, 41, Fleet(), written=None))
+    found = conditions(distribution(NAME, 41, Fleet(), written=None), "DestinationRule")
     assert found[1].status == "False"
 
 
@@ -131,4 +132,10 @@ def test_a_silent_pilot_may_have_proxies_that_lack_the_object() -> None:
     fleet = Fleet((row("a", "41"),), silent=("pilot-1",))
     found = distribution(NAME, 41, fleet, written=None)
     assert found.pending == ("whoever is on pilot-1, which is silent",)
-    assert conditions(found)[1].status == "False"
+    assert conditions(found, "DestinationRule")[1].status == "False"
+
+
+def test_what_no_proxy_acts_on_is_never_said_to_be_everywhere() -> None:
+    found = distribution("X", 41, Fleet((row("a", "41"),)), written=None)
+    reconciled = conditions(found, "AuthorizationPolicy")[1]
+    assert (reconciled.status, reconciled.reason) == ("False", "WithoutEffect")

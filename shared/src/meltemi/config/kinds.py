@@ -104,6 +104,21 @@ KINDS: Final = (
     _kind(WorkloadGroup, NETWORKING, "workloadgroups", THREE, "wg"),
 )
 
+WITHOUT_EFFECT: Final = frozenset(
+    kind.name
+    for kind in KINDS
+    if kind.spec
+    not in (
+        DestinationRule,
+        Gateway,
+        PeerAuthentication,
+        ServiceEntry,
+        VirtualService,
+        WorkloadEntry,
+    )
+)
+"""Kinds that are checked and stored, and that no proxy acts on yet."""
+
 KIND_BY_NAME: Final[Mapping[str, Kind]] = MappingProxyType(
     {kind.name: kind for kind in KINDS}
 )

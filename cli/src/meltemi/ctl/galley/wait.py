@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from meltemi.config.kinds import WITHOUT_EFFECT
 from meltemi.ctl.galley.client import NOT_FOUND, Answer, Galley, failed
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import Target, target
@@ -39,7 +40,11 @@ def wait(
         raise typer.BadParameter("say which one: KIND/NAME")
     limit = seconds(timeout)
     galley = connect(state)
-    if condition == "distribution":
+    if condition == "distribution" and where.kind.name in WITHOUT_EFFECT:
+        said = f"{where.title}: no proxy acts on a {where.kind.name} yet"
+        typer.echo(said, err=True)
+        code = EXIT_REFUSED
+    elif condition == "distribution":
         code = wait_arrived(galley, where, "", limit)
     elif condition == "delete":
         code = _wait_deleted(galley, where, limit)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from meltemi.config.kinds import WITHOUT_EFFECT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -129,8 +131,14 @@ def distribution(
     )
 
 
-def conditions(found: Distribution) -> tuple[Condition, ...]:
-    """Return what the object's owner wants to know, in three statements."""
+def conditions(found: Distribution, kind: str) -> tuple[Condition, ...]:
+    """Return what the owner of an object of ``kind`` wants to know."""
+    if kind in WITHOUT_EFFECT:
+        message = f"no proxy acts on a {kind} yet"
+        return (
+            Condition("Accepted", TRUE, "Valid", "the object is valid and stored"),
+            Condition("Reconciled", FALSE, "WithoutEffect", message),
+        )
     everywhere = 0 < found.total == found.synced and not found.pending
     progress = f"{found.synced}/{found.total} proxies at revision {found.revision}"
     refused = "; ".join(sorted({each.message for each in found.rejected}))

@@ -8,6 +8,7 @@ from fastapi import Response
 from starlette.routing import Route
 
 from meltemi.config.finding import Severity
+from meltemi.config.kinds import WITHOUT_EFFECT
 from meltemi.config.rules.check import check
 from meltemi.galley.presentation import as_json
 
@@ -47,6 +48,8 @@ def warn(answer: Response, resource: Resource[Message]) -> None:
 
 
 def _warnings(resource: Resource[Message]) -> Iterator[str]:
+    if resource.kind in WITHOUT_EFFECT:
+        yield f"NO_EFFECT {resource.kind} is stored, and no proxy acts on it yet"
     for finding in check(resource):
         if finding.severity is not Severity.ERROR:
             path = f" ({finding.path})" if finding.path else ""

@@ -112,7 +112,8 @@ def selection_of(request: Request) -> Selection:
 
 def status_of(held: Held, fleet: Fleet) -> Status:
     """Return what became of an object."""
-    return Status(conditions(_far(held.resource.key, held, None, fleet)))
+    key = held.resource.key
+    return Status(conditions(_far(key, held, None, fleet), key.kind))
 
 
 def _far(
