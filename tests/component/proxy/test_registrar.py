@@ -31,10 +31,12 @@ class FakeGalley:
 
     answers: list[int] = field(default_factory=list)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
 
     async def handle(self, request: Request) -> Response:
         proof = request.headers["authorization"]
         self.calls.append((request.method, request.url.path, proof))
+        self.conditions.append(request.headers.get("if-none-match", ""))
         return Response(status_code=self.answers.pop(0) if self.answers else 200)
 
     @asynccontextmanager
@@ -102,6 +104,16 @@ async def test_a_workload_says_again_and_again_that_it_is_here(tmp_path: Path) -
         async with keeping(workload):
             await until(lambda: len(galley.calls) >= 4)
     assert {method for method, _, _ in galley.calls} == {"PUT"}
+
+
+async def test_what_others_made_of_the_entry_is_let_stand(tmp_path: Path) -> None:
+    galley = FakeGalley(answers=[201, 412, 412, 503])
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, every=EVERY, http=21100)
+        async with keeping(workload):
+            await until(lambda: len(galley.calls) >= 3)
+            assert workload._why is None, "412: it is there"
+    assert galley.conditions[:3] == ["", "*", "*"]
 
 
 async def test_a_workload_that_left_does_not_come_back(tmp_path: Path) -> None:

@@ -37,6 +37,21 @@ def test_a_token_of_another_trust_domain_admits_nobody() -> None:
         TOKEN.record.admit(trust_domain="elsewhere", now=NOON)
 
 
+@pytest.mark.parametrize(
+    ("identity", "hours"),
+    [
+        ("spiffe://cluster.local/ns/istio-system/sa/citadel", 1),
+        ("spiffe://cluster.local/ns/default/sa/reviews", 25),
+    ],
+)
+def test_a_record_that_citadel_would_not_have_written_admits_nobody(
+    identity: str, hours: int
+) -> None:
+    record = TokenRecord(identity, NOON + timedelta(hours=hours))
+    with pytest.raises(UnauthenticatedError):
+        record.admit(trust_domain="cluster.local", now=NOON)
+
+
 @pytest.mark.parametrize("raw", [b"", b"{}", b'{"identity":1}', b"\xff"])
 def test_a_record_nobody_can_read_admits_nobody(raw: bytes) -> None:
     with pytest.raises(UnauthenticatedError):

@@ -24,6 +24,7 @@ AUDIENCE = "meltemi-galley"
 TIMEOUT_SECONDS = 3.0
 LEAVE_SECONDS = 2.0
 AGAIN = Backoff(first=0.5, ceiling=10.0)
+THERE = 412
 GONE = 404
 CREATED = 201
 
@@ -63,8 +64,8 @@ class Registrar:
     async def keep(self) -> None:
         """Register, and say so again every ``every`` seconds, until `leave`.
 
-        Galley writes nothing when the entry is as we say; when somebody deleted or
-        changed it, it is as we say again. Nothing to do for a gateway.
+        An entry that somebody deleted is back then; one that somebody changed stays
+        as they want it. Nothing to do for a gateway.
         """
         if not self._wanted:
             return
@@ -84,7 +85,8 @@ class Registrar:
 
     async def _assert(self) -> None:
         try:
-            status = await self._call("PUT", entry_body(self._settings))
+            body = entry_body(self._settings)
+            status = await self._call("PUT", body, only_if_absent=self._entered)
         except RegistrationError as error:
             if str(error) != self._why:
                 log.warning("workload.not-registered", error=str(error))
@@ -111,7 +113,9 @@ class Registrar:
         except (RegistrationError, TimeoutError) as error:
             log.warning("workload.not-deregistered", error=str(error) or "timeout")
 
-    async def _call(self, method: str, body: bytes | None) -> int:
+    async def _call(
+        self, method: str, body: bytes | None, *, only_if_absent: bool = False
+    ) -> int:
         held = self._keeper.held
         if held is None:
             raise RegistrationError("no certificate to prove who we are")
@@ -122,6 +126,8 @@ class Registrar:
             "authorization": f"Bearer {proof}",
             "content-type": "application/json",
         }
+        if only_if_absent:
+            headers["if-none-match"] = "*"
         url = f"{self._settings.galley_url}".rstrip("/") + entry_path(self._settings)
         try:
             async with httpx2.AsyncClient(
@@ -130,7 +136,8 @@ class Registrar:
                 answer = await http.request(method, url, content=body, headers=headers)
         except httpx2.HTTPError as error:
             raise RegistrationError(f"Galley: {method} {url}: {error!r}") from error
-        if answer.is_error and not (method == "DELETE" and answer.status_code == GONE):
+        fine = {"DELETE": GONE, "PUT": THERE if only_if_absent else None}
+        if answer.is_error and answer.status_code != fine[method]:
             raise RegistrationError(
                 f"Galley: {method} {url}: {answer.status_code} {answer.text[:300]}"
             )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from meltemi.citadel.admit import UnauthenticatedError
+from meltemi.citadel.admit import UnauthenticatedError, citadel_identity
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.identity import InvalidIdentityError, SpiffeId
 
@@ -39,9 +39,15 @@ class TokenRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return whom the token stands for.
 
         Raises:
-            UnauthenticatedError: If it has expired or is for another trust domain.
+            UnauthenticatedError: If it has expired, or `make_token` would not have
+                made it: the ledger may have been written by somebody else.
 
         """
+        if self.expires > now + LONGEST_LIFETIME:
+            raise UnauthenticatedError(
+                f"join token for {self.identity} lives until {self.expires:%FT%TZ}, "
+                f"longer than any this authority makes"
+            )
         if self.expires <= now:
             raise UnauthenticatedError(
                 f"join token for {self.identity} expired at {self.expires:%FT%TZ}"
@@ -54,6 +60,8 @@ class TokenRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise UnauthenticatedError(
                 f"join token for {identity}: this authority serves {trust_domain}"
             )
+        if identity == citadel_identity(trust_domain):
+            raise UnauthenticatedError(f"join token for {identity}, the authority's")
         return identity
 
     def encode(self) -> bytes:
