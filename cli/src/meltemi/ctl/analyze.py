@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,24 +39,31 @@ Files = Annotated[
 ]
 
 
+commands = typer.Typer()
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    app.command()(analyze)
-    app.command()(validate)
+    app.registered_commands.extend(commands.registered_commands)
 
 
-def analyze(
+@commands.command()
+def analyze(  # noqa: PLR0913 - Typer reads the signature
     files: Files = None,
     *,
     state: StateOption,
     namespace: NamespaceOption = "default",
     output: OutputOption = Output.TABLE,
+    with_mesh: Annotated[
+        bool, typer.Option("--with-mesh", help="The mesh as FILEs would leave it.")
+    ] = False,
     failure_threshold: Annotated[
         Threshold, typer.Option(help="The level from which on the exit code is 79.")
     ] = Threshold.ERROR,
 ) -> None:
     """Say what is wrong between objects: in FILEs, or else in the running mesh."""
-    given = texts(files) if files else _mesh(state)
+    mesh = _mesh(state) if with_mesh or not files else ()
+    given = chain(mesh, texts(files or []))
     found = _placed(findings(given, default_namespace=namespace))
     _show(found, output)
     limit = RANKS[Severity(failure_threshold.lower())]
@@ -63,6 +71,7 @@ def analyze(
         raise typer.Exit(EXIT_FINDINGS)
 
 
+@commands.command()
 def validate(
     files: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-...")],
     *,

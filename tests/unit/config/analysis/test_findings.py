@@ -98,3 +98,9 @@ def test_the_items_of_a_list_count_as_objects() -> None:
     items = "".join(f"  {line}\n" for line in REVIEWS.splitlines())
     listed = "apiVersion: v1\nkind: List\nitems:\n-" + items[1:]
     assert said(listed, ROUTE % "reviews") == []
+
+
+def test_of_two_objects_of_one_name_the_later_counts() -> None:
+    assert said(REVIEWS, ROUTE % "nobody", ROUTE % "reviews") == []
+    (remark,) = said(REVIEWS, ROUTE % "reviews", ROUTE % "nobody")
+    assert remark.startswith("2.yaml:")

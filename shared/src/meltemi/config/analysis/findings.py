@@ -33,12 +33,13 @@ def findings(
 
     Args:
         texts: What the user calls each, and its YAML or JSON. Kubernetes' objects may
-            stand among Istio's: they are looked at, and not judged.
+            stand among Istio's: they are looked at, and not judged. Of two objects
+            of one name the later counts, as when both are applied.
         default_namespace: Where objects belong that do not say.
 
     """
     reports: list[Report] = []
-    documents: list[object] = []
+    documents: dict[Subject, object] = {}
     places: dict[Subject, tuple[Report, int, Node]] = {}
     for file, data in texts:
         report = Report(file)
@@ -46,10 +47,11 @@ def findings(
         for node in objects_in(data, report):
             if _text(node, "apiVersion").partition("/")[0].endswith(OURS):
                 resource_at(node, default_namespace, report)
-            documents.append(plain_value(node))
             about = _subject(node, default_namespace)
-            places.setdefault(about, (report, report.document, node))
-    for remark in analyze(world(documents, default_namespace=default_namespace)):
+            documents[about] = plain_value(node)
+            places[about] = (report, report.document, node)
+    shown = world(documents.values(), default_namespace=default_namespace)
+    for remark in analyze(shown):
         report, report.document, node = places[remark.subject]
         report.add_within(node, _finding(remark))
     return tuple(
