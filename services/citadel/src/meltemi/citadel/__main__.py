@@ -11,6 +11,7 @@ from meltemi.citadel.settings import CitadelSettings
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
+from meltemi.store.arrival import arrival
 from meltemi.store.etcd import EtcdLedger
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ async def main(stopping: asyncio.Event) -> None:
     settings = read_settings(CitadelSettings, os.environ)  # noqa: TID251 - __main__
     configure_logs("citadel", settings.name, json=not sys.stderr.isatty())
     async with EtcdLedger([str(each) for each in settings.etcd_endpoints]) as ledger:
+        await arrival(ledger)
         await serve(settings, ledger, stopping)
 
 

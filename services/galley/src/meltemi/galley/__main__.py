@@ -15,6 +15,7 @@ from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
+from meltemi.store.arrival import arrival
 from meltemi.store.etcd import EtcdLedger
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ async def main(stopping: asyncio.Event) -> None:
         EtcdLedger(endpoints) as ledger,
         NatsBus(settings.nats_url, name=settings.name) as bus,
     ):
+        await arrival(ledger)
         await GalleyService(settings, ledger, bus, SystemClock()).run(stopping)
 
 

@@ -16,6 +16,7 @@ from meltemi.pilot.settings import PilotSettings
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
+from meltemi.store.arrival import arrival
 from meltemi.store.etcd import EtcdLedger
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ async def main(stopping: asyncio.Event) -> None:
         EtcdLedger(endpoints) as ledger,
         NatsBus(settings.nats_url, name=settings.name) as bus,
     ):
+        await arrival(ledger)
         pilot = Pilot(settings, ledger, bus, SystemClock(), Random())  # noqa: S311 - it spreads load
         await pilot.run(grpc.aio.server(options=OPTIONS), stopping)
 
