@@ -82,6 +82,11 @@ def test_parts_come_up_are_found_again_and_end_without_a_trace(
     assert not any(is_ready(part.ready) for part in parts)
     assert processes_of(tmp_path) == []
     assert read_record(tmp_path) == again.record
+    strange = tmp_path / "notes.txt"
+    strange.write_text("somebody else's")
+    purge(tmp_path)
+    assert list(tmp_path.iterdir()) == [strange], "only what is ours goes"
+    strange.unlink()
     purge(tmp_path)
     assert not tmp_path.exists()
 

@@ -291,6 +291,8 @@ async def test_while_the_ledger_is_away_readers_get_what_was_last_seen(
     assert one.headers["warning"].startswith("110 "), "a stale answer says so"
     assert (await put(api)).status_code == 503, "a write is never answered from memory"
     api.ledger.recover()
+    soon = await api.client.get(f"{RULES}/reviews")
+    assert "warning" in soon.headers, "etcd is left alone for a moment"
     api.clock.advance(2)
     assert "warning" not in (await api.client.get(f"{RULES}/reviews")).headers
 

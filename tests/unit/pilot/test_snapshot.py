@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from meltemi.kernel.names import Revision
+from meltemi.pilot.snapshot import Snapshot, Stored, following
+from meltemi.xds.types import TypeUrl
+
+CDS = TypeUrl.CLUSTER
+
+
+def holding(**clusters: str) -> Snapshot:
+    resources = {kind: dict[str, Stored]() for kind in TypeUrl}
+    resources[CDS] = {
+        name: Stored(version, version.encode(), ())
+        for name, version in clusters.items()
+    }
+    versions = {
+        kind: {name: stored.version for name, stored in named.items()}
+        for kind, named in resources.items()
+    }
+    return Snapshot(Revision(1), MappingProxyType(resources), versions)
+
+
+def known(*snapshots: Snapshot) -> dict[str, list[str]]:
+    """Return the older versions that the last of ``snapshots`` can still send."""
+    made = snapshots[0]
+    for later in snapshots[1:]:
+        made = following(made, later)
+    return {name: list(before) for name, before in made.retired[CDS].items()}
+
+
+def test_what_was_before_can_still_be_sent() -> None:
+    assert known(holding(a="1"), holding(a="2")) == {"a": ["1"]}
+
+
+def test_the_good_version_outlives_four_bad_ones_and_not_a_fifth() -> None:
+    edits = [holding(a=version) for version in ("good", "b1", "b2", "b3", "b4", "b5")]
+    assert known(*edits[:5]) == {"a": ["good", "b1", "b2", "b3"]}
+    assert known(*edits) == {"a": ["b1", "b2", "b3", "b4"]}
+
+
+def test_what_left_is_not_kept() -> None:
+    assert known(holding(a="1", b="1"), holding(b="2"), holding(a="3", b="2")) == {
+        "b": ["1"]
+    }
