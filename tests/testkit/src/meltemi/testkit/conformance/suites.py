@@ -17,6 +17,7 @@ from meltemi.testkit.conformance.case import (
 from meltemi.testkit.conformance.delegates import vs_delegate_merge
 from meltemi.testkit.conformance.door import crd_validation, validation_tables
 from meltemi.testkit.conformance.hosts import host_names, vhost_domains
+from meltemi.testkit.conformance.route_translation import route_translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "host_names": host_names,
     "vhost_domains": vhost_domains,
     "analyzers": analyzers,
+    "route_translate": route_translate,
 }
 """By the name of the folder the cases are in."""
 
