@@ -78,10 +78,11 @@ class GalleyService:
         settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
         mesh = settings.mesh
         tokens = TokenBook(ledger, mesh, self._clock)
+        reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
-            reads=Reads(ledger, mirror, mesh, self._clock),
+            reads=reads,
             objects=Objects(ledger, Sight(mirror), self._pruning, mesh),
-            watches=Watches(ledger, mesh, stopping),
+            watches=Watches(reads, ledger, mesh, stopping),
             decoder=decoder,
             pilots=Pilots(ledger, mesh, client, self._clock),
             callers=Callers(settings, tokens, self._clock),

@@ -77,10 +77,11 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
         httpx2.AsyncClient(transport=_pilots(answers)) as outside,
         Decoder() as decoder,
     ):
+        reads = Reads(ledger, mirror, "default", clock)
         galley = Galley(
-            reads=Reads(ledger, mirror, "default", clock),
+            reads=reads,
             objects=Objects(ledger, Sight(mirror), pruning, "default"),
-            watches=Watches(ledger, "default", stopping),
+            watches=Watches(reads, ledger, "default", stopping),
             decoder=decoder,
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,

@@ -59,9 +59,10 @@ def lister(galley: Galley) -> Handler:
     async def read(request: Request) -> Response:
         query = request.query_params
         streamed = EVENT_STREAM in request.headers.get("accept", "")
-        if streamed or query.get("watch", "").lower() in TRUE:
-            return await galley.watches.answer(galley, request, streamed=streamed)
         place = place_of(request)
+        if streamed or query.get("watch", "").lower() in TRUE:
+            await check_reader(galley, request, "watch", place)
+            return await galley.watches.answer(request, place, streamed=streamed)
         await check_reader(galley, request, "list", place)
         selection = selection_of(request)
         paging = Paging.parse(query.get("limit", ""), query.get("continue", ""))

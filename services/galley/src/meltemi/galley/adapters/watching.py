@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from fastapi import Response
 
 from meltemi.config.ledger_keys import collection_prefix
-from meltemi.galley.adapters.asking import check_reader
-from meltemi.galley.adapters.place import place_of
 from meltemi.galley.feed import Feed, expired, is_repeat
 from meltemi.galley.refusals import BusyError, ExpiredError, InvalidQueryError
 from meltemi.galley.selector import Selection
@@ -24,9 +22,9 @@ if TYPE_CHECKING:
     from fastapi import Request
     from starlette.types import Receive, Scope, Send
 
-    from meltemi.galley.adapters.galley import Galley
     from meltemi.galley.adapters.place import Place
     from meltemi.galley.feed import Event
+    from meltemi.galley.reads import Reads
     from meltemi.store.ports import LedgerReader, Step
 
 BEAT_SECONDS = 15.0
@@ -55,15 +53,16 @@ class Watches:
     """All watching clients of one Galley."""
 
     def __init__(
-        self, ledger: LedgerReader, mesh: str, stopping: asyncio.Event
+        self, reads: Reads, ledger: LedgerReader, mesh: str, stopping: asyncio.Event
     ) -> None:
-        self._ledger, self._mesh, self._stopping = ledger, mesh, stopping
+        self._reads, self._ledger, self._mesh = reads, ledger, mesh
+        self._stopping = stopping
         self._open = 0
 
     async def answer(
-        self, galley: Galley, request: Request, *, streamed: bool
+        self, request: Request, place: Place, *, streamed: bool
     ) -> Response:
-        """Return an answer that goes on until the client or we leave.
+        """Return an answer about ``place`` that goes on until the client or we leave.
 
         Raises:
             ExpiredError: If the client's revision is no longer in the history.
@@ -71,8 +70,6 @@ class Watches:
             LedgerUnavailableError: If the ledger does not answer.
 
         """
-        place = place_of(request)
-        await check_reader(galley, request, "watch", place)
         query = request.query_params
         selection = Selection.parse(
             query.get("labelSelector", ""), query.get("fieldSelector", "")
@@ -85,19 +82,15 @@ class Watches:
         feed = Feed(place.kind, place.api_version, selection)
         initial: tuple[Event, ...] = ()
         if not start:
-            start, initial = await self._present(galley, place, feed)
+            start, initial = await self._present(place, feed)
         prefix = collection_prefix(self._mesh, place.kind.name, place.namespace)
         opened = await self._opened(feed, initial, Revision(start), prefix)
         limit = min(seconds or LONGEST_SECONDS, LONGEST_SECONDS)
         return _WatchResponse(self, opened, limit, streamed=streamed)
 
-    async def _present(
-        self, galley: Galley, place: Place, feed: Feed
-    ) -> tuple[int, tuple[Event, ...]]:
+    async def _present(self, place: Place, feed: Feed) -> tuple[int, tuple[Event, ...]]:
         """Return what is there, and the revision it is of."""
-        found = await galley.reads.list(
-            place.kind.name, place.namespace, feed.selection
-        )
+        found = await self._reads.list(place.kind.name, place.namespace, feed.selection)
         if found.stale:
             raise LedgerUnavailableError("etcd is away: nothing can be watched")
         present = [feed.present(each) for each in found.items]
