@@ -16,10 +16,11 @@ SNAPSHOTS = st.dictionaries(
 
 
 class Envoy(RuleBasedStateMachine):
-    """A proxy that applies the good part of a bad batch, and doesn't say which."""
+    """A proxy that applies the good part of a bad batch, and may not say which."""
 
-    @initialize()
-    def connect(self) -> None:
+    @initialize(talks=st.booleans())
+    def connect(self, talks: bool) -> None:  # noqa: FBT001 - Hypothesis passes it
+        self.talks = talks
         self.watch = Watch(warms=True)
         self.target: dict[str, str] = {}
         self.truth: dict[str, str] = {}
@@ -41,20 +42,26 @@ class Envoy(RuleBasedStateMachine):
     def answer(self) -> None:
         for push in self.inbox:
             good = {n: v for n, v in push.upsert.items() if v != POISON}
+            cured = good.keys() | push.remove
+            ill = self.warming - cured or push.upsert.keys() - good.keys()
+            if self.talks:
+                assert not (self.warming and ill), "Envoy never answers this"
             kept = {n: v for n, v in self.truth.items() if n not in push.remove}
             self.truth = kept | good
             self.warming -= good.keys() | push.remove
             self.warming |= push.upsert.keys() - good.keys()
             self.inbox = []
-            error = None if good == push.upsert else "poison"
+            bad = sorted(push.upsert.keys() - good.keys()) if self.talks else ["one"]
+            error = None if good == push.upsert else f"bad: {', '.join(bad)}"
             self.watch.settle(push.nonce, error=error)
             self._send()
 
     @rule()
     def reconnect(self) -> None:
         self.inbox = []
-        told = dict(self.truth) | dict.fromkeys(self.warming, "refused")
-        self.watch = Watch(holds=told, warms=True)  # as the agent tells of an Envoy
+        told = {n: v for n, v in self.truth.items() if n not in self.warming}
+        ill = dict.fromkeys(self.warming, "")  # as the agent tells of its Envoy
+        self.watch = Watch(holds=told, warms=True, stuck=ill)
         self._send()
 
     @rule(names=st.sets(st.sampled_from(NAMES)))

@@ -9,15 +9,16 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from google.rpc.status_pb2 import Status
 
 from meltemi.proxy.checkpoint import (
-    REFUSED,
     Checkpoint,
     CorruptCheckpointError,
     Recorder,
     decode,
     encode,
 )
+from meltemi.xds.types import TypeUrl
+from meltemi.xds.watch import REFUSED
 
-CDS, EDS = "type/Cluster", "type/ClusterLoadAssignment"
+CDS, EDS = TypeUrl.CLUSTER.value, TypeUrl.ENDPOINT.value
 NODE = "sidecar~1~a.b~c"
 
 

@@ -158,3 +158,25 @@ def test_after_a_refusal_the_next_change_of_that_type_arrives() -> None:
     ack(session, EDS, back[EDS])
     drain(session)
     assert session.acked == 2
+
+
+def test_a_cluster_sent_before_endpoints_are_asked_for_gets_them_all_the_same() -> None:
+    session = Session()
+    session.aim(BEFORE | {CDS: {"c1": "2"}}, 2)
+    session.take(Request(CDS, initial={"c1": "1"}))
+    ((kind, push),) = session.pushes()
+    assert (kind, push.upsert) == (CDS, {"c1": "2"})
+    session.take(Request(EDS, subscribe=frozenset({"c1"}), initial={"c1": "1"}))
+    ((kind, endpoints),) = session.pushes()
+    assert (kind, endpoints.upsert) == (EDS, {"c1": "1"}), "Envoy waits for them"
+
+
+def test_a_proxy_that_comes_with_a_refused_cluster_is_freed_of_it_first() -> None:
+    session = Session()
+    session.aim(BEFORE | {CDS: {"c1": "1", "c2": "1"}}, 2)
+    session.take(Request(CDS, initial={"c1": "refused"}))
+    ((_, cure),) = session.pushes()
+    assert (cure.upsert, cure.remove) == ({}, frozenset({"c1"}))
+    ack(session, CDS, cure)
+    ((_, push),) = session.pushes()
+    assert push.upsert == {"c1": "1", "c2": "1"}

@@ -129,14 +129,16 @@ def test_a_listener_that_cannot_be_put_back_goes_on_as_it_was() -> None:
     assert watch.offer({"l": "bad"}) is None
 
 
-def test_a_better_version_takes_the_place_of_a_refused_one() -> None:
+def test_a_proxy_is_freed_of_what_it_refused_before_it_is_sent_anything() -> None:
     watch = Watch()
     accept(watch, {"c": "good"})
     watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
-    push = watch.offer({"c": "better"}, spare={"c": {"good"}})
+    target = {"c": "better", "d": "maybe bad, too"}
+    push = watch.offer(target, spare={"c": {"good"}})
     assert push is not None
-    assert push.upsert == {"c": "better"}
-    assert not push.remove
+    assert push.upsert == {"c": "good"}, "Envoy takes no cure beside a bad cluster"
+    watch.settle(push.nonce)
+    assert sent(watch, target).upsert == target
 
 
 def test_a_proxy_that_refuses_what_is_put_back_is_rid_of_both() -> None:
@@ -162,6 +164,9 @@ def test_envoys_words_spare_the_halving() -> None:
     error = "Error adding/updating cluster(s) c: not prime, a|v1|b: no such thing"
     watch.settle(push.nonce, error=error)
     assert set(watch.refused) == {"c", "a|v1|b"}, "and not a, which is only a part"
+    cure = sent(watch, target)
+    assert cure.remove == {"c", "a|v1|b"}
+    watch.settle(cure.nonce)
     again = sent(watch, target)
     assert again.upsert == {"a": "v1", "ab": "v1"}, "the rest at once"
 
@@ -211,3 +216,12 @@ def test_a_refused_removal_does_not_come_back_for_ever() -> None:
     watch = Watch(holds={"a": "v1"})
     watch.settle(sent(watch, {}).nonce, error="cannot remove")
     assert watch.offer({}) is None
+
+
+def test_a_few_changed_clusters_go_one_by_one_to_a_proxy_that_runs() -> None:
+    watch = Watch(warms=True)
+    accept(watch, {"a": "1", "b": "1"})
+    push = sent(watch, {"a": "2", "b": "2"})
+    assert push.upsert == {"a": "2"}, "a bad one beside a good one is never answered"
+    watch.settle(push.nonce)
+    assert sent(watch, {"a": "2", "b": "2"}).upsert == {"b": "2"}

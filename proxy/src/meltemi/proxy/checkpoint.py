@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.xds.types import TypeUrl
+from meltemi.xds.watch import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +35,6 @@ UNANSWERED_LIMIT = 256
 """Responses remembered until Envoy answers them; it answers each, in order."""
 
 EVERYTHING = "*"
-REFUSED = "refused"
-"""Told as the version of what Envoy may still be warming: it equals no content."""
 
 Resources = dict[str, bytes]
 """Serialised ``Resource`` messages of one type, by name: version and body in one."""
@@ -145,12 +145,13 @@ class Recorder:
         """Return ``request`` as the next Pilot needs it, if Envoy's words mislead.
 
         Envoy tells a new stream the versions it accepted, and not that it may be
-        warming others which it refused; while it does, it answers nothing of the type.
-        A version nobody has makes the Pilot send or remove those again. Call it before
-        `heard`.
+        warming clusters which it refused; while it does, it answers nothing of them.
+        The next Pilot is told which. Call it before `heard`.
         """
         url = request.type_url
-        if url in self._subscriptions or not self._refused.get(url):
+        if url != TypeUrl.CLUSTER or url in self._subscriptions:
+            return None
+        if not self._refused.get(url):
             return None
         told = type(request)()
         told.CopyFrom(request)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, TypeUrl
-from meltemi.xds.watch import Push, Watch
+from meltemi.xds.watch import REFUSED, Push, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,6 +59,8 @@ class Session:
     )
     spare: Spare = field(default_factory=dict[TypeUrl, "Mapping[str, Container[str]]"])
     revision: int = 0
+    replaced: set[str] = field(default_factory=set[str])
+    """Clusters that were sent before the proxy asked for endpoints."""
 
     def aim(
         self,
@@ -79,6 +81,8 @@ class Session:
         if watch is None:
             watch = self.watches[kind] = self._open(request)
             self.progress[kind] = Progress()
+            if kind is TypeUrl.ENDPOINT:
+                self._replaced(())
         else:
             watch.subscribe(request.subscribe - {"*"})
         watch.unsubscribe(request.unsubscribe)
@@ -114,7 +118,11 @@ class Session:
         everything = request.type_url.wildcard and request.subscribe <= {"*"}
         warms = request.type_url is TypeUrl.CLUSTER
         watch = Watch(names=None if everything else set(), warms=warms)
-        watch.holds |= request.initial
+        for name, version in request.initial.items():
+            if version == REFUSED:
+                watch.stuck[name] = ""
+            else:
+                watch.holds[name] = version
         wanted = request.subscribe - {"*"}
         if watch.names is not None:
             watch.names |= wanted
@@ -133,11 +141,21 @@ class Session:
         if push is None:
             return
         self.progress[kind].sent = self.revision
-        if kind is TypeUrl.CLUSTER and TypeUrl.ENDPOINT in self.watches:
-            # Envoy drops the endpoints of a replaced cluster and, over delta, does
-            # not ask for them again.
-            self.watches[TypeUrl.ENDPOINT].resend(push.upsert)
+        if kind is TypeUrl.CLUSTER:
+            self._replaced(push.upsert.keys())
         yield kind, push
+
+    def _replaced(self, clusters: Iterable[str]) -> None:
+        """Have the endpoints of ``clusters`` sent once more, now or when asked for.
+
+        Envoy drops the endpoints of a replaced cluster and, over delta, does not ask
+        for them again. A new stream may even tell that it has them.
+        """
+        self.replaced |= set(clusters)
+        endpoints = self.watches.get(TypeUrl.ENDPOINT)
+        if endpoints is not None:
+            endpoints.resend(self.replaced)
+            self.replaced.clear()
 
     def _wanted(self, kind: TypeUrl, watch: Watch) -> Mapping[str, str]:
         available = self.target.get(kind, {})

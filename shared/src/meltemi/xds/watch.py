@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 WHOLE = 1 << 30
 """A batch no snapshot outgrows."""
 
+REFUSED: Final = "refused"
+"""Told by an agent as the version of a cluster that its Envoy may be warming still."""
+
+FEW: Final = 16
+"""So many changed clusters go one by one to an Envoy that runs: of a response with a bad
+and a good one, Envoy 1.40 waits for the bad one to warm, and never answers.
+"""
+
 NOTHING: Final[Mapping[str, Container[str]]] = MappingProxyType({})
 
 
@@ -140,24 +148,36 @@ class Watch:
         if self.flight is not None:
             return None
         self._forgive(target)
-        upsert = dict(islice(self.wants(target).items(), self.batch))
-        remove = self.leftovers(target) if removals else frozenset[str]()
-        for name, version in self.stuck.items():
-            if name in upsert:
-                continue
-            if version and (
-                version == target.get(name) or version in spare.get(name, ())
-            ):
-                upsert[name] = version
-            elif self.warms or not version:
-                remove |= {name}
-        self.stuck.clear()
+        upsert, remove = self._cures(target, spare)
+        if not upsert and not remove:
+            wanted = self.wants(target)
+            alone = self.warms and self.holds and len(wanted) <= FEW
+            upsert = dict(islice(wanted.items(), 1 if alone else self.batch))
+            remove = self.leftovers(target) if removals else frozenset()
         if not upsert and not remove:
             return None
         self.pushes += 1
         self.again -= upsert.keys()
         self.flight = Push(str(self.pushes), upsert, remove)
         return self.flight
+
+    def _cures(
+        self, target: Mapping[str, str], spare: Mapping[str, Container[str]]
+    ) -> tuple[dict[str, str], frozenset[str]]:
+        """Return what frees the proxy of what it refused: to send, and to remove.
+
+        They travel alone. Beside a bad cluster Envoy takes no cure of another.
+        """
+        stuck, self.stuck = self.stuck, {}
+        upsert: dict[str, str] = {}
+        remove: set[str] = set()
+        for name, version in stuck.items():
+            known = version == target.get(name) or version in spare.get(name, ())
+            if version and known:
+                upsert[name] = version
+            elif self.warms or not version:
+                remove.add(name)
+        return upsert, frozenset(remove)
 
     def settle(self, nonce: str, *, error: str | None = None) -> bool:
         """Take the proxy's word on the response in flight; tell whether it was that.
