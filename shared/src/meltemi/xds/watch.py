@@ -24,8 +24,10 @@ REFUSED: Final = "refused"
 """Told by an agent as the version of a cluster that its Envoy may be warming still."""
 
 FEW: Final = 16
-"""So many changed clusters go one by one to an Envoy that runs: of a response with a bad
-and a good one, Envoy 1.40 waits for the bad one to warm, and never answers.
+"""So many changed clusters go one by one to an Envoy that runs.
+
+Of a response with a bad and a good one it waits for the bad one to warm, and never
+answers (seen with Envoy 1.40).
 """
 
 NOTHING: Final[Mapping[str, Container[str]]] = MappingProxyType({})
