@@ -7,7 +7,8 @@ from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot import push
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
-from meltemi.pilot.model.mesh import Mesh, MeshConfig
+from meltemi.pilot.model.mesh import Mesh
+from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.push import Snapshots
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.testkit.mesh import mesh

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from meltemi.pilot.ir import Locality
-from meltemi.pilot.model.service import Protocol, Service, services
-from meltemi.testkit.mesh import mesh
+from meltemi.pilot.model.mesh_config import MeshConfig
+from meltemi.pilot.model.protocol import Protocol
+from meltemi.pilot.model.registry import described
+from meltemi.testkit.mesh import indexed, mesh
+
+if TYPE_CHECKING:
+    from meltemi.pilot.model.service import Service
 
 
 def only(text: str) -> Service:
-    (service,) = services(mesh(text))
+    (service,) = described(mesh(text), MeshConfig())
     return service
 
 
@@ -56,7 +63,10 @@ def test_a_service_answers_through_the_workloads_it_selects() -> None:
     assert instance.tls, "a service account means that it speaks mutual TLS"
     (port,) = service.ports
     assert port.protocol is Protocol.HTTP
-    assert instance.port(port) == 21100
+    assert (instance.port_name, instance.port) == ("http", 21100)
+    assert instance.service_account == (
+        "spiffe://cluster.local/ns/default/sa/bookinfo-reviews"
+    )
 
 
 def test_an_instance_listens_on_the_target_port_unless_it_says_otherwise() -> None:
@@ -66,8 +76,7 @@ def test_an_instance_listens_on_the_target_port_unless_it_says_otherwise() -> No
             "endpoints: [{address: 10.0.0.1}, {address: 'unix:///run/app.sock'}]",
         )
     )
-    (port,) = service.ports
-    assert [each.port(port) for each in service.instances] == [8080, 0]
+    assert [each.port for each in service.instances] == [8080, 0]
     assert not any(each.tls for each in service.instances)
 
 
@@ -85,12 +94,13 @@ def test_a_dns_service_without_endpoints_is_its_own_endpoint() -> None:
     )
     assert [each.address for each in service.instances] == ["api.example.com"]
     assert service.external, "outside of the mesh unless it says otherwise"
-    assert service.ports[0].protocol is Protocol.TCP
+    assert service.ports[0].protocol is Protocol.TLS
 
 
 def test_the_oldest_entry_of_a_namespace_has_the_host() -> None:
     younger = SELECTING.replace("name: reviews}", "name: also-reviews}").replace(
         "9080", "9999"
     )
-    service = only(f"{SELECTING}\n    ---\n{younger}")
-    assert [port.number for port in service.ports] == [9080]
+    found = indexed(f"{SELECTING}\n    ---\n{younger}").services
+    held = found.by_host["reviews.default.svc.cluster.local"]["default"]
+    assert [port.number for port in held.ports] == [9080]

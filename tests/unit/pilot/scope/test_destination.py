@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from meltemi.pilot.model.mesh import MeshConfig
-from meltemi.pilot.scope.destination import destination_rule
+from meltemi.pilot.scope.destination import destination_rules, for_workload
 from meltemi.testkit.mesh import indexed
 
 SERVICE = """
@@ -27,17 +26,19 @@ def rule(name: str, namespace: str, host: str, extra: str = "") -> str:
 
 def chosen(text: str, *, caller: str = "web", app: str = "") -> str | None:
     index = indexed(SERVICE + text)
-    found = destination_rule(
+    rules = destination_rules(
         index.destination_rules,
-        index.services[0],
-        config=MeshConfig(),
-        namespace=caller,
-        labels={"app": app},
+        HOST,
+        home="shop",
+        caller=caller,
+        root_namespace="istio-system",
     )
+    found = for_workload(rules, namespace=caller, labels={"app": app})
     if found is None:
         return None
-    subsets = [each.name for each in found.spec.subsets]
-    return f"{found.metadata.namespace}/{found.metadata.name} {subsets}"
+    metadata = found.rule.metadata
+    subsets = [each.name for each in found.rule.spec.subsets]
+    return f"{metadata.namespace}/{metadata.name} {subsets}"
 
 
 HOST = "reviews.shop.svc.cluster.local"

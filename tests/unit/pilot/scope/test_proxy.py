@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from meltemi.pilot.scope.proxy import Bind, InvalidNodeError, Role, proxy
+from meltemi.pilot.scope.node import InvalidNodeError
+from meltemi.pilot.scope.proxy import Bind, Role, proxy
 
 NODE = "sidecar~10.0.0.1~reviews-v1.default~default.svc.cluster.local"
 
@@ -43,7 +44,7 @@ def test_proxies_that_say_the_same_are_of_one_class() -> None:
     [
         ("sidecar~a.b", {}, "has 2 parts"),
         (NODE.replace("sidecar", "waypoint"), {}, "'waypoint' is not known"),
-        (NODE, {"INTERCEPTION_MODE": "REDIRECT"}, "needs traffic capture"),
+        (NODE, {"INTERCEPTION_MODE": "SIDEWAYS"}, "'SIDEWAYS' is not known"),
         (NODE, {"LABELS": "app"}, "LABELS must be an object"),
         (NODE, {"MELTEMI_EXPLICIT": {"inbuond": "x"}}, "unknown keys"),
         (NODE, {"MELTEMI_EXPLICIT": {"inbound": "21100"}}, "not ADDRESS:PORT"),

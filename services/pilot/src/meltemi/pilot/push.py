@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from meltemi.kernel.clock import Clock
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
-    from meltemi.pilot.model.mesh import Mesh, MeshConfig
+    from meltemi.pilot.model.mesh import Mesh
+    from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.scope.proxy import ProxyClass
 
 log = structlog.get_logger("meltemi.pilot")
@@ -75,5 +76,5 @@ class Snapshots:
         return snapshot(
             resources(scope(mesh, group)),
             revision=mesh.revision,
-            log_path=self._config.access_log_file,
+            log_path=mesh.config.access_log_file,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from meltemi.config.schema.mesh_config import MeshConfig as MeshDocument
 from meltemi.pilot.adapters.announcement import announce
 from meltemi.pilot.adapters.grpc_ads import Discovery
 from meltemi.pilot.adapters.http_views import views
@@ -12,7 +13,8 @@ from meltemi.pilot.connections import Connections
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
-from meltemi.pilot.model.mesh import Mesh, MeshConfig
+from meltemi.pilot.model.mesh import Mesh
+from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
@@ -43,12 +45,12 @@ class Pilot:
         self._settings, self._ledger = settings, ledger
         self._metrics = Metrics()
         mesh = Latest(Mesh())
-        config = MeshConfig(
+        told = MeshDocument(
             trust_domain=settings.trust_domain,
             root_namespace=settings.root_namespace,
-            domain_suffix=settings.domain_suffix,
             access_log_file=settings.access_log_file,
         )
+        config = MeshConfig(over_defaults(told), settings.domain_suffix)
         self._connections = Connections(settings.name, clock)
         self._ingest = Ingest(
             Sources(ledger, bus, settings.mesh),

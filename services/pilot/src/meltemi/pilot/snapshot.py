@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING
 
 from meltemi.kernel.digest import content_version
 from meltemi.pilot import emit
+from meltemi.pilot.emit.resources import emitted
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from google.protobuf.message import Message
-
     from meltemi.kernel.names import Revision
     from meltemi.pilot import ir
 
@@ -58,7 +55,7 @@ class Snapshot:
 def snapshot(made: ir.Resources, *, revision: Revision, log_path: str) -> Snapshot:
     """Return ``made`` as bytes; access logs go to ``log_path`` (empty: nowhere)."""
     resources: dict[TypeUrl, dict[str, Stored]] = {kind: {} for kind in TypeUrl}
-    for kind, name, message, origins in _emitted(made, log_path):
+    for kind, name, message, origins in emitted(made, log_path=log_path):
         body = emit.serialized(message)
         resources[kind][name] = Stored(content_version(body), body, origins)
     return Snapshot(
@@ -98,18 +95,3 @@ def _replaced(
         before[last.version] = last
     before.pop(stored.version, None)
     return dict(list(before.items())[-VERSIONS_KEPT:])
-
-
-def _emitted(
-    made: ir.Resources, log_path: str
-) -> Iterator[tuple[TypeUrl, str, Message, ir.Origins]]:
-    for each in made.clusters:
-        yield TypeUrl.CLUSTER, each.name, emit.cluster(each), each.origins
-    for members in made.assignments:
-        message = emit.assignment(members)
-        yield TypeUrl.ENDPOINT, members.cluster, message, members.origins
-    for listener in made.listeners:
-        emitted = emit.listener(listener, log_path=log_path)
-        yield TypeUrl.LISTENER, listener.name, emitted, listener.origins
-    for table in made.routes:
-        yield TypeUrl.ROUTE, table.name, emit.route_table(table), table.origins

@@ -10,7 +10,8 @@ import msgspec
 from meltemi.config.decode import decode
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.model.index import Index, index
-from meltemi.pilot.model.mesh import Mesh, MeshConfig
+from meltemi.pilot.model.mesh import Mesh
+from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.pilot.scope.scope import Scope, scope
 

@@ -21,7 +21,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from meltemi.pilot.adapters.ads_codec import known_type, proxy_of
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
 from meltemi.pilot.connections import Connection, Connections
-from meltemi.pilot.scope.proxy import InvalidNodeError
+from meltemi.pilot.scope.node import InvalidNodeError
 from meltemi.xds.session import Session
 
 if TYPE_CHECKING:

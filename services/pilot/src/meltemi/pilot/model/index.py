@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from meltemi.config.schema.authorization_policy import AuthorizationPolicy
 from meltemi.config.schema.destination_rule import DestinationRule
+from meltemi.config.schema.envoy_filter import EnvoyFilter
 from meltemi.config.schema.gateway import Gateway
+from meltemi.config.schema.mesh_config import MeshConfig as MeshDocument
+from meltemi.config.schema.mesh_networks import MeshNetworks
 from meltemi.config.schema.peer_authentication import PeerAuthentication
+from meltemi.config.schema.request_authentication import RequestAuthentication
+from meltemi.config.schema.sidecar import Sidecar
+from meltemi.config.schema.telemetry import Telemetry
+from meltemi.config.schema.traffic_extension import TrafficExtension
 from meltemi.config.schema.virtual_service import VirtualService
-from meltemi.pilot.model.service import Service, services
+from meltemi.config.schema.wasm_plugin import WasmPlugin
+from meltemi.pilot.model.destination_rules import Rules, arranged_rules
+from meltemi.pilot.model.mesh_config import over_defaults
+from meltemi.pilot.model.registry import Services, arranged, described
+from meltemi.pilot.model.visibility import Exported
 
 if TYPE_CHECKING:
     from meltemi.config.resource import Resource
     from meltemi.kernel.names import Revision
-    from meltemi.pilot.model.mesh import Mesh, MeshConfig
+    from meltemi.pilot.model.mesh import Mesh
+    from meltemi.pilot.model.mesh_config import MeshConfig
+    from meltemi.pilot.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +37,69 @@ class Index:
 
     config: MeshConfig
     revision: Revision
-    services: tuple[Service, ...]
+    services: Services
     virtual_services: tuple[Resource[VirtualService], ...]
-    destination_rules: tuple[Resource[DestinationRule], ...]
+    exported: Exported[Resource[VirtualService]]
+    """The VirtualServices with hosts, by who sees them."""
+    destination_rules: Rules
     gateways: tuple[Resource[Gateway], ...]
+    sidecars: tuple[Resource[Sidecar], ...]
     peer_authentications: tuple[Resource[PeerAuthentication], ...]
+    request_authentications: tuple[Resource[RequestAuthentication], ...]
+    authorization_policies: tuple[Resource[AuthorizationPolicy], ...]
+    envoy_filters: tuple[Resource[EnvoyFilter], ...]
+    telemetries: tuple[Resource[Telemetry], ...]
+    wasm_plugins: tuple[Resource[WasmPlugin], ...]
+    traffic_extensions: tuple[Resource[TrafficExtension], ...]
 
 
-def index(mesh: Mesh, config: MeshConfig) -> Index:
-    """Return ``mesh`` arranged; costs one pass over it."""
+def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Index:
+    """Return ``mesh`` arranged; costs one pass over it.
+
+    Args:
+        mesh: What was stored.
+        config: What the process was told; the mesh's own documents go over it.
+        more: Services that other registries describe.
+
+    """
+    config = _documents(mesh, config)
+    document = config.document
+    virtual_services = mesh.of(VirtualService)
     return Index(
         config=config,
         revision=mesh.revision,
-        services=services(mesh),
-        virtual_services=mesh.of(VirtualService),
-        destination_rules=mesh.of(DestinationRule),
+        services=arranged((*described(mesh, config), *more), config),
+        virtual_services=virtual_services,
+        exported=Exported.of(
+            (
+                (each, each.metadata.namespace, each.spec.export_to)
+                for each in virtual_services
+                if each.spec.hosts
+            ),
+            document.default_virtual_service_export_to,
+        ),
+        destination_rules=arranged_rules(mesh.of(DestinationRule), config),
         gateways=mesh.of(Gateway),
+        sidecars=mesh.of(Sidecar),
         peer_authentications=mesh.of(PeerAuthentication),
+        request_authentications=mesh.of(RequestAuthentication),
+        authorization_policies=mesh.of(AuthorizationPolicy),
+        envoy_filters=mesh.of(EnvoyFilter),
+        telemetries=mesh.of(Telemetry),
+        wasm_plugins=mesh.of(WasmPlugin),
+        traffic_extensions=mesh.of(TrafficExtension),
     )
+
+
+def _documents(mesh: Mesh, config: MeshConfig) -> MeshConfig:
+    """Return ``config`` under the mesh-wide documents that were stored."""
+    home = config.root_namespace
+    for stored in mesh.of(MeshDocument):
+        if stored.metadata.namespace == home:
+            document = over_defaults(stored.spec, config.document)
+            config = replace(config, document=document)
+            break
+    for networks in mesh.of(MeshNetworks):
+        if networks.metadata.namespace == home:
+            return replace(config, networks=networks.spec)
+    return config

@@ -21,16 +21,6 @@ BEFORE_ALL = (Epoch(""), Revision(0))
 
 
 @dataclass(frozen=True, slots=True)
-class MeshConfig:
-    """What holds for the whole mesh; the names are those of Istio's MeshConfig."""
-
-    trust_domain: str = "cluster.local"
-    root_namespace: str = "istio-system"
-    domain_suffix: str = "cluster.local"
-    access_log_file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Mesh:
     """Every object at ``revision`` of ``epoch``. Editing returns a new mesh."""
 

@@ -1,50 +1,42 @@
-"""Services and their instances, from ServiceEntry and WorkloadEntry."""
+"""Services and who answers for them, wherever they were described."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from meltemi.config.schema.service_entry import (
-    Location,
-    Resolution,
-    ServiceEntry,
-    ServicePort,
-)
-from meltemi.config.schema.workload_entry import WorkloadEntry
+from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot.ir import Locality, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from meltemi.config.resource import Resource
-    from meltemi.pilot.model.mesh import Mesh
+    from meltemi.pilot.model.protocol import Protocol
 
-TLS_MODE_LABEL = "security.istio.io/tlsMode"
-UNIX = "unix://"
-
-
-class Protocol(StrEnum):
-    """What a port speaks, as far as Envoy must know."""
-
-    HTTP = "HTTP"
-    HTTP2 = "HTTP2"
-    TCP = "TCP"
-
-    @property
-    def is_http(self) -> bool:
-        """Whether requests can be told apart and routed one by one."""
-        return self is not Protocol.TCP
+UNSPECIFIED: Final = "0.0.0.0"  # noqa: S104 - the address of a service without one
+UNIX: Final = "unix://"
+NOBODY: Final = Origin("", "", "")
 
 
-PROTOCOLS = {
-    "HTTP": Protocol.HTTP,
-    "HTTP_PROXY": Protocol.HTTP,
-    "HTTP2": Protocol.HTTP2,
-    "GRPC": Protocol.HTTP2,
-    "GRPC-WEB": Protocol.HTTP2,
-}
+class Registry(StrEnum):
+    """Where a service was described."""
+
+    EXTERNAL = "External"
+    """In a ServiceEntry."""
+    KUBERNETES = "Kubernetes"
+    """In Kubernetes' own objects."""
+    MOCK = "Mock"
+    """Put together by hand."""
+
+
+class Health(StrEnum):
+    """Whether an endpoint can be sent traffic."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    DRAINING = "draining"
+    TERMINATING = "terminating"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,67 +46,93 @@ class Port:
     number: int
     name: str
     protocol: Protocol
-    target: int
-    """Where instances listen that don't say otherwise."""
+    target: int = 0
+    """Where instances listen that don't say otherwise; 0: on the same number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One workload that answers for a service.
+    """One endpoint of one port of a service: Istio's IstioEndpoint.
 
-    ``ports`` has, by port name, where it listens when that is not the service's own.
+    ``tls`` says that it speaks the mesh's mutual TLS.
     """
 
-    address: str
-    name: str
-    namespace: str
-    labels: Mapping[str, str]
-    ports: Mapping[str, int]
-    locality: Locality
-    weight: int
-    service_account: str
-    tls: bool
+    addresses: tuple[str, ...]
+    port: int
+    """0 for a Unix socket."""
+    port_name: str
+    name: str = ""
+    """The workload's."""
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    locality: Locality = field(default_factory=Locality)
+    network: str = ""
+    cluster: str = ""
+    weight: int = 0
+    """Share of the traffic; 0 counts as 1."""
+    service_account: str = ""
+    """The SPIFFE id it shows, or only the account's name."""
+    tls: bool = False
+    health: Health = Health.HEALTHY
+    host_name: str = ""
+    sub_domain: str = ""
+    node: str = ""
+    discoverable_in: str = ""
+    """The only cluster whose proxies may use it; empty: all."""
 
-    def port(self, port: Port) -> int:
-        """Return where this instance listens for ``port``; 0 for a Unix socket."""
-        if self.address.startswith(UNIX):
-            return 0
-        return self.ports.get(port.name, port.target)
+    @property
+    def address(self) -> str:
+        """The first of its addresses; empty when it has none."""
+        return self.addresses[0] if self.addresses else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A host that can be called, and who answers."""
+    """A host that can be called, and who answers. One per host and address."""
 
     host: str
     name: str
     namespace: str
     ports: tuple[Port, ...]
-    resolution: Resolution
-    external: bool
-    export_to: tuple[str, ...]
-    selector: Mapping[str, str]
+    resolution: Resolution = Resolution.STATIC
+    external: bool = False
+    export_to: tuple[str, ...] = ()
+    address: str = UNSPECIFIED
+    """The virtual IP address or CIDR range clients connect to."""
+    cluster_addresses: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
+    """Virtual addresses by cluster, where a service has several."""
+    automatic_addresses: tuple[str, ...] = ()
+    """Given by the mesh to a service that has none, IPv4 first."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    selector: Mapping[str, str] = field(default_factory=dict[str, str])
     """Labels of the workloads that answer; empty when it selects none."""
-    instances: tuple[Instance, ...] = field(repr=False)
-    subject_alt_names: tuple[str, ...]
-    origin: Origin
+    instances: tuple[Instance, ...] = field(default=(), repr=False)
+    subject_alt_names: tuple[str, ...] = ()
+    created: str = ""
+    """RFC 3339; empty is before all others."""
+    registry: Registry = Registry.EXTERNAL
+    alias_of: str = ""
+    """The host an ExternalName service stands for."""
+    aliases: tuple[str, ...] = ()
+    """Hosts of services that stand for this one."""
+    node_local: bool = False
+    origin: Origin = NOBODY
 
+    @property
+    def headless(self) -> bool:
+        """Whether clients connect to the endpoints' own addresses."""
+        return self.resolution is Resolution.NONE and bool(self.instances)
 
-def services(mesh: Mesh) -> tuple[Service, ...]:
-    """Return the services of ``mesh``, oldest first; the oldest has a host's name.
+    def port(self, number: int) -> Port | None:
+        """Return the port with that number."""
+        return next((each for each in self.ports if each.number == number), None)
 
-    A host in two namespaces is two services: which one a proxy sees depends on who
-    looks (`meltemi.pilot.scope`).
-    """
-    workloads: dict[str, list[Resource[WorkloadEntry]]] = {}
-    for workload in mesh.of(WorkloadEntry):
-        workloads.setdefault(workload.metadata.namespace, []).append(workload)
-    found: dict[tuple[str, str], Service] = {}
-    for entry in mesh.of(ServiceEntry):
-        members = workloads.get(entry.metadata.namespace, [])
-        for service in _of_entry(entry, members):
-            found.setdefault((service.namespace, service.host), service)
-    return tuple(found.values())
+    def of(self, port: Port) -> tuple[Instance, ...]:
+        """Return the endpoints of one port, which names them."""
+        return tuple(each for each in self.instances if each.port_name == port.name)
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
@@ -122,68 +140,11 @@ def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     return selector.items() <= labels.items()
 
 
-def _of_entry(
-    entry: Resource[ServiceEntry], workloads: Sequence[Resource[WorkloadEntry]]
-) -> Iterator[Service]:
-    spec, metadata = entry.spec, entry.metadata
-    selector = spec.workload_selector.labels if spec.workload_selector else {}
-    for host in spec.hosts:
-        instances = tuple(_instances(entry, host, workloads))
-        yield Service(
-            host=host.lower(),
-            name=host.split(".", 1)[0].lower(),
-            namespace=metadata.namespace,
-            ports=tuple(_port(each) for each in spec.ports),
-            resolution=spec.resolution or Resolution.NONE,
-            external=spec.location is not Location.MESH_INTERNAL,
-            export_to=spec.export_to,
-            selector=selector,
-            instances=instances,
-            subject_alt_names=spec.subject_alt_names,
-            origin=Origin(entry.kind, metadata.namespace, metadata.name),
-        )
+def by_age(service: Service) -> tuple[str, str]:
+    """Return a key that sorts older services first, then by name and namespace.
 
+    Source:
+        pilot/pkg/model/push_context.go SortServicesByCreationTime.
 
-def _port(port: ServicePort) -> Port:
-    protocol = PROTOCOLS.get((port.protocol or "").upper(), Protocol.TCP)
-    return Port(port.number, port.name, protocol, port.target_port or port.number)
-
-
-def _instances(
-    entry: Resource[ServiceEntry],
-    host: str,
-    workloads: Sequence[Resource[WorkloadEntry]],
-) -> Iterator[Instance]:
-    spec = entry.spec
-    namespace = entry.metadata.namespace
-    for number, inline in enumerate(spec.endpoints):
-        name = f"{entry.metadata.name}-{number}"
-        yield _instance(inline, name, namespace, inline.labels)
-    if spec.workload_selector:
-        for workload in workloads:
-            # Istio lets labels of the object win over those of its specification.
-            labels = {**workload.spec.labels, **workload.metadata.labels}
-            if selects(spec.workload_selector.labels, labels):
-                yield _instance(
-                    workload.spec, workload.metadata.name, namespace, labels
-                )
-    by_name = spec.resolution in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
-    if by_name and not spec.endpoints and not spec.workload_selector:
-        yield _instance(WorkloadEntry(address=host), host, namespace, {})
-
-
-def _instance(
-    entry: WorkloadEntry, name: str, namespace: str, labels: Mapping[str, str]
-) -> Instance:
-    account = entry.service_account or ""
-    return Instance(
-        address=entry.address or "",
-        name=name,
-        namespace=namespace,
-        labels=labels,
-        ports=entry.ports,
-        locality=Locality(*(entry.locality or "").split("/")[:3]),
-        weight=entry.weight or 1,
-        service_account=account,
-        tls=bool(account) or labels.get(TLS_MODE_LABEL) == "istio",
-    )
+    """
+    return (service.created, f"{service.name}.{service.namespace}")

@@ -9,99 +9,65 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from meltemi.pilot.model.host import covers, resolve, specificity
-from meltemi.pilot.model.service import Service, selects
-from meltemi.pilot.scope.visibility import visible
+from meltemi.pilot.model.service import selects
+from meltemi.pilot.model.visibility import EVERYONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from meltemi.config.resource import Resource
-    from meltemi.config.schema.destination_rule import DestinationRule
-    from meltemi.pilot.model.mesh import MeshConfig
-
-    Rule = Resource[DestinationRule]
+    from meltemi.pilot.model.destination_rules import Merged, Rules
 
 
-def destination_rule(
-    rules: Sequence[Rule],
-    service: Service,
-    *,
-    config: MeshConfig,
-    namespace: str,
-    labels: Mapping[str, str],
-) -> Rule | None:
-    """Return the rule for traffic from a workload to ``service``, merged.
+def destination_rules(
+    rules: Rules, host: str, *, home: str, caller: str, root_namespace: str
+) -> tuple[Merged, ...]:
+    """Return the rules for traffic from namespace ``caller`` to a service.
 
     Args:
-        rules: All of them, oldest first.
-        service: Where the traffic goes.
-        config: For the root namespace and the domain of short names.
-        namespace: The caller's.
-        labels: The caller's, which a rule's workloadSelector must match.
+        rules: All of them.
+        host: The service's.
+        home: The service's namespace.
+        caller: The client's namespace.
+        root_namespace: Where rules for the whole mesh are.
 
     """
-    candidates = [rule for rule in rules if _concerns(rule, service, config, labels)]
-    for home in _homes(namespace, service.namespace, config.root_namespace):
-        local = [
-            rule
-            for rule in candidates
-            if rule.metadata.namespace == home
-            and (home == namespace or visible(_exports(rule), home, namespace))
-        ]
-        if local:
-            return _most_specific(local, config)
-    return None
+    if caller != root_namespace:
+        local = rules.local.get(caller)
+        found = local.most_specific(host) if local else ()
+    else:
+        found = rules.root_only.most_specific(host)
+    if found:
+        return found
+    for namespace in dict.fromkeys((home, root_namespace)):
+        exported = rules.exported.get(namespace)
+        found = exported.most_specific(host) if exported else ()
+        seen = tuple(
+            each
+            for each in found
+            if not each.export_to or each.export_to & {EVERYONE, caller}
+        )
+        if seen:
+            return seen
+    return ()
 
 
-def _homes(caller: str, service: str, root: str) -> Iterator[str]:
-    """Yield the namespaces to look into; the root does not override services."""
-    yield from dict.fromkeys(
-        (caller, service, root) if caller != root else (service, root)
-    )
+def for_workload(
+    found: tuple[Merged, ...], *, namespace: str, labels: Mapping[str, str]
+) -> Merged | None:
+    """Return the rule of ``found`` for clients with ``labels``.
 
+    One that selects them stands before one for all.
 
-def _exports(rule: Rule) -> tuple[str, ...]:
-    """Return who sees the rule: one that selects workloads stays at home."""
-    return (".",) if rule.spec.workload_selector else rule.spec.export_to
+    Source:
+        pilot/pkg/model/sidecar.go SidecarScope.DestinationRule.
 
-
-def _concerns(
-    rule: Rule, service: Service, config: MeshConfig, labels: Mapping[str, str]
-) -> bool:
-    selector = rule.spec.workload_selector
-    if selector and not selects(selector.match_labels, labels):
-        return False
-    return covers(_host(rule, config), service.host)
-
-
-def _host(rule: Rule, config: MeshConfig) -> str:
-    return resolve(rule.spec.host, rule.metadata.namespace, config.domain_suffix)
-
-
-def _most_specific(rules: Sequence[Rule], config: MeshConfig) -> Rule:
-    """Return the rule with the narrowest host, merged with its equals.
-
-    A rule for selected workloads stands before one for all. Of rules with the same
-    host, subsets are joined and the first traffic policy is taken.
     """
-    best = max(rules, key=lambda rule: specificity(_host(rule, config)))
-    equals = [rule for rule in rules if _host(rule, config) == _host(best, config)]
-    selecting = [rule for rule in equals if rule.spec.workload_selector]
-    first, *rest = selecting or equals
-    for other in rest:
-        first = _merged(first, other)
-    return first
-
-
-def _merged(rule: Rule, other: Rule) -> Rule:
-    names = {subset.name for subset in rule.spec.subsets}
-    more = tuple(each for each in other.spec.subsets if each.name not in names)
-    spec = msgspec.structs.replace(
-        rule.spec,
-        subsets=rule.spec.subsets + more,
-        traffic_policy=rule.spec.traffic_policy or other.spec.traffic_policy,
-    )
-    return msgspec.structs.replace(rule, spec=spec)
+    for_all = None
+    for each in found:
+        if each.selector is None:
+            for_all = each
+        elif each.rule.metadata.namespace == namespace and selects(
+            each.selector, labels
+        ):
+            return each
+    return for_all

@@ -6,20 +6,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from meltemi.kernel.errors import Blame, MeshError
+from meltemi.pilot.ir import Locality
+from meltemi.pilot.scope.node import (
+    Interception,
+    InvalidNodeError,
+    NodeSettings,
+    node_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NODE_PARTS = 4
 EXPLICIT = "MELTEMI_EXPLICIT"
-
-
-class InvalidNodeError(MeshError):
-    """A proxy does not say who it is in a way we understand."""
-
-    code = "xds.invalid-node"
-    blame = Blame.CALLER
 
 
 class Role(StrEnum):
@@ -81,6 +80,27 @@ class ProxyClass:
     namespace: str
     labels: tuple[tuple[str, str], ...]
     explicit: Explicit = field(default_factory=Explicit)
+    interception: Interception = Interception.NONE
+    addresses: tuple[str, ...] = ()
+    """The proxy's own; empty where nothing captures traffic for it."""
+    dns_domain: str = ""
+    locality: Locality = field(default_factory=Locality)
+    node: NodeSettings = field(default_factory=NodeSettings)
+
+    @property
+    def captured(self) -> bool:
+        """Whether it serves ports of services, and not addresses it was told."""
+        return self.explicit == Explicit()
+
+    @property
+    def ipv4(self) -> bool:
+        """Whether it has an IPv4 address, or none that is known."""
+        return not self.addresses or any("." in each for each in self.addresses)
+
+    @property
+    def ipv6(self) -> bool:
+        """Whether it has an IPv6 address."""
+        return any(":" in each for each in self.addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +112,17 @@ class Proxy:
     group: ProxyClass
 
 
-def proxy(node_id: str, metadata: Mapping[str, object]) -> Proxy:
+def proxy(
+    node_id: str,
+    metadata: Mapping[str, object],
+    locality: Locality = Locality(),  # noqa: B008 - a frozen value
+) -> Proxy:
     """Return who a node message describes.
 
     Args:
         node_id: ``TYPE~IP~NAME.NAMESPACE~DNS-DOMAIN``.
-        metadata: NAMESPACE, LABELS, INTERCEPTION_MODE and MELTEMI_EXPLICIT are read.
+        metadata: Istio's keys (`meltemi.pilot.scope.node`) and MELTEMI_EXPLICIT.
+        locality: Where the node says it is; labels of the workload win.
 
     Raises:
         InvalidNodeError: If a part is missing, or asks for what Pilot can't do.
@@ -113,21 +138,60 @@ def proxy(node_id: str, metadata: Mapping[str, object]) -> Proxy:
         raise InvalidNodeError(
             f"node type {parts[0]!r} is not known: {', '.join(Role)}"
         )
-    mode = metadata.get("INTERCEPTION_MODE", "NONE")
-    if mode != "NONE":
-        raise InvalidNodeError(
-            f"INTERCEPTION_MODE {mode!r} needs traffic capture, which this Pilot "
-            "does not offer: use NONE with MELTEMI_EXPLICIT"
-        )
     home = parts[2].rpartition(".")[2]
     namespace = metadata.get("NAMESPACE")
+    labels = _strings(metadata.get("LABELS"), "LABELS")
+    explicit = _explicit(metadata.get(EXPLICIT, {}))
     group = ProxyClass(
         role=Role(parts[0]),
         namespace=namespace if isinstance(namespace, str) and namespace else home,
-        labels=tuple(sorted(_strings(metadata.get("LABELS"), "LABELS").items())),
-        explicit=_explicit(metadata.get(EXPLICIT, {})),
+        labels=tuple(sorted(labels.items())),
+        explicit=explicit,
+        interception=_interception(metadata, explicit),
+        addresses=_addresses(metadata, parts[1]) if explicit == Explicit() else (),
+        dns_domain=parts[3],
+        locality=_place(labels) or locality,
+        node=node_settings(metadata),
     )
     return Proxy(name=parts[2], node_id=node_id, group=group)
+
+
+def _interception(metadata: Mapping[str, object], explicit: Explicit) -> Interception:
+    default = "REDIRECT" if explicit == Explicit() else "NONE"
+    word = str(metadata.get("INTERCEPTION_MODE") or default)
+    if word not in set(Interception):
+        raise InvalidNodeError(
+            f"INTERCEPTION_MODE {word!r} is not known: {', '.join(Interception)}"
+        )
+    return Interception(word)
+
+
+def _addresses(metadata: Mapping[str, object], in_id: str) -> tuple[str, ...]:
+    """Return the node's valid addresses; that of its id where it names none."""
+    given = metadata.get("INSTANCE_IPS")
+    words = given if isinstance(given, list) else str(given or "").split(",")
+    return tuple(str(each) for each in words if each) or ((in_id,) if in_id else ())
+
+
+def _place(labels: Mapping[str, str]) -> Locality | None:
+    """Return the place that a workload's labels name.
+
+    Source:
+        pilot/pkg/model/locality.go GetLocalityLabel, and Kubernetes' topology labels.
+
+    """
+    written = labels.get("istio-locality")
+    if written:
+        separator = "/" if "/" in written else "."
+        return Locality(*written.split(separator)[:3])
+    region = labels.get("topology.kubernetes.io/region")
+    if not region:
+        return None
+    return Locality(
+        region,
+        labels.get("topology.kubernetes.io/zone", ""),
+        labels.get("topology.istio.io/subzone", ""),
+    )
 
 
 def _explicit(given: object) -> Explicit:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meltemi.pilot.model.host import covers, resolve, specificity
+from meltemi.pilot.model.host import covers, specificity
 from meltemi.pilot.model.service import Service, selects
 from meltemi.pilot.scope.authentication import mutual_tls
-from meltemi.pilot.scope.destination import destination_rule
-from meltemi.pilot.scope.visibility import visible
+from meltemi.pilot.scope.destination import destination_rules, for_workload
+from meltemi.pilot.scope.egress import (
+    Egress,
+    bound,
+    default_egress,
+    full_hosts,
+    listed_egress,
+    reached,
+)
+from meltemi.pilot.scope.proxy import Role
+from meltemi.pilot.scope.sidecar import sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,17 +26,24 @@ if TYPE_CHECKING:
     from meltemi.config.resource import Resource
     from meltemi.config.schema.destination_rule import DestinationRule
     from meltemi.config.schema.gateway import Gateway
-    from meltemi.config.schema.peer_authentication import (
-        MutualTLSMode,
-        PeerAuthentication,
-    )
+    from meltemi.config.schema.peer_authentication import MutualTLSMode
+    from meltemi.config.schema.sidecar import Sidecar
     from meltemi.config.schema.virtual_service import VirtualService
+    from meltemi.pilot.model.destination_rules import Merged
     from meltemi.pilot.model.index import Index
-    from meltemi.pilot.model.mesh import MeshConfig
+    from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.model.service import Instance, Port
     from meltemi.pilot.scope.proxy import ProxyClass
 
-MESH_GATEWAY = "mesh"
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A port of a service that the workload itself answers for."""
+
+    service: Service
+    port: Port
+    listens_on: int
+    """Where the workload listens: Istio's target port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,42 +52,58 @@ class Scope:
 
     Attributes:
         group: The class.
-        config: What holds mesh-wide.
-        services: By host; of two with one host the proxy's own namespace wins.
+        index: The mesh: for policies, which generators select by themselves.
+        egress: What may leave, by listener; one without a Sidecar.
+        services: Everything that may be reached, by host: what has clusters.
+        rules: By host of the service: the DestinationRule that holds for it.
+        sidecar: The Sidecar that holds, for sidecars.
+        targets: The service ports the workload answers for, in the services' order.
         own: The services the workload itself answers for.
-        virtual_services: Those for the mesh or for one of ``gateways``, oldest first.
         delegates: The VirtualServices without hosts, by namespace and name; whether a
             root may use one is decided by the root's namespace, not by the proxy's.
-        rules: By host of the service: the DestinationRule that holds for it.
         gateways: Those a gateway proxy serves, oldest first; empty for a sidecar.
-        policies: Every PeerAuthentication, oldest first.
 
     """
 
     group: ProxyClass
-    config: MeshConfig
+    index: Index
+    egress: tuple[Egress, ...]
     services: Mapping[str, Service]
+    rules: Mapping[str, Merged]
+    sidecar: Resource[Sidecar] | None
+    targets: tuple[Target, ...]
     own: tuple[Service, ...]
-    virtual_services: tuple[Resource[VirtualService], ...]
     delegates: Mapping[tuple[str, str], Resource[VirtualService]]
-    rules: Mapping[str, Resource[DestinationRule]]
     gateways: tuple[Resource[Gateway], ...]
-    policies: tuple[Resource[PeerAuthentication], ...]
+
+    @property
+    def config(self) -> MeshConfig:
+        """What holds mesh-wide."""
+        return self.index.config
+
+    @property
+    def holding(self) -> Mapping[str, Resource[DestinationRule]]:
+        """The DestinationRule that holds for each host that has one."""
+        return {host: merged.rule for host, merged in self.rules.items()}
 
     def rule(self, host: str) -> Resource[DestinationRule] | None:
         """Return the DestinationRule for ``host``, if one holds."""
-        return self.rules.get(host)
+        found = self.rules.get(host)
+        return found.rule if found else None
+
+    def bound(self, gateway: str) -> tuple[Resource[VirtualService], ...]:
+        """Return the VirtualServices for ``NAMESPACE/NAME`` of a gateway."""
+        return bound(self.index, self.group.namespace, gateway)
 
     def virtual_service(self, host: str) -> Resource[VirtualService] | None:
         """Return the VirtualService with the narrowest host that covers ``host``."""
         best: tuple[tuple[bool, int], Resource[VirtualService]] | None = None
-        for each in self.virtual_services:
-            if MESH_GATEWAY not in (each.spec.gateways or (MESH_GATEWAY,)):
-                continue
-            for pattern in hosts(each, self.config):
-                rank = specificity(pattern)
-                if covers(pattern, host) and (best is None or rank > best[0]):
-                    best = (rank, each)
+        for egress in self.egress:
+            for each in egress.virtual_services:
+                for pattern in full_hosts(each, self.config.domain_suffix):
+                    rank = specificity(pattern)
+                    if covers(pattern, host) and (best is None or rank > best[0]):
+                        best = (rank, each)
         return best[1] if best else None
 
     def mutual_tls(
@@ -79,7 +111,7 @@ class Scope:
     ) -> MutualTLSMode:
         """Return what PeerAuthentication says about a workload's port."""
         return mutual_tls(
-            self.policies,
+            self.index.peer_authentications,
             root_namespace=self.config.root_namespace,
             namespace=namespace,
             labels=labels,
@@ -88,77 +120,89 @@ class Scope:
 
     def instance_mode(self, instance: Instance, port: Port) -> MutualTLSMode:
         """Return what PeerAuthentication says about one instance of a service."""
-        return self.mutual_tls(instance.namespace, instance.labels, port.target)
+        return self.mutual_tls(
+            instance.namespace, instance.labels, port.target or port.number
+        )
 
 
 def scope(index: Index, group: ProxyClass) -> Scope:
     """Return what proxies of ``group`` may see of ``index``."""
     labels = dict(group.labels)
-    services = _services(index.services, group.namespace)
-    rules = {
-        host: rule
-        for host, service in services.items()
-        if (
-            rule := destination_rule(
-                index.destination_rules,
-                service,
-                config=index.config,
-                namespace=group.namespace,
-                labels=labels,
-            )
-        )
-    }
+    holding = _sidecar(index, group)
+    egress = (
+        listed_egress(index, holding, group.namespace)
+        if holding
+        else (default_egress(index, group.namespace),)
+    )
+    services = reached(egress, index, group.namespace)
     return Scope(
         group=group,
-        config=index.config,
+        index=index,
+        egress=egress,
         services=services,
+        rules=_rules(index, services, group),
+        sidecar=holding,
+        targets=tuple(_targets(index.services.all, group)),
         own=tuple(
             service
-            for service in index.services
+            for service in index.services.all
             if service.namespace == group.namespace
             and service.selector
             and selects(service.selector, labels)
         ),
-        virtual_services=tuple(
-            each
+        delegates={
+            (each.metadata.namespace, each.metadata.name): each
             for each in index.virtual_services
-            if visible(each.spec.export_to, each.metadata.namespace, group.namespace)
-        ),
-        delegates=_delegates(index.virtual_services),
-        rules=rules,
+            if not each.spec.hosts
+        },
         gateways=tuple(
             each for each in index.gateways if selects(each.spec.selector, labels)
-        ),
-        policies=index.peer_authentications,
+        )
+        if group.role is Role.GATEWAY
+        else (),
     )
 
 
-def hosts(virtual: Resource[VirtualService], config: MeshConfig) -> tuple[str, ...]:
-    """Return the full host patterns of a VirtualService."""
-    home = virtual.metadata.namespace
-    return tuple(
-        resolve(host, home, config.domain_suffix) for host in virtual.spec.hosts
+def _sidecar(index: Index, group: ProxyClass) -> Resource[Sidecar] | None:
+    if group.role is Role.GATEWAY:
+        return None
+    return sidecar(
+        index.sidecars,
+        root_namespace=index.config.root_namespace,
+        namespace=group.namespace,
+        labels=dict(group.labels),
     )
 
 
-def _delegates(
-    virtuals: Sequence[Resource[VirtualService]],
-) -> dict[tuple[str, str], Resource[VirtualService]]:
-    return {
-        (each.metadata.namespace, each.metadata.name): each
-        for each in virtuals
-        if not each.spec.hosts
-    }
-
-
-def _services(services: Sequence[Service], namespace: str) -> dict[str, Service]:
-    found: dict[str, Service] = {}
-    for service in services:
-        if not visible(service.export_to, service.namespace, namespace):
-            continue
-        if service.host not in found or (
-            service.namespace == namespace
-            and found[service.host].namespace != namespace
-        ):
-            found[service.host] = service
+def _rules(
+    index: Index, services: Mapping[str, Service], group: ProxyClass
+) -> dict[str, Merged]:
+    labels = dict(group.labels)
+    found: dict[str, Merged] = {}
+    for host, service in services.items():
+        rules = destination_rules(
+            index.destination_rules,
+            host,
+            home=service.namespace,
+            caller=group.namespace,
+            root_namespace=index.config.root_namespace,
+        )
+        rule = for_workload(rules, namespace=group.namespace, labels=labels)
+        if rule:
+            found[host] = rule
     return found
+
+
+def _targets(services: Sequence[Service], group: ProxyClass) -> list[Target]:
+    """Return what answers at one of the proxy's addresses.
+
+    A workload that joined by name is known by the labels of its proxy as well.
+    """
+    own = set(group.addresses)
+    return [
+        Target(service, port, instance.port or port.number)
+        for service in services
+        for port in service.ports
+        for instance in service.of(port)
+        if own.intersection(instance.addresses)
+    ]

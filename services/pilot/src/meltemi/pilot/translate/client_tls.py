@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING
 
 from meltemi.config.schema.traffic_policy import ClientTLSMode
 from meltemi.pilot import ir
-from meltemi.pilot.model.service import Protocol
 from meltemi.pilot.translate import name
 
 if TYPE_CHECKING:
     from meltemi.config.schema.traffic_policy import ClientTLSSettings
+    from meltemi.pilot.model.protocol import Protocol
     from meltemi.pilot.model.service import Port, Service
 
-MESH_ALPN = {
-    Protocol.HTTP: ("istio-http/1.1", "istio", "http/1.1"),
-    Protocol.HTTP2: ("istio-h2", "istio", "h2"),
-    Protocol.TCP: ("istio-peer-exchange", "istio"),
-}
+HTTP1_ALPN = ("istio-http/1.1", "istio", "http/1.1")
+HTTP2_ALPN = ("istio-h2", "istio", "h2")
+TCP_ALPN = ("istio-peer-exchange", "istio")
 """What a mesh client offers: the server tells mesh from application TLS by it."""
+
+
+def mesh_alpn(protocol: Protocol) -> tuple[str, ...]:
+    """Return what a mesh client of a port that speaks ``protocol`` offers."""
+    if protocol.is_http2:
+        return HTTP2_ALPN
+    return HTTP1_ALPN if protocol.is_http else TCP_ALPN
 
 
 def client(
@@ -67,5 +72,5 @@ def _mesh(
     return ir.MeshClient(
         sni=sni or name.server_name(port.number, subset, service.host),
         identities=identities,
-        alpn=MESH_ALPN[port.protocol],
+        alpn=mesh_alpn(port.protocol),
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from meltemi.config.schema.service_entry import Resolution
 from meltemi.config.schema.traffic_policy import TrafficPolicy
 from meltemi.pilot import ir
-from meltemi.pilot.model.service import Protocol
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.client_tls import client
 from meltemi.pilot.translate.endpoints import assignment, chosen
@@ -50,7 +49,6 @@ def outbound(scope: Scope) -> Iterator[Reached]:
         yield from of_service(
             service,
             scope.rule(service.host),
-            trust_domain=scope.config.trust_domain,
             mode=scope.instance_mode,
         )
 
@@ -59,7 +57,6 @@ def of_service(
     service: Service,
     rule: Resource[DestinationRule] | None,
     *,
-    trust_domain: str,
     mode: Mode,
 ) -> Iterator[Reached]:
     """Yield, for each port of ``service``, the whole and then each subset."""
@@ -73,13 +70,13 @@ def of_service(
                 origins.append(_origin(rule, path))
             reached = _reached(service, port, subset, mode=mode)
             cluster = apply(reached.cluster, policy or TrafficPolicy(), port)
-            peers = chosen(service.instances, subset.labels if subset else {})
+            peers = chosen(service.of(port), subset.labels if subset else {})
             secured = client(
                 service,
                 port,
                 subset.name if subset else "",
                 tls=policy.tls if policy else None,
-                identities=_identities(peers, trust_domain),
+                identities=_identities(peers),
             )
             yield replace(
                 reached,
@@ -117,13 +114,9 @@ def inbound(apps: Mapping[int, Bind], ports: Mapping[int, Port]) -> Iterator[Rea
 
 def http_options(port: Port) -> ir.HttpOptions | None:
     """Return how to speak HTTP to ``port``; None where bytes are only passed on."""
-    match port.protocol:
-        case Protocol.HTTP:
-            return ir.HttpOptions()
-        case Protocol.HTTP2:
-            return ir.HttpOptions(version=ir.HttpVersion.HTTP2)
-        case Protocol.TCP:
-            return None
+    if port.protocol.is_http2:
+        return ir.HttpOptions(version=ir.HttpVersion.HTTP2)
+    return ir.HttpOptions() if port.protocol.is_http else None
 
 
 def _reached(
@@ -147,23 +140,19 @@ def _reached(
             discovery=discovery,
             http=http_options(port),
             members=None if asked else members,
-            service=ir.ServiceLabel(service.host, service.name, service.namespace),
+            service=ir.ServiceLabel(
+                service.host, service.host.partition(".")[0], service.namespace
+            ),
             subset=subset.name if subset else "",
         ),
         assignment=members if asked else None,
     )
 
 
-def _identities(peers: tuple[Instance, ...], trust_domain: str) -> tuple[str, ...]:
+def _identities(peers: tuple[Instance, ...]) -> tuple[str, ...]:
     """Return the SPIFFE ids that the instances of a cluster may show."""
     return tuple(
-        sorted(
-            {
-                f"spiffe://{trust_domain}/ns/{each.namespace}/sa/{each.service_account}"
-                for each in peers
-                if each.service_account
-            }
-        )
+        sorted({each.service_account for each in peers if each.service_account})
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from meltemi.pilot import ir
 from meltemi.pilot.model.host import resolve
-from meltemi.pilot.scope.visibility import visible
+from meltemi.pilot.model.visibility import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

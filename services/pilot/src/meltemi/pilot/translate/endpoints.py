@@ -45,14 +45,14 @@ def assignment(
 
     """
     places: dict[ir.Locality, list[ir.Endpoint]] = {}
-    for instance in chosen(service.instances, labels):
+    for instance in chosen(service.of(port), labels):
         secure = instance.tls and mode(instance, port) is not MutualTLSMode.DISABLE
         places.setdefault(instance.locality, []).append(
             ir.Endpoint(
                 address=instance.address,
-                port=instance.port(port),
+                port=instance.port,
                 tls=secure,
-                weight=instance.weight,
+                weight=instance.weight or 1,
                 workload=_workload(instance),
             )
         )

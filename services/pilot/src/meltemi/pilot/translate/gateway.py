@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
 from meltemi.pilot.model.host import intersection
+from meltemi.pilot.scope.egress import full_hosts
 from meltemi.pilot.scope.proxy import Bind
-from meltemi.pilot.scope.scope import hosts
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.forward import Destinations
 from meltemi.pilot.translate.match import Caller, qualified
@@ -94,7 +94,7 @@ def _virtual_hosts(
     redirects: set[str] = set()
     for opening in openings:
         tls = opening.server.tls
-        for virtual in scope.virtual_services:
+        for virtual in scope.bound(opening.title):
             served = _served_hosts(scope, opening, virtual)
             if not served:
                 continue
@@ -127,7 +127,7 @@ def _routes(
     )
     destinations = Destinations(
         services=scope.services,
-        rules=scope.rules,
+        rules=scope.holding,
         namespace=virtual.metadata.namespace,
         domain_suffix=scope.config.domain_suffix,
         port=port,
@@ -143,7 +143,7 @@ def _served_hosts(
     if opening.title not in qualified(virtual.spec.gateways, home):
         return ()
     patterns = tuple(_patterns(opening, viewer=home))
-    return intersection(patterns, hosts(virtual, scope.config))
+    return intersection(patterns, full_hosts(virtual, scope.config.domain_suffix))
 
 
 def _patterns(opening: Opening, viewer: str | None = None) -> Iterator[str]:

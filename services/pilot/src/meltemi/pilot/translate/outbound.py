@@ -101,7 +101,7 @@ def _destinations(
 ) -> Destinations:
     return Destinations(
         services=scope.services,
-        rules=scope.rules,
+        rules=scope.holding,
         namespace=virtual.metadata.namespace,
         domain_suffix=scope.config.domain_suffix,
         port=port,

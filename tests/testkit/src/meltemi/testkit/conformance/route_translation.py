@@ -13,11 +13,11 @@ from google.protobuf.json_format import MessageToDict
 
 from meltemi.config.resource import Metadata, Resource
 from meltemi.config.schema.destination_rule import DestinationRule
-from meltemi.config.schema.service_entry import Resolution
 from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.config.values import decode_value
 from meltemi.pilot import emit, ir
-from meltemi.pilot.model.service import PROTOCOLS, Port, Protocol, Service
+from meltemi.pilot.model.protocol import protocol
+from meltemi.pilot.model.service import Port, Service
 from meltemi.pilot.translate.forward import Destinations
 from meltemi.pilot.translate.match import Caller
 from meltemi.pilot.translate.routes import routes
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Json = dict[str, Any]
-
-NOBODY = ir.Origin("", "", "")
 
 
 def route_translate(folder: Path) -> Iterator[Case]:
@@ -102,7 +100,7 @@ def _service(host: str, written: Json) -> Service:
         Port(
             each["port"],
             each.get("name", ""),
-            PROTOCOLS.get(each.get("protocol", "").upper(), Protocol.TCP),
+            protocol(each.get("protocol")),
             each["port"],
         )
         for each in written.get("ports", [])
@@ -112,13 +110,6 @@ def _service(host: str, written: Json) -> Service:
         name=host,
         namespace="",
         ports=ports,
-        resolution=Resolution.STATIC,
-        external=False,
-        export_to=(),
-        selector={},
-        instances=(),
-        subject_alt_names=(),
-        origin=NOBODY,
     )
 
 

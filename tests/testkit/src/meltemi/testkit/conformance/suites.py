@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from meltemi.testkit.conformance.analyzers import analyzers
@@ -16,6 +17,7 @@ from meltemi.testkit.conformance.case import (
 )
 from meltemi.testkit.conformance.delegates import vs_delegate_merge
 from meltemi.testkit.conformance.door import crd_validation, validation_tables
+from meltemi.testkit.conformance.generated import configgen
 from meltemi.testkit.conformance.hosts import host_names, vhost_domains
 from meltemi.testkit.conformance.route_translation import route_translate
 
@@ -34,8 +36,10 @@ SUITES: Final[Mapping[str, Suite]] = {
     "vhost_domains": vhost_domains,
     "analyzers": analyzers,
     "route_translate": route_translate,
+    "configgen.routes": partial(configgen, "routes"),
+    "configgen.endpoints": partial(configgen, "endpoints"),
 }
-"""By the name of the folder the cases are in."""
+"""By the name of the folder the cases are in; a folder may give several lines."""
 
 
 def run(data: Path, *, suite: str = "", case: str = "") -> dict[str, list[Result]]:
@@ -50,19 +54,28 @@ def run(data: Path, *, suite: str = "", case: str = "") -> dict[str, list[Result
         UnusableDataError: If nothing there, or nothing of that name, can be run.
 
     """
-    if suite and suite not in SUITES:
+    known = {_folder(name) for name in SUITES} | set(SUITES)
+    if suite and suite not in known:
         raise UnusableDataError(f"no suite {suite!r}: there are {', '.join(SUITES)}")
-    wanted = [name for name in SUITES if suite in ("", name) and (data / name).is_dir()]
+    wanted = [
+        name
+        for name in SUITES
+        if suite in ("", name, _folder(name)) and (data / _folder(name)).is_dir()
+    ]
     if not wanted:
         raise UnusableDataError(f"{data} holds no suite that can be run")
     return {
         name: [
             _result(each)
-            for each in numbered(SUITES[name](data / name))
+            for each in numbered(SUITES[name](data / _folder(name)))
             if case in each.name
         ]
         for name in wanted
     }
+
+
+def _folder(suite: str) -> str:
+    return suite.partition(".")[0]
 
 
 def _result(case: Case) -> Result:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meltemi.pilot.scope.visibility import visible
+from meltemi.pilot.model.visibility import visible
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Who may see an object: ``exportTo``.
+
+Source: pilot/pkg/model/push_context.go, which keeps three lists of everything and
+lets a namespace's own come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+EVERYONE: Final = "*"
+HOME: Final = "."
+NOBODY: Final = "~"
+
+T = TypeVar("T")
+
+
+def visible(export_to: Sequence[str], home: str, viewer: str) -> bool:
+    """Tell whether an object of namespace ``home`` can be seen from ``viewer``.
+
+    ``*`` is everyone, ``.`` its own namespace, ``~`` nobody, a name that namespace;
+    nothing at all is everyone.
+    """
+    if not export_to or EVERYONE in export_to:
+        return True
+    if NOBODY in export_to:
+        return False
+    return viewer in export_to or (HOME in export_to and home == viewer)
+
+
+@dataclass(frozen=True)  # no slots: 3.11 breaks frozen+slots+Generic on Cls[T]()
+class Exported(Generic[T]):
+    """Objects by who sees them; each list keeps the order it was given."""
+
+    private: Mapping[str, tuple[T, ...]]
+    """By namespace: seen at home only."""
+    shared: Mapping[str, tuple[T, ...]]
+    """By namespace: of another namespace, which names this one."""
+    public: tuple[T, ...]
+
+    @classmethod
+    def of(
+        cls,
+        objects: Iterable[tuple[T, str, Sequence[str]]],
+        default: Sequence[str],
+    ) -> Exported[T]:
+        """Return ``objects``, each with its namespace and ``exportTo``, arranged.
+
+        ``default`` is what an empty ``exportTo`` means.
+        """
+        private: dict[str, list[T]] = {}
+        shared: dict[str, list[T]] = {}
+        public: list[T] = []
+        for each, home, export_to in objects:
+            words = export_to or default
+            if EVERYONE in words:
+                public.append(each)
+                continue
+            if NOBODY in words:
+                continue
+            for word in dict.fromkeys(home if it == HOME else it for it in words):
+                lists = private if word == home else shared
+                lists.setdefault(word, []).append(each)
+        return cls(
+            {home: tuple(each) for home, each in private.items()},
+            {home: tuple(each) for home, each in shared.items()},
+            tuple(public),
+        )
+
+    def seen_from(self, namespace: str) -> tuple[T, ...]:
+        """Return what ``namespace`` sees: its own, what it was given, the public."""
+        own = self.private.get(namespace, ())
+        return own + self.shared.get(namespace, ()) + self.public
