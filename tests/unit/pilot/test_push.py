@@ -17,7 +17,10 @@ from meltemi.xds.types import TypeUrl
 if TYPE_CHECKING:
     import pytest
 
-GROUP = proxy("sidecar~127.0.0.1~a.default~default.svc.cluster.local", {}).group
+GROUP = proxy(
+    "sidecar~127.0.0.1~a.default~default.svc.cluster.local",
+    {"MELTEMI_EXPLICIT": {"http_proxy": "127.0.0.1:15080"}},
+).group
 SERVICE = """
     apiVersion: networking.istio.io/v1
     kind: ServiceEntry

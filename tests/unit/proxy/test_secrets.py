@@ -110,3 +110,18 @@ def test_an_unsubscribed_secret_is_not_sent_any_more() -> None:
 
 def test_a_secret_prints_no_key() -> None:
     assert "PRIVATE" not in repr(FIRST)
+
+
+def test_files_that_a_rule_names_are_served_by_their_paths() -> None:
+    certificate, roots = "file-cert:/a/chain.pem~/a/key.pem", "file-root:system"
+    session = DeltaSession()
+    session.receive(
+        DeltaDiscoveryRequest(resource_names_subscribe=[certificate, roots])
+    )
+    answer = session.offer({})
+    assert answer
+    own, trusted = (Secret.FromString(each.resource.value) for each in answer.resources)
+    assert own.tls_certificate.certificate_chain.filename == "/a/chain.pem"
+    assert own.tls_certificate.private_key.filename == "/a/key.pem"
+    assert trusted.validation_context.trusted_ca.filename.endswith(".crt")
+    assert session.offer({}) is None, "nothing is sent twice"

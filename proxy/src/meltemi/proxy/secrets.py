@@ -21,6 +21,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from google.protobuf.any_pb2 import Any as Packed
 
 from meltemi.kernel.digest import content_version
+from meltemi.proxy.file_secrets import file_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +87,12 @@ class SecretSession:
         taken = self._sent.get(name) == version and self._settled == self._nonce
         return name in self._wanted and not taken
 
+    def _served(self, secrets: Secrets) -> Secrets:
+        """Return ``secrets`` and those wanted that are files of this machine."""
+        return secrets | {
+            secret.name: _versioned(secret) for secret in file_secrets(self._wanted)
+        }
+
     def _fresh(self, secrets: Mapping[str, VersionedSecret]) -> list[str]:
         return sorted(
             name
@@ -115,6 +122,7 @@ class SotwSession(SecretSession):
 
     def offer(self, secrets: Secrets) -> DiscoveryResponse | None:
         """Return what Envoy should hear now, all it wants, or None."""
+        secrets = self._served(secrets)
         if not self._fresh(secrets):
             return None
         names = sorted(self._wanted & secrets.keys())
@@ -142,6 +150,7 @@ class DeltaSession(SecretSession):
 
     def offer(self, secrets: Secrets) -> DeltaDiscoveryResponse | None:
         """Return what has changed for Envoy, or None."""
+        secrets = self._served(secrets)
         names = self._fresh(secrets)
         if not names:
             return None

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from meltemi.pilot import ir
 from meltemi.pilot.translate import clusters
 from meltemi.testkit.mesh import sidecar_scope
+
+if TYPE_CHECKING:
+    from meltemi.pilot.translate.service_clusters import Reached
 
 REVIEWS = """
     apiVersion: networking.istio.io/v1
@@ -30,7 +35,7 @@ def rule(spec: str) -> str:
     """
 
 
-def made(text: str) -> dict[str, clusters.Reached]:
+def made(text: str) -> dict[str, Reached]:
     return {each.cluster.name: each for each in clusters.outbound(sidecar_scope(text))}
 
 
@@ -62,6 +67,7 @@ def test_services_of_the_mesh_are_called_with_mutual_tls_where_they_speak_it() -
     (reached,) = made(REVIEWS).values()
     client = reached.cluster.client
     assert isinstance(client, ir.AutoClient)
+    assert isinstance(client.mesh, ir.MeshClient)
     assert client.mesh.sni == f"outbound_.9080_._.{HOST}"
     assert client.mesh.identities == (
         "spiffe://cluster.local/ns/default/sa/one",
@@ -71,11 +77,15 @@ def test_services_of_the_mesh_are_called_with_mutual_tls_where_they_speak_it() -
     assert all(each.tls for each in reached.assignment.localities[0].endpoints)
 
 
-def test_a_subset_trusts_only_its_own_instances() -> None:
+def test_a_subset_trusts_every_identity_of_its_service_as_in_istio() -> None:
     found = made(REVIEWS + rule("subsets: [{name: v2, labels: {version: v2}}]"))
     client = found[f"outbound|9080|v2|{HOST}"].cluster.client
     assert isinstance(client, ir.AutoClient)
-    assert client.mesh.identities == ("spiffe://cluster.local/ns/default/sa/two",)
+    assert isinstance(client.mesh, ir.MeshClient)
+    assert client.mesh.identities == (
+        "spiffe://cluster.local/ns/default/sa/one",
+        "spiffe://cluster.local/ns/default/sa/two",
+    )
 
 
 def test_endpoints_whose_policy_disables_mutual_tls_are_called_without() -> None:
@@ -104,7 +114,9 @@ def test_a_rule_decides_on_tls() -> None:
     )
     assert whole(
         "trafficPolicy: {tls: {mode: SIMPLE, sni: a.com, subjectAltNames: [a.com]}}"
-    ).client == ir.OriginateClient(sni="a.com", names=("a.com",))
+    ).client == ir.OriginateClient(
+        sni="a.com", names=("a.com",), root=ir.Secret("file-root:system", wait=True)
+    )
 
 
 def test_load_balancers_are_the_rules() -> None:
@@ -117,7 +129,7 @@ def test_load_balancers_are_the_rules() -> None:
         "consistentHash: {useSourceIp: true, maglev: {tableSize: 5}}"
     ) == ir.LoadBalancer(ir.Balancing.MAGLEV, table_size=5)
     assert balancer("consistentHash: {useSourceIp: true}") == ir.LoadBalancer(
-        ir.Balancing.RING_HASH
+        ir.Balancing.RING_HASH, table_size=1024
     )
 
 
@@ -128,7 +140,7 @@ def test_settings_of_a_port_replace_the_rest() -> None:
         portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: ROUND_ROBIN}}]}"""
     )
     assert cluster.load_balancer.policy is ir.Balancing.ROUND_ROBIN
-    assert cluster.limits.connections == ir.UNLIMITED
+    assert cluster.limits == ir.Limits()
 
 
 def test_a_subsets_policy_replaces_block_by_block() -> None:
@@ -143,7 +155,7 @@ def test_a_subsets_policy_replaces_block_by_block() -> None:
     )
     subset = found[f"outbound|9080|v1|{HOST}"].cluster
     assert subset.load_balancer.policy is ir.Balancing.ROUND_ROBIN
-    assert subset.limits.connections == 1
+    assert subset.limits == ir.Limits(connections=1)
 
 
 def test_outliers_are_ejected_and_zero_turns_a_criterion_off() -> None:

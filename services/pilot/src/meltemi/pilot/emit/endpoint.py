@@ -13,7 +13,7 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import (
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from meltemi.pilot.emit.wire import socket_address
+from meltemi.pilot.emit.wire import optional_uint, socket_address
 
 if TYPE_CHECKING:
     from meltemi.pilot import ir
@@ -33,20 +33,23 @@ def assignment(members: ir.LoadAssignment) -> ClusterLoadAssignment:
 
 def _locality(group: ir.LocalityEndpoints) -> LocalityLbEndpoints:
     place = group.locality
-    return LocalityLbEndpoints(
-        locality=Locality(region=place.region, zone=place.zone, sub_zone=place.subzone),
-        lb_endpoints=[_endpoint(each) for each in group.endpoints],
-        load_balancing_weight=UInt32Value(
-            value=sum(each.weight for each in group.endpoints)
-        ),
+    result = LocalityLbEndpoints(
+        lb_endpoints=[_endpoint(each) for each in group.endpoints]
     )
+    if place is not None:
+        result.locality.CopyFrom(
+            Locality(region=place.region, zone=place.zone, sub_zone=place.subzone)
+        )
+        total = sum(each.weight for each in group.endpoints)
+        result.load_balancing_weight.CopyFrom(UInt32Value(value=total))
+    return result
 
 
 def _endpoint(endpoint: ir.Endpoint) -> LbEndpoint:
     return LbEndpoint(
         endpoint=Endpoint(address=socket_address(endpoint.address, endpoint.port)),
         metadata=_metadata(endpoint),
-        load_balancing_weight=UInt32Value(value=endpoint.weight),
+        load_balancing_weight=optional_uint(endpoint.weight or None),
     )
 
 

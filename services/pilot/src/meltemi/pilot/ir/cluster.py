@@ -26,6 +26,10 @@ class Discovery(StrEnum):
     STATIC = "static"
     STRICT_DNS = "strict-dns"
     LOGICAL_DNS = "logical-dns"
+    ORIGINAL_DST = "original-dst"
+    """Where the application's connection was going anyway."""
+    PER_REQUEST = "per-request"
+    """The host of each request is looked up."""
 
 
 class Balancing(StrEnum):
@@ -36,6 +40,41 @@ class Balancing(StrEnum):
     RANDOM = "random"
     RING_HASH = "ring-hash"
     MAGLEV = "maglev"
+    GIVEN = "given"
+    """By the connection or the request itself: there is nothing to pick."""
+
+
+class Families(StrEnum):
+    """Which addresses of a name are used."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    EITHER = "either"
+    """IPv4 unless there is none."""
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How names are resolved. Durations are nanoseconds; None: Envoy's."""
+
+    families: Families = Families.EITHER
+    refresh: int | None = 60 * SECOND
+    jitter: int = 0
+    udp_queries: int = 0
+    """Queries on one UDP socket before it is replaced; 0: any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostCache:
+    """Addresses of the hosts that requests named."""
+
+    name: str
+    families: Families
+    hosts: int = 0
+    """The most it holds; 0: Envoy's own limit."""
+    insecure: bool = False
+    """Certificates need not be for the host that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +85,17 @@ class LoadBalancer:
     table_size: int = 0
     warmup: int = 0
     """Nanoseconds over which a new endpoint is brought up to full load."""
-    warmup_aggression: float = 1.0
-    warmup_minimum_percent: float = 10.0
+    warmup_aggression: float | None = None
+    warmup_minimum_percent: float | None = None
+    weighted_localities: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """Retries as a share of the requests in flight, instead of a number."""
+
+    percent: float | None = None
+    minimum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +106,7 @@ class Limits:
     pending_requests: int = UNLIMITED
     requests: int = UNLIMITED
     retries: int = UNLIMITED
+    budget: RetryBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +150,16 @@ class HttpOptions:
     max_requests_per_connection: int = 0
     max_concurrent_streams: int = 0
     idle_timeout: int | None = None
+    max_duration: int | None = None
+    keepalive_interval: int | None = None
+    keepalive_timeout: int | None = None
+    server_name_from_host: bool = False
+    """Ask for the certificate of the host that the request names."""
+    verify_host: bool = False
+    """The certificate must be for the host that the request names."""
+    error_codes: tuple[int, ...] = ()
+    """Statuses that count as errors for outlier detection."""
+    keep_header_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +176,35 @@ class Cluster:
     """One Envoy cluster. Durations are nanoseconds."""
 
     name: str
+    stat_name: str = ""
+    """What its counters are called; empty: as the cluster."""
     discovery: Discovery = Discovery.EDS
-    connect_timeout: int = 10 * SECOND
+    lookup: Lookup | None = None
+    """For the DNS discoveries."""
+    cache: HostCache | None = None
+    """For `Discovery.PER_REQUEST`."""
+    connect_timeout: int | None = 10 * SECOND
     load_balancer: LoadBalancer = field(default_factory=LoadBalancer)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = field(default_factory=Limits)
     keepalive: Keepalive | None = None
     outlier: OutlierDetection | None = None
     panic_threshold: int | None = None
     """Percent of healthy endpoints below which all are used; None: not set."""
+    keep_draining: bool = False
+    """Endpoints that drain may still be chosen by an override."""
     http: HttpOptions | None = None
     client: Client = field(default_factory=PlainClient)
     members: LoadAssignment | None = None
     """Fixed endpoints, for clusters that don't ask for them."""
-    service: ServiceLabel | None = None
+    source_addresses: tuple[str, ...] = ()
+    """What connections come from; the capture rules let those through."""
+    keep_destinations: bool = False
+    """Never forget an original destination that was idle."""
+    port_override: int = 0
+    """The port to go to instead of the original destination's."""
+    services: tuple[ServiceLabel, ...] = ()
+    external: bool = False
+    own_alpn: bool = False
+    """What the client offers is the user's business, not the mesh's."""
     subset: str = ""
     origins: Origins = ()

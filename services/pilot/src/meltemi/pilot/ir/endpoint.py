@@ -37,7 +37,8 @@ class Endpoint:
 class LocalityEndpoints:
     """The endpoints of one place."""
 
-    locality: Locality
+    locality: Locality | None
+    """None where places mean nothing."""
     endpoints: tuple[Endpoint, ...]
 
 

@@ -18,7 +18,7 @@ def resolve(host: str, namespace: str, domain_suffix: str) -> str:
     A name without a dot is short for a service of the same namespace; anything else
     is taken as it stands (pilot/pkg/model ResolveShortnameToFQDN).
     """
-    if "." in host or host.startswith("*") or not host:
+    if "." in host or host.startswith("*") or not host or not namespace:
         return host.lower()
     return f"{host}.{namespace}.svc.{domain_suffix}".lower()
 

@@ -72,7 +72,8 @@ class Instance:
     """Share of the traffic; 0 counts as 1."""
     service_account: str = ""
     """The SPIFFE id it shows, or only the account's name."""
-    tls: bool = False
+    tls: bool | None = False
+    """None where nobody said: plain text, but no reason to think it can't."""
     health: Health = Health.HEALTHY
     host_name: str = ""
     sub_domain: str = ""

@@ -50,13 +50,13 @@ class Exported(Generic[T]):
     ) -> Exported[T]:
         """Return ``objects``, each with its namespace and ``exportTo``, arranged.
 
-        ``default`` is what an empty ``exportTo`` means.
+        ``default`` is what an empty ``exportTo`` means; empty too: everyone.
         """
         private: dict[str, list[T]] = {}
         shared: dict[str, list[T]] = {}
         public: list[T] = []
         for each, home, export_to in objects:
-            words = export_to or default
+            words = export_to or default or (EVERYONE,)
             if EVERYONE in words:
                 public.append(each)
                 continue

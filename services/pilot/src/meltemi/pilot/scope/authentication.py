@@ -49,6 +49,19 @@ def mutual_tls(
     return mode
 
 
+def namespace_mode(
+    policies: Sequence[Policy], root_namespace: str, namespace: str
+) -> MutualTLSMode:
+    """Return the mode that holds for a namespace, whatever single workloads say."""
+    return mutual_tls(
+        [each for each in policies if not each.spec.selector],
+        root_namespace=root_namespace,
+        namespace=namespace,
+        labels={},
+        port=0,
+    )
+
+
 def _said(word: MutualTLSMode | None, inherited: MutualTLSMode) -> MutualTLSMode:
     return inherited if word in (None, MutualTLSMode.UNSET) else word
 

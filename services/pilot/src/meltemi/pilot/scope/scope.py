@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.pilot.model.host import covers, specificity
 from meltemi.pilot.model.service import Service, selects
-from meltemi.pilot.scope.authentication import mutual_tls
+from meltemi.pilot.scope.authentication import mutual_tls, namespace_mode
 from meltemi.pilot.scope.destination import destination_rules, for_workload
 from meltemi.pilot.scope.egress import (
     Egress,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from meltemi.config.schema.destination_rule import DestinationRule
     from meltemi.config.schema.gateway import Gateway
     from meltemi.config.schema.peer_authentication import MutualTLSMode
+    from meltemi.config.schema.proxy_defaults import ProxyDefaults
     from meltemi.config.schema.sidecar import Sidecar
     from meltemi.config.schema.virtual_service import VirtualService
     from meltemi.pilot.model.destination_rules import Merged
@@ -85,6 +86,40 @@ class Scope:
     def holding(self) -> Mapping[str, Resource[DestinationRule]]:
         """The DestinationRule that holds for each host that has one."""
         return {host: merged.rule for host, merged in self.rules.items()}
+
+    @property
+    def sidecar_role(self) -> bool:
+        """Whether the proxy stands beside a workload."""
+        return self.group.role is Role.SIDECAR
+
+    @property
+    def proxy_defaults(self) -> ProxyDefaults:
+        """What the proxy starts with: its own word over the mesh's."""
+        return self.group.node.proxy_config or self.config.proxy_defaults
+
+    @property
+    def keeps_header_case(self) -> bool:
+        """Whether HTTP/1 headers are passed on as they were spelled."""
+        headers = self.proxy_defaults.proxy_headers
+        kept = headers.preserve_http1_header_case if headers else None
+        return bool(kept)
+
+    def namespace_mode(self, namespace: str) -> MutualTLSMode:
+        """Return what PeerAuthentication says of a namespace as a whole."""
+        return namespace_mode(
+            self.index.peer_authentications, self.config.root_namespace, namespace
+        )
+
+    def inbound_rule(self, service: Service) -> Merged | None:
+        """Return the DestinationRule for what the workload itself answers for."""
+        found = destination_rules(
+            self.index.destination_rules,
+            service.host,
+            home=service.namespace,
+            caller=self.group.namespace,
+            root_namespace=self.config.root_namespace,
+        )
+        return next((each for each in found if each.selector is None), None)
 
     def rule(self, host: str) -> Resource[DestinationRule] | None:
         """Return the DestinationRule for ``host``, if one holds."""

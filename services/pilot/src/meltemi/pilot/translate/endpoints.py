@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meltemi.config.schema.peer_authentication import MutualTLSMode
@@ -9,44 +10,45 @@ from meltemi.pilot import ir
 from meltemi.pilot.model.service import selects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
+    from meltemi.config.schema.traffic_policy import TrafficPolicy
     from meltemi.pilot.model.service import Instance, Port, Service
-
-    Mode = Callable[[Instance, Port], MutualTLSMode]
-
-CLUSTER_ID = "Kubernetes"
-"""Istio's name for the only cluster there is; tools expect it in workload metadata."""
+    from meltemi.pilot.scope.scope import Scope
 
 
-def chosen(
-    instances: Sequence[Instance], labels: Mapping[str, str]
-) -> tuple[Instance, ...]:
-    """Return the instances that carry all of ``labels``."""
-    return tuple(each for each in instances if selects(labels, each.labels))
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The endpoints that are asked for: a port's, or those with some labels."""
+
+    service: Service
+    port: Port
+    labels: Mapping[str, str]
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The endpoints, in the service's order."""
+        return tuple(
+            each
+            for each in self.service.of(self.port)
+            if selects(self.labels, each.labels)
+        )
 
 
 def assignment(
-    cluster: str,
-    service: Service,
-    port: Port,
-    *,
-    labels: Mapping[str, str],
-    mode: Mode,
+    cluster: str, chosen: Chosen, policy: TrafficPolicy, scope: Scope
 ) -> ir.LoadAssignment:
-    """Return the endpoints of ``cluster``, by place.
+    """Return the endpoints of ``cluster`` for the proxies of ``scope``, by place.
 
-    Args:
-        cluster: Its name.
-        service: The service it reaches.
-        port: The service's port.
-        labels: The subset's; empty for all instances.
-        mode: What PeerAuthentication says about an instance.
-
+    ``policy`` is what holds for the cluster: it may prefer places.
     """
+    del policy
     places: dict[ir.Locality, list[ir.Endpoint]] = {}
-    for instance in chosen(service.of(port), labels):
-        secure = instance.tls and mode(instance, port) is not MutualTLSMode.DISABLE
+    for instance in chosen.instances:
+        if not instance.addresses:
+            continue
+        mode = scope.instance_mode(instance, chosen.port)
+        secure = bool(instance.tls) and mode is not MutualTLSMode.DISABLE
         places.setdefault(instance.locality, []).append(
             ir.Endpoint(
                 address=instance.address,
@@ -64,16 +66,23 @@ def assignment(
             )
             for place in sorted(places, key=lambda p: (p.region, p.zone, p.subzone))
         ),
-        origins=(service.origin,),
+        origins=(chosen.service.origin,),
     )
 
 
 def _workload(instance: Instance) -> str:
     """Return Istio's ``name;namespace;canonical-name;canonical-revision;cluster``."""
     labels = instance.labels
-    app = labels.get("service.istio.io/canonical-name") or labels.get("app", "")
-    version = labels.get("service.istio.io/canonical-revision") or labels.get(
-        "version", "latest"
+    app = (
+        labels.get("service.istio.io/canonical-name")
+        or labels.get("app.kubernetes.io/name")
+        or labels.get("app")
+        or instance.name
     )
-    name, namespace = instance.name, instance.namespace
-    return f"{name};{namespace};{app or name};{version};{CLUSTER_ID}"
+    version = (
+        labels.get("service.istio.io/canonical-revision")
+        or labels.get("app.kubernetes.io/version")
+        or labels.get("version")
+        or ("latest" if app else "")
+    )
+    return f"{instance.name};{instance.namespace};{app};{version};{instance.cluster}"

@@ -9,8 +9,8 @@ from meltemi.pilot import ir
 from meltemi.pilot.model.host import resolve
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.header import edits, host_rewrite
+from meltemi.pilot.translate.load_balancer import hash_policies
 from meltemi.pilot.translate.policy import effective
-from meltemi.pilot.translate.traffic_policy import hash_policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,6 +10,7 @@ from meltemi.config.schema.traffic_policy import TrafficPolicy
 
 if TYPE_CHECKING:
     from meltemi.config.schema.destination_rule import DestinationRule, Subset
+    from meltemi.config.schema.mesh_config import DefaultTrafficPolicy
 
 
 def effective(rule: DestinationRule, subset: Subset | None, port: int) -> TrafficPolicy:
@@ -33,8 +34,22 @@ def effective(rule: DestinationRule, subset: Subset | None, port: int) -> Traffi
                 connection_pool=setting.connection_pool,
                 outlier_detection=setting.outlier_detection,
                 tls=setting.tls,
+                tunnel=policy.tunnel,
+                proxy_protocol=policy.proxy_protocol,
+                retry_budget=policy.retry_budget,
             )
     return policy
+
+
+def based(policy: TrafficPolicy, mesh: DefaultTrafficPolicy | None) -> TrafficPolicy:
+    """Return ``policy`` with the blocks it leaves out taken from the mesh's."""
+    if mesh is None:
+        return policy
+    return msgspec.structs.replace(
+        policy,
+        connection_pool=policy.connection_pool or mesh.connection_pool,
+        outlier_detection=policy.outlier_detection or mesh.outlier_detection,
+    )
 
 
 def _over(policy: TrafficPolicy, narrower: TrafficPolicy) -> TrafficPolicy:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 def resources(scope: Scope) -> ir.Resources:
     """Return what proxies with ``scope`` are to hold. ``scope`` is all it reads."""
-    reached = list(clusters.outbound(scope))
     served: list[Served] = []
+    if scope.group.captured:
+        reached = list(clusters.captured(scope))
+    else:
+        reached = list(clusters.outbound(scope))
     if scope.group.role is Role.GATEWAY:
         served += gateway(scope)
     else:

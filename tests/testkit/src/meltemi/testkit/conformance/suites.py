@@ -36,6 +36,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "vhost_domains": vhost_domains,
     "analyzers": analyzers,
     "route_translate": route_translate,
+    "configgen.clusters": partial(configgen, "clusters"),
     "configgen.routes": partial(configgen, "routes"),
     "configgen.endpoints": partial(configgen, "endpoints"),
 }

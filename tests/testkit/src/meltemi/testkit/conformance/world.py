@@ -19,7 +19,7 @@ from meltemi.pilot.model.features import Features
 from meltemi.pilot.model.index import Index, index
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
-from meltemi.pilot.model.protocol import protocol
+from meltemi.pilot.model.protocol import Protocol, protocol
 from meltemi.pilot.model.service import (
     Health,
     Instance,
@@ -44,6 +44,7 @@ RESOLUTIONS: Final = {
     "Passthrough": Resolution.NONE,
     "DynamicDNS": Resolution.DYNAMIC_DNS,
 }
+TLS_MODES: Final = {"istio": True, "disabled": False}
 FEATURES: Final = {
     "EnableDualStack": "dual_stack",
     "EnableTLSOnSidecarIngress": "tls_on_sidecar_ingress",
@@ -177,7 +178,7 @@ def service(given: Json, instances: tuple[Instance, ...] = ()) -> Service:
         name=given.get("name") or "",
         namespace=given.get("namespace") or "",
         ports=tuple(
-            Port(each["port"], each.get("name") or "", protocol(each.get("protocol")))
+            Port(each["port"], each.get("name") or "", _protocol(each))
             for each in given.get("ports") or []
         ),
         resolution=RESOLUTIONS[given.get("resolution", "ClientSide")],
@@ -198,6 +199,14 @@ def service(given: Json, instances: tuple[Instance, ...] = ()) -> Service:
     )
 
 
+def _protocol(port: Json) -> Protocol:
+    """Return what a port speaks; a word that is no protocol means TCP to Istio."""
+    word = port.get("protocol") or ""
+    found = protocol(word)
+    unknown = found is Protocol.DETECTED and word != Protocol.DETECTED
+    return Protocol.TCP if unknown else found
+
+
 def instance(given: Json, port_name: str | None = None) -> Instance:
     """Return the endpoint that the data describes, of the port of that name."""
     return Instance(
@@ -212,7 +221,7 @@ def instance(given: Json, port_name: str | None = None) -> Instance:
         cluster=given.get("clusterID", ""),
         weight=given.get("weight", 0),
         service_account=given.get("serviceAccount", ""),
-        tls=given.get("tlsMode") == "istio",
+        tls=TLS_MODES.get(given.get("tlsMode", "")),
         health=Health(given.get("healthStatus", "HEALTHY").lower()),
         host_name=given.get("hostName", ""),
         sub_domain=given.get("subDomain", ""),
