@@ -61,7 +61,7 @@ def test_a_rotation_is_offered_at_once_and_owed_until_taken() -> None:
 
 def test_a_secret_that_does_not_exist_is_waited_for() -> None:
     session = SotwSession()
-    session.receive(ask("file-cert:x"))
+    session.receive(ask("kubernetes://x"))
     assert session.offer(FIRST) is None
     session.receive(ask(ROOTCA))
     assert session.offer({}) is None
