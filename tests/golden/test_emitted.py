@@ -23,7 +23,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 from google.protobuf.json_format import MessageToJson
 
+from meltemi.config.schema.mesh_config import MeshConfig as MeshDocument
 from meltemi.kernel.names import Revision
+from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.pilot.scope.scope import scope
 from meltemi.pilot.snapshot import Snapshot, snapshot
@@ -47,9 +49,11 @@ FILES: dict[TypeUrl, tuple[str, type[Message]]] = {
 def emitted(case: Path) -> Snapshot:
     node = yaml.safe_load((case / "node.yaml").read_text())
     group = proxy(node["id"], node["metadata"]).group
-    mesh = indexed((case / "in.yaml").read_text())
+    told = MeshDocument(access_log_file=node.get("log", ""))
+    config = MeshConfig(over_defaults(told))
+    mesh = indexed((case / "in.yaml").read_text(), config)
     made = resources(scope(mesh, group))
-    return snapshot(made, revision=Revision(2), log_path=node.get("log", ""))
+    return snapshot(made, revision=Revision(2))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -73,8 +73,4 @@ class Snapshots:
         self._made[group] = following(earlier, made) if earlier else made
 
     def _computed(self, group: ProxyClass, mesh: Index) -> Snapshot:
-        return snapshot(
-            resources(scope(mesh, group)),
-            revision=mesh.revision,
-            log_path=mesh.config.access_log_file,
-        )
+        return snapshot(resources(scope(mesh, group)), revision=mesh.revision)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from meltemi.config.schema.mesh_config import MeshConfig as MeshDocument
+from meltemi.config.schema.mesh_config import (
+    AccessLogEncoding,
+)
+from meltemi.config.schema.mesh_config import (
+    MeshConfig as MeshDocument,
+)
 from meltemi.pilot.adapters.announcement import announce
 from meltemi.pilot.adapters.grpc_ads import Discovery
 from meltemi.pilot.adapters.http_views import views
@@ -16,6 +21,7 @@ from meltemi.pilot.metrics import Metrics
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
+from meltemi.pilot.translate.access_log import EXPLAINING
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
@@ -49,6 +55,8 @@ class Pilot:
             trust_domain=settings.trust_domain,
             root_namespace=settings.root_namespace,
             access_log_file=settings.access_log_file,
+            access_log_encoding=AccessLogEncoding.JSON,
+            access_log_format=EXPLAINING,
         )
         config = MeshConfig(over_defaults(told), settings.domain_suffix)
         self._connections = Connections(settings.name, clock)

@@ -52,10 +52,10 @@ class Snapshot:
     """What resources were before: a proxy that refuses the new is given the old."""
 
 
-def snapshot(made: ir.Resources, *, revision: Revision, log_path: str) -> Snapshot:
-    """Return ``made`` as bytes; access logs go to ``log_path`` (empty: nowhere)."""
+def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
+    """Return ``made`` as bytes."""
     resources: dict[TypeUrl, dict[str, Stored]] = {kind: {} for kind in TypeUrl}
-    for kind, name, message, origins in emitted(made, log_path=log_path):
+    for kind, name, message, origins in emitted(made):
         body = emit.serialized(message)
         resources[kind][name] = Stored(content_version(body), body, origins)
     return Snapshot(

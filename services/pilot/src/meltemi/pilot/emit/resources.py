@@ -16,19 +16,16 @@ if TYPE_CHECKING:
 
 
 def emitted(
-    made: ir.Resources, *, log_path: str = ""
+    made: ir.Resources,
 ) -> Iterator[tuple[TypeUrl, str, Message, ir.Origins]]:
-    """Yield each resource: its type, name, message, and where it comes from.
-
-    Access logs go to ``log_path`` (empty: nowhere).
-    """
+    """Yield each resource: its type, name, message, and where it comes from."""
     for each in made.clusters:
         yield TypeUrl.CLUSTER, each.name, emit.cluster(each), each.origins
     for members in made.assignments:
         message = emit.assignment(members)
         yield TypeUrl.ENDPOINT, members.cluster, message, members.origins
     for listener in made.listeners:
-        emitted = emit.listener(listener, log_path=log_path)
+        emitted = emit.listener(listener)
         yield TypeUrl.LISTENER, listener.name, emitted, listener.origins
     for table in made.routes:
         yield TypeUrl.ROUTE, table.name, emit.route_table(table), table.origins

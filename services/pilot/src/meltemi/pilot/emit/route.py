@@ -35,13 +35,16 @@ CORS_FILTER = "envoy.filters.http.cors"
 
 def route_table(table: ir.RouteTable) -> RouteConfiguration:
     """Return ``table`` in Envoy's words."""
-    return RouteConfiguration(
+    result = RouteConfiguration(
         name=table.name,
         virtual_hosts=[_virtual_host(each) for each in table.hosts],
         validate_clusters=BoolValue(value=False),
         ignore_port_in_host_matching=table.ignore_port,
-        max_direct_response_body_size_bytes=UInt32Value(value=1 << 20),
     )
+    if table.long_answers:
+        longest = UInt32Value(value=1 << 20)
+        result.max_direct_response_body_size_bytes.CopyFrom(longest)
+    return result
 
 
 def _virtual_host(host: ir.VirtualHost) -> VirtualHost:
@@ -50,7 +53,7 @@ def _virtual_host(host: ir.VirtualHost) -> VirtualHost:
         domains=host.domains,
         routes=[_route(each) for each in host.routes],
         require_tls=VirtualHost.ALL if host.require_tls else VirtualHost.NONE,
-        include_request_attempt_count=True,
+        include_request_attempt_count=host.count_attempts,
     )
 
 
@@ -107,6 +110,8 @@ def _forward(forward: ir.Forward) -> RouteAction:
     # gRPC callers announce a deadline of their own, which this one caps; 0: no cap.
     deadline = result.max_stream_duration.grpc_timeout_header_max
     deadline.CopyFrom(duration(forward.timeout))
+    if forward.unlimited_streams:
+        result.max_stream_duration.max_stream_duration.CopyFrom(duration(0))
     if forward.missing_cluster_is_500:
         result.cluster_not_found_response_code = RouteAction.INTERNAL_SERVER_ERROR
     if forward.retries is not None:

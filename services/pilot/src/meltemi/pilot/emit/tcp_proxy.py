@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.type.v3.hash_policy_pb2 import HashPolicy
 
-from meltemi.pilot.emit.access_log import access_log
+from meltemi.pilot.emit.access_log import access_logs
 from meltemi.pilot.emit.wire import optional_duration
 
 if TYPE_CHECKING:
     from meltemi.pilot import ir
 
 
-def tcp_proxy(made: ir.TcpFilter, log_path: str) -> TcpProxy:
+def tcp_proxy(made: ir.TcpFilter) -> TcpProxy:
     """Return a filter that passes bytes to one cluster, or to several by weight."""
     result = TcpProxy(
         stat_prefix=made.stat_prefix,
         idle_timeout=optional_duration(made.idle_timeout),
-        access_log=access_log(log_path),
+        max_downstream_connection_duration=optional_duration(made.max_duration),
+        access_log=access_logs(made.access_logs),
     )
     if len(made.targets) == 1:
         result.cluster = made.targets[0].cluster
@@ -31,4 +32,7 @@ def tcp_proxy(made: ir.TcpFilter, log_path: str) -> TcpProxy:
     if made.hash:
         by_source = HashPolicy(source_ip=HashPolicy.SourceIp())
         result.hash_policy.append(by_source)
+    if made.tunnel is not None:
+        result.tunneling_config.hostname = made.tunnel.host
+        result.tunneling_config.use_post = made.tunnel.post
     return result

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meltemi.pilot.ir.access_log import AccessLog
+    from meltemi.pilot.ir.http_filter import HttpFilter
+    from meltemi.pilot.ir.network_filter import NetworkFilter, TcpFilter
     from meltemi.pilot.ir.origin import Origins
-    from meltemi.pilot.ir.route import HashPolicy, RouteTable, Target
-    from meltemi.pilot.ir.tls import MeshServer
+    from meltemi.pilot.ir.tls import Server
 
 
 class Direction(StrEnum):
@@ -19,43 +21,6 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
-class ClientCertificate(StrEnum):
-    """What becomes of the header that tells the application who called."""
-
-    SANITIZE = "sanitize"
-    """Outbound: the application's word is dropped."""
-    APPEND = "append"
-    """Inbound: the caller's verified identity is added."""
-    REPLACE = "replace"
-    """Gateway: whatever came from outside is replaced."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpFilter:
-    """Serve HTTP with a route table: fetched by name, or given with the listener."""
-
-    stat_prefix: str
-    routes: str | RouteTable
-    client_certificate: ClientCertificate
-    trust_downstream_address: bool = False
-    """Gateways take the peer's address as the client's; sidecars pass it on."""
-    proxy_requests: bool = False
-    """Accept ``GET http://host/…`` and ``CONNECT``, as an HTTP proxy does."""
-
-
-@dataclass(frozen=True, slots=True)
-class TcpFilter:
-    """Pass bytes on to clusters by weight. Durations are nanoseconds."""
-
-    stat_prefix: str
-    targets: tuple[Target, ...]
-    idle_timeout: int | None = None
-    hash: tuple[HashPolicy, ...] = ()
-
-
-Filter = HttpFilter | TcpFilter
-
-
 @dataclass(frozen=True, slots=True)
 class ChainMatch:
     """Which connections a chain is for; empty fields match anything."""
@@ -63,16 +28,53 @@ class ChainMatch:
     server_names: tuple[str, ...] = ()
     transport: str = ""
     """``tls``, ``raw_buffer`` or either."""
+    protocols: tuple[str, ...] = ()
+    """What the client offered (ALPN), or what was seen of its first bytes."""
+    port: int = 0
+    """Where the client meant to go; 0: anywhere."""
+    ranges: tuple[str, ...] = ()
+    """Addresses the client meant to go to, as CIDR."""
+
+    @property
+    def everything(self) -> bool:
+        """Whether every connection matches."""
+        return self == ChainMatch()
 
 
 @dataclass(frozen=True, slots=True)
 class FilterChain:
-    """What happens to the connections that match."""
+    """What happens to the connections that match.
+
+    ``before`` filters see a connection first, in order, and ``filter`` handles it.
+    """
 
     name: str
     match: ChainMatch
-    filter: Filter
-    tls: MeshServer | None = None
+    filter: HttpFilter | TcpFilter
+    tls: Server | None = None
+    before: tuple[NetworkFilter, ...] = ()
+    handshake_timeout: int | None = None
+    """Nanoseconds that a client has to finish its TLS handshake."""
+    origins: Origins = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Looking at a connection's first bytes, on some ports.
+
+    ``on`` of None is every port but those of ``off``.
+    """
+
+    on: frozenset[int] | None = None
+    off: frozenset[int] = frozenset()
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether there is a port it happens on."""
+        return self.on is None or bool(self.on)
+
+
+NOWHERE = Inspection(on=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,30 @@ class Listener:
     port: int
     direction: Direction
     chains: tuple[FilterChain, ...]
-    inspect_tls: bool = False
-    """Look at the first bytes, so that chains can be told apart by SNI."""
+    default: FilterChain | None = None
+    """For connections that no chain matches; None: they are closed."""
+    more_addresses: tuple[str, ...] = ()
+    inspect_tls: Inspection = NOWHERE
+    """So that chains can be told apart by server name and ALPN."""
+    inspect_http: Inspection = NOWHERE
+    """So that HTTP is told from other plain text."""
+    bound: bool = True
+    """Whether it has a socket; else others hand connections to it."""
+    by_destination: bool = False
+    """Whether it hands connections to the listener of where they were going."""
+    find_destination: bool = False
+    """Whether it asks the kernel where connections were going."""
+    keep_source: bool = False
+    """Connections to the application come from the client's own address."""
+    transparent: bool = False
+    expect_proxy_protocol: bool = False
+    even: bool = False
+    """Whether connections are spread evenly over Envoy's threads."""
+    accept_one_by_one: bool = False
+    inspection_timeout: int | None = None
+    """Nanoseconds to wait for first bytes; 0: for ever; None: not set."""
+    proceed_after_timeout: bool = False
+    buffer_limit: int | None = None
+    """Bytes of a connection that may be waiting; None: Envoy's own limit."""
+    access_logs: tuple[AccessLog, ...] = field(default=())
     origins: Origins = ()

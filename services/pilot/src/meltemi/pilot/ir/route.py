@@ -199,6 +199,8 @@ class Forward:
     hash: tuple[HashPolicy, ...] = ()
     append_forwarded_host: bool = False
     """Pass the caller's host on in ``x-forwarded-host`` when it is rewritten."""
+    unlimited_streams: bool = False
+    """No time limit of a caller, or of gRPC's header, ends the request."""
     missing_cluster_is_500: bool = False
     """Answer 500, not 503, where a cluster is not there: the Gateway API's word."""
 
@@ -252,6 +254,8 @@ class VirtualHost:
     domains: tuple[str, ...]
     routes: tuple[Route, ...]
     require_tls: bool = False
+    count_attempts: bool = True
+    """Whether the server is told how often a request was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +266,8 @@ class RouteTable:
     hosts: tuple[VirtualHost, ...]
     ignore_port: bool = True
     """Whether ``host`` also matches ``host:port`` in requests."""
+    long_answers: bool = True
+    """Whether direct responses may be as long as Istio allows them to be."""
 
     @property
     def origins(self) -> Origins:

@@ -49,6 +49,26 @@ def mutual_tls(
     return mode
 
 
+def named_ports(
+    policies: Sequence[Policy],
+    *,
+    root_namespace: str,
+    namespace: str,
+    labels: Mapping[str, str],
+) -> tuple[int, ...]:
+    """Return the ports that policies of a workload name one by one, sorted."""
+    found = _by_scope(policies, root_namespace, namespace, labels)
+    return tuple(
+        sorted(
+            int(port)
+            for policy in found
+            if policy.spec.selector
+            for port in policy.spec.port_level_mtls or {}
+            if port.isdecimal()
+        )
+    )
+
+
 def namespace_mode(
     policies: Sequence[Policy], root_namespace: str, namespace: str
 ) -> MutualTLSMode:

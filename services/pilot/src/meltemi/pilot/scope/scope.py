@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.pilot.model.host import covers, specificity
 from meltemi.pilot.model.service import Service, selects
-from meltemi.pilot.scope.authentication import mutual_tls, namespace_mode
+from meltemi.pilot.scope.authentication import mutual_tls, named_ports, namespace_mode
 from meltemi.pilot.scope.destination import destination_rules, for_workload
 from meltemi.pilot.scope.egress import (
     Egress,
@@ -151,6 +151,16 @@ class Scope:
             namespace=namespace,
             labels=labels,
             port=port,
+        )
+
+    def mutual_tls_ports(self) -> tuple[int, ...]:
+        """Return the workload's ports that a PeerAuthentication names, sorted."""
+        group = self.group
+        return named_ports(
+            self.index.peer_authentications,
+            root_namespace=self.config.root_namespace,
+            namespace=group.namespace,
+            labels=dict(group.labels),
         )
 
     def instance_mode(self, instance: Instance, port: Port) -> MutualTLSMode:

@@ -104,7 +104,7 @@ def forward(route: HTTPRoute, destinations: Destinations) -> ir.Forward:
     return ir.Forward(
         targets=targets,
         timeout=route.timeout.nanoseconds if route.timeout else 0,
-        retries=_retries(route.retries, hashed=bool(hashes)),
+        retries=retries(route.retries, hashed=bool(hashes)),
         mirrors=tuple(_mirrors(route, destinations)),
         prefix_rewrite=(rewrite.uri or "") if rewrite else "",
         regex_rewrite=(
@@ -139,13 +139,13 @@ def _target(route: HTTPRouteDestination, destinations: Destinations) -> ir.Targe
     )
 
 
-def _retries(given: HTTPRetry | None, *, hashed: bool) -> ir.Retries | None:
+def retries(given: HTTPRetry | None, *, hashed: bool) -> ir.Retries | None:
     """Return when to try again; a hashed request belongs to its host, tried or not."""
     if given is None:
         return ir.Retries(
             DEFAULT_ATTEMPTS, DEFAULT_RETRY_ON, avoid_previous_hosts=not hashed
         )
-    attempts = DEFAULT_ATTEMPTS if given.attempts is None else given.attempts
+    attempts = given.attempts or 0
     if attempts <= 0:
         return None
     words = [word.strip() for word in (given.retry_on or DEFAULT_RETRY_ON).split(",")]

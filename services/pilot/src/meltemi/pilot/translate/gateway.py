@@ -14,9 +14,10 @@ from meltemi.pilot.model.host import intersection
 from meltemi.pilot.scope.egress import full_hosts
 from meltemi.pilot.scope.proxy import Bind
 from meltemi.pilot.translate import name
+from meltemi.pilot.translate.connection import Side, http_filter
+from meltemi.pilot.translate.explicit_outbound import Served
 from meltemi.pilot.translate.forward import Destinations
 from meltemi.pilot.translate.match import Caller, qualified
-from meltemi.pilot.translate.outbound import Served
 from meltemi.pilot.translate.routes import routes
 
 if TYPE_CHECKING:
@@ -69,12 +70,7 @@ def _served(scope: Scope, port: int, openings: Sequence[Opening]) -> Served:
     bind = dict(scope.group.explicit.gateway).get(port, Bind(ANY_ADDRESS, port))
     table = name.gateway_table(bind.port)
     listener = f"{bind.address}_{bind.port}"
-    http = ir.HttpFilter(
-        stat_prefix=f"outbound_{listener}",
-        routes=table,
-        client_certificate=ir.ClientCertificate.REPLACE,
-        trust_downstream_address=True,
-    )
+    http = http_filter(scope, Side.GATEWAY, f"outbound_{listener}", table)
     made = ir.Listener(
         name=listener,
         address=bind.address,

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
+from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.translate import clusters
+from meltemi.pilot.translate.explicit_inbound import inbound, ports
+from meltemi.pilot.translate.explicit_outbound import Served, outbound
 from meltemi.pilot.translate.gateway import gateway
-from meltemi.pilot.translate.inbound import inbound, ports
-from meltemi.pilot.translate.outbound import Served, outbound
+from meltemi.pilot.translate.sidecar_inbound import sidecar_inbound
+from meltemi.pilot.translate.sidecar_outbound import sidecar_outbound
+from meltemi.pilot.translate.virtual_outbound import virtual_outbound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from meltemi.pilot.scope.scope import Scope
 
@@ -26,6 +30,8 @@ def resources(scope: Scope) -> ir.Resources:
         reached = list(clusters.outbound(scope))
     if scope.group.role is Role.GATEWAY:
         served += gateway(scope)
+    elif scope.group.captured:
+        served += sidecar(scope)
     else:
         served += outbound(scope)
         reached += clusters.inbound(dict(scope.group.explicit.apps), ports(scope))
@@ -38,6 +44,21 @@ def resources(scope: Scope) -> ir.Resources:
         listeners=tuple(each.listener for each in served),
         routes=tuple(_tables(served)),
     )
+
+
+def sidecar(scope: Scope) -> Iterator[Served]:
+    """Yield the listeners of a sidecar that traffic is redirected to.
+
+    A mesh that gives captured traffic no port has none.
+    """
+    if not scope.config.document.proxy_listen_port:
+        return
+    for listener in sidecar_inbound(scope):
+        yield Served(listener)
+    for listener in sidecar_outbound(scope):
+        yield Served(listener)
+    if scope.group.interception is not Interception.NONE:
+        yield Served(virtual_outbound(scope))
 
 
 def _tables(served: Iterable[Served]) -> Iterable[ir.RouteTable]:

@@ -15,7 +15,7 @@ from meltemi.pilot.emit.resources import emitted
 from meltemi.pilot.scope.scope import scope
 from meltemi.pilot.translate.resources import resources
 from meltemi.testkit.conformance.case import Case
-from meltemi.testkit.conformance.world import world
+from meltemi.testkit.conformance.world import with_targets, world
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def generated(case: Json, data: Path) -> dict[str, list[Json]]:
     index, group = world(case, data)
     made: dict[str, list[Json]] = {kind: [] for kind in KINDS}
     kinds = {url: kind for kind, url in KINDS.items()}
-    for url, _, message, _ in emitted(resources(scope(index, group))):
+    seen = with_targets(scope(index, group), case["input"])
+    for url, _, message, _ in emitted(resources(seen)):
         made[kinds[url]].append(MessageToDict(message))
     return made
 

@@ -37,6 +37,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "analyzers": analyzers,
     "route_translate": route_translate,
     "configgen.clusters": partial(configgen, "clusters"),
+    "configgen.listeners": partial(configgen, "listeners"),
     "configgen.routes": partial(configgen, "routes"),
     "configgen.endpoints": partial(configgen, "endpoints"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,7 +20,7 @@ from meltemi.pilot.model.features import Features
 from meltemi.pilot.model.index import Index, index
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
-from meltemi.pilot.model.protocol import Protocol, protocol
+from meltemi.pilot.model.protocol import protocol
 from meltemi.pilot.model.service import (
     Health,
     Instance,
@@ -29,6 +30,7 @@ from meltemi.pilot.model.service import (
 )
 from meltemi.pilot.model.service_entry import place
 from meltemi.pilot.scope.proxy import ProxyClass, proxy
+from meltemi.pilot.scope.scope import Scope, Target
 from meltemi.testkit.conformance.case import SkippedError
 
 if TYPE_CHECKING:
@@ -170,6 +172,26 @@ def _services(given: Json, config: MeshConfig) -> Iterator[Service]:
         )
 
 
+def with_targets(seen: Scope, given: Json) -> Scope:
+    """Return ``seen``; a case may say itself what the workload answers for."""
+    forced = given.get("serviceTargetsOverride")
+    if not forced:
+        return seen
+    targets = tuple(
+        Target(
+            service(each["service"]),
+            Port(
+                each["servicePort"].get("port", 0),
+                each["servicePort"].get("name") or "",
+                protocol(each["servicePort"].get("protocol")),
+            ),
+            each["targetPort"],
+        )
+        for each in forced
+    )
+    return replace(seen, targets=targets)
+
+
 def service(given: Json, instances: tuple[Instance, ...] = ()) -> Service:
     """Return the service that the data describes, with its endpoints."""
     automatic = (given.get("autoAllocatedIPv4"), given.get("autoAllocatedIPv6"))
@@ -178,7 +200,7 @@ def service(given: Json, instances: tuple[Instance, ...] = ()) -> Service:
         name=given.get("name") or "",
         namespace=given.get("namespace") or "",
         ports=tuple(
-            Port(each["port"], each.get("name") or "", _protocol(each))
+            Port(each["port"], each.get("name") or "", protocol(each.get("protocol")))
             for each in given.get("ports") or []
         ),
         resolution=RESOLUTIONS[given.get("resolution", "ClientSide")],
@@ -197,14 +219,6 @@ def service(given: Json, instances: tuple[Instance, ...] = ()) -> Service:
         created=given.get("creationTime") or "",
         registry=Registry(given.get("registry") or "Mock"),
     )
-
-
-def _protocol(port: Json) -> Protocol:
-    """Return what a port speaks; a word that is no protocol means TCP to Istio."""
-    word = port.get("protocol") or ""
-    found = protocol(word)
-    unknown = found is Protocol.DETECTED and word != Protocol.DETECTED
-    return Protocol.TCP if unknown else found
 
 
 def instance(given: Json, port_name: str | None = None) -> Instance:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from meltemi.config.schema.peer_authentication import MutualTLSMode
 from meltemi.pilot import ir
 from meltemi.pilot.translate import name
+from meltemi.pilot.translate.access_log import UNROUTED, mesh_logs
+from meltemi.pilot.translate.connection import Side, http_filter
+from meltemi.pilot.translate.tcp import to_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,14 +60,17 @@ def inbound(scope: Scope) -> ir.Listener | None:
         port=bind.port,
         direction=ir.Direction.INBOUND,
         chains=tuple(chains),
-        inspect_tls=True,
+        inspect_tls=ir.Inspection(),
+        inspection_timeout=0,
+        proceed_after_timeout=True,
+        access_logs=mesh_logs(scope.config, UNROUTED),
         origins=tuple(service.origin for service in scope.own),
     )
 
 
 def _mode(scope: Scope, port: Port) -> MutualTLSMode:
     return scope.mutual_tls(
-        scope.group.namespace, dict(scope.group.labels), port.target
+        scope.group.namespace, dict(scope.group.labels), port.target or port.number
     )
 
 
@@ -117,7 +123,8 @@ def _plain(scope: Scope, open_ports: list[Port]) -> Iterator[ir.FilterChain]:
         case [only]:
             handler = _handler(scope, only)
         case _ if http:
-            handler = _http(name.inbound_cluster(0), _virtual_hosts(scope, http))
+            hosts = _virtual_hosts(scope, http)
+            handler = _http(scope, name.inbound_cluster(0), hosts)
         case _:
             return
     yield ir.FilterChain(
@@ -127,24 +134,21 @@ def _plain(scope: Scope, open_ports: list[Port]) -> Iterator[ir.FilterChain]:
     )
 
 
-def _handler(scope: Scope, port: Port) -> ir.Filter:
+def _handler(scope: Scope, port: Port) -> ir.HttpFilter | ir.TcpFilter:
     cluster = name.inbound_cluster(port.number)
     if not port.protocol.is_http:
-        return ir.TcpFilter(cluster, (ir.Target(cluster, 1),))
+        return to_cluster(scope, cluster)
     host = ir.VirtualHost(
         name=f"inbound|http|{port.number}",
         domains=("*",),
         routes=(_route(scope, port),),
     )
-    return _http(cluster, (host,))
+    return _http(scope, cluster, (host,))
 
 
-def _http(table: str, hosts: tuple[ir.VirtualHost, ...]) -> ir.HttpFilter:
-    return ir.HttpFilter(
-        stat_prefix=table.replace("|", "_").rstrip("_"),
-        routes=ir.RouteTable(table, hosts),
-        client_certificate=ir.ClientCertificate.APPEND,
-    )
+def _http(scope: Scope, table: str, hosts: tuple[ir.VirtualHost, ...]) -> ir.HttpFilter:
+    prefix = table.replace("|", "_").rstrip("_")
+    return http_filter(scope, Side.INBOUND, prefix, ir.RouteTable(table, hosts))
 
 
 def _virtual_hosts(

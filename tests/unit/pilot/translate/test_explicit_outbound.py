@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meltemi.pilot import ir
-from meltemi.pilot.translate.outbound import Served, outbound
+from meltemi.pilot.translate.explicit_outbound import Served, outbound
 from meltemi.testkit.mesh import sidecar_scope
 
 MESH = """

@@ -6,16 +6,18 @@ port for each service and the listener on it knows the service by that alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
 from meltemi.pilot.model.host import domains
 from meltemi.pilot.model.service import selects
 from meltemi.pilot.translate import name
+from meltemi.pilot.translate.connection import Side, http_filter, proxying
 from meltemi.pilot.translate.forward import Destinations, tcp_targets
 from meltemi.pilot.translate.match import Caller, qualified
 from meltemi.pilot.translate.routes import default_route, routes
+from meltemi.pilot.translate.tcp import to_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,11 +60,7 @@ def _listener(scope: Scope, service: Service, port: Port, bind: Bind) -> Served:
     if not port.protocol.is_http:
         return Served(_made(bind, service, _tcp(scope, service, port)))
     table = name.route_table(service.host, port.number)
-    http = ir.HttpFilter(
-        stat_prefix=f"outbound_{table}",
-        routes=table,
-        client_certificate=ir.ClientCertificate.SANITIZE,
-    )
+    http = http_filter(scope, Side.OUTBOUND, f"outbound_{table}", table, port.protocol)
     only = ir.VirtualHost(
         name=f"{service.host}:{port.number}",
         domains=("*",),
@@ -71,7 +69,9 @@ def _listener(scope: Scope, service: Service, port: Port, bind: Bind) -> Served:
     return Served(_made(bind, service, http), (ir.RouteTable(table, (only,)),))
 
 
-def _made(bind: Bind, service: Service, handler: ir.Filter) -> ir.Listener:
+def _made(
+    bind: Bind, service: Service, handler: ir.HttpFilter | ir.TcpFilter
+) -> ir.Listener:
     listener = f"{bind.address}_{bind.port}"
     return ir.Listener(
         name=listener,
@@ -118,7 +118,7 @@ def _tcp(scope: Scope, service: Service, port: Port) -> ir.TcpFilter:
             destinations = _destinations(scope, virtual, port.number)
             targets = tcp_targets(rule.route, destinations)
             break
-    return ir.TcpFilter(stat_prefix=whole.cluster, targets=targets)
+    return replace(to_cluster(scope, whole.cluster), targets=targets)
 
 
 def _any_concerns(
@@ -158,11 +158,8 @@ def _http_proxy(scope: Scope, bind: Bind) -> Served:
                 label = f"{service.host}:{port.number}"
                 hosts.append(ir.VirtualHost(label, free, routing))
     listener = f"{bind.address}_{bind.port}"
-    http = ir.HttpFilter(
-        stat_prefix="http_proxy",
-        routes=name.HTTP_PROXY_TABLE,
-        client_certificate=ir.ClientCertificate.SANITIZE,
-        proxy_requests=True,
+    http = proxying(
+        http_filter(scope, Side.OUTBOUND, name.HTTP_PROXY_TABLE, name.HTTP_PROXY_TABLE)
     )
     return Served(
         ir.Listener(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meltemi.pilot import ir
-from meltemi.pilot.translate.inbound import inbound
+from meltemi.pilot.translate.explicit_inbound import inbound
 from meltemi.testkit.mesh import sidecar_scope
 
 EXPLICIT = {

@@ -1,0 +1,98 @@
+"""Access logs of the mesh: where, and in which format.
+
+Source: pilot/pkg/model/telemetry_logging.go; the default formats are part of Istio's
+interface, since people parse them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from meltemi.config.schema.mesh_config import AccessLogEncoding
+from meltemi.pilot import ir
+
+if TYPE_CHECKING:
+    from meltemi.pilot.model.mesh_config import MeshConfig
+
+TEXT: Final = (
+    '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" '
+    "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% "
+    '%CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" '
+    "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
+    '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" '
+    '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" '
+    '"%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% '
+    "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% "
+    "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
+)
+JSON: Final = {
+    "start_time": "%START_TIME%",
+    "route_name": "%ROUTE_NAME%",
+    "method": "%REQ(:METHOD)%",
+    "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+    "protocol": "%PROTOCOL%",
+    "response_code": "%RESPONSE_CODE%",
+    "response_flags": "%RESPONSE_FLAGS%",
+    "response_code_details": "%RESPONSE_CODE_DETAILS%",
+    "connection_termination_details": "%CONNECTION_TERMINATION_DETAILS%",
+    "bytes_received": "%BYTES_RECEIVED%",
+    "bytes_sent": "%BYTES_SENT%",
+    "duration": "%DURATION%",
+    "upstream_service_time": "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",
+    "x_forwarded_for": "%REQ(X-FORWARDED-FOR)%",
+    "user_agent": "%REQ(USER-AGENT)%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "authority": "%REQ(:AUTHORITY)%",
+    "upstream_host": "%UPSTREAM_HOST%",
+    "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
+    "upstream_local_address": "%UPSTREAM_LOCAL_ADDRESS%",
+    "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
+    "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+    "requested_server_name": "%REQUESTED_SERVER_NAME%",
+    "upstream_transport_failure_reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+}
+EXPLAINING: Final = json.dumps(
+    {
+        **{name: value for name, value in JSON.items() if "forwarded" not in name},
+        "filter_chain_name": "%FILTER_CHAIN_NAME%",
+        "downstream_peer_uri_san": "%DOWNSTREAM_PEER_URI_SAN%",
+        "downstream_transport_failure_reason": (
+            "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%"
+        ),
+        "upstream_peer_uri_san": "%UPSTREAM_PEER_URI_SAN%",
+        "upstream_cluster": "%UPSTREAM_CLUSTER%",
+    }
+)
+"""Istio's fields and those that explain a failure: what Pilot logs by default."""
+UNROUTED: Final = ir.LogFilter(flags=("NR",))
+"""A listener's own log holds the connections that no filter chain took."""
+
+
+def mesh_logs(
+    config: MeshConfig, only: ir.LogFilter | None = None
+) -> tuple[ir.AccessLog, ...]:
+    """Return the logs that MeshConfig asks for; none when it names no file."""
+    path = config.access_log_file
+    if not path:
+        return ()
+    document = config.document
+    written = document.access_log_format or ""
+    only = only or ir.LogFilter()
+    if document.access_log_encoding is AccessLogEncoding.JSON:
+        return (ir.FileLog(path, fields=_fields(written), only=only),)
+    text = written or TEXT
+    return (
+        ir.FileLog(path, text=text if text.endswith("\n") else f"{text}\n", only=only),
+    )
+
+
+def _fields(written: str) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a JSON format; the default where it is not an object."""
+    try:
+        fields = json.loads(written) if written else JSON
+    except ValueError:
+        fields = JSON
+    if not isinstance(fields, dict):
+        fields = JSON
+    return tuple((name, json.dumps(value)) for name, value in fields.items())
