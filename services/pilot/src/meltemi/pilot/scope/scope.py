@@ -104,6 +104,20 @@ class Scope:
         kept = headers.preserve_http1_header_case if headers else None
         return bool(kept)
 
+    @property
+    def counts_attempts(self) -> bool:
+        """Whether servers are told how often a request was tried."""
+        headers = self.proxy_defaults.proxy_headers
+        counted = headers.attempt_count if headers else None
+        return not (counted and counted.disabled)
+
+    @property
+    def forwards_host(self) -> bool:
+        """Whether a rewritten host is passed on in ``x-forwarded-host``."""
+        headers = self.proxy_defaults.proxy_headers
+        passed = headers.x_forwarded_host if headers else None
+        return bool(passed and passed.enabled)
+
     def namespace_mode(self, namespace: str) -> MutualTLSMode:
         """Return what PeerAuthentication says of a namespace as a whole."""
         return namespace_mode(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from meltemi.pilot.model.service import Service
+    from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
 
 
@@ -22,21 +23,32 @@ def addresses(scope: Scope, service: Service) -> tuple[str, ...]:
     Those of the proxy's own cluster go before the service's own; an automatic one is
     used where the proxy's DNS answers with it.
     """
-    group = scope.group
-    own = tuple(
-        _fitting(scope, service.cluster_addresses.get(group.node.cluster, ()))
-        if group.node.cluster
-        else ()
-    )
+    dual = scope.config.features.dual_stack
+    found = all_addresses(scope.group, service, dual=dual)
+    return found if dual else found[:1]
+
+
+def all_addresses(
+    group: ProxyClass, service: Service, *, dual: bool
+) -> tuple[str, ...]:
+    """Return every address that proxies of ``group`` may call ``service`` at.
+
+    ``dual`` says that addresses of both families are used, whatever the proxy's.
+    """
+    given = service.cluster_addresses.get(group.node.cluster, ())
+    own = tuple(_fitting(group, given, dual=dual)) if group.node.cluster else ()
     if own:
-        return own if scope.config.features.dual_stack else own[:1]
+        return own
     if group.node.dns_capture and service.address == UNSPECIFIED:
-        automatic = tuple(_fitting(scope, service.automatic_addresses))
+        automatic = tuple(_fitting(group, service.automatic_addresses, dual=dual))
         if automatic:
-            return automatic if scope.config.features.dual_stack else automatic[:1]
+            return automatic
     return (service.address,)
 
 
-def _fitting(scope: Scope, found: Iterable[str]) -> Iterable[str]:
-    group = scope.group
-    return (each for each in found if (group.ipv6 if ":" in each else group.ipv4))
+def _fitting(group: ProxyClass, found: Iterable[str], *, dual: bool) -> Iterable[str]:
+    return (
+        each
+        for each in found
+        if (dual and not group.addresses) or (group.ipv6 if ":" in each else group.ipv4)
+    )

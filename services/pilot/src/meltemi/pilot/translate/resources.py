@@ -12,7 +12,8 @@ from meltemi.pilot.translate.explicit_inbound import inbound, ports
 from meltemi.pilot.translate.explicit_outbound import Served, outbound
 from meltemi.pilot.translate.gateway import gateway
 from meltemi.pilot.translate.sidecar_inbound import sidecar_inbound
-from meltemi.pilot.translate.sidecar_outbound import sidecar_outbound
+from meltemi.pilot.translate.sidecar_outbound import http_proxy, sidecar_outbound
+from meltemi.pilot.translate.sidecar_routes import sidecar_table
 from meltemi.pilot.translate.virtual_outbound import virtual_outbound
 
 if TYPE_CHECKING:
@@ -55,8 +56,12 @@ def sidecar(scope: Scope) -> Iterator[Served]:
         return
     for listener in sidecar_inbound(scope):
         yield Served(listener)
-    for listener in sidecar_outbound(scope):
-        yield Served(listener)
+    for listener, asked in sidecar_outbound(scope):
+        yield Served(listener, tuple(sidecar_table(scope, each) for each in asked))
+    proxy = http_proxy(scope)
+    if proxy:
+        listener, table = proxy
+        yield Served(listener, (sidecar_table(scope, table),))
     if scope.group.interception is not Interception.NONE:
         yield Served(virtual_outbound(scope))
 

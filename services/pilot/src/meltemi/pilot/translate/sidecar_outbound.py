@@ -15,10 +15,13 @@ from meltemi.pilot import ir
 from meltemi.pilot.model.protocol import Protocol, protocol
 from meltemi.pilot.model.service import UNSPECIFIED, Port, Registry
 from meltemi.pilot.scope.node import Interception
+from meltemi.pilot.translate import name
 from meltemi.pilot.translate.address import addresses
-from meltemi.pilot.translate.outbound_chains import Opening, chains
+from meltemi.pilot.translate.connection import Side, http_filter, proxying
+from meltemi.pilot.translate.outbound_chains import HANDSHAKE, Opening, chains
 from meltemi.pilot.translate.pool import nanoseconds
 from meltemi.pilot.translate.sidecar_inbound import PRIVILEGED, reserved
+from meltemi.pilot.translate.sidecar_routes import Asked, asked_table
 from meltemi.pilot.translate.virtual_outbound import passthrough_chain
 from meltemi.pilot.translate.wildcard import ANY6, loopbacks, wildcards
 
@@ -43,6 +46,7 @@ class Held:
         chains: No two of one match: the first service has it.
         locked: Whether a Sidecar listed the port, so that others keep out.
         origins: The services behind it.
+        tables: The route tables it fetches.
 
     """
 
@@ -50,10 +54,11 @@ class Held:
     chains: tuple[ir.FilterChain, ...]
     locked: bool
     origins: ir.Origins
+    tables: tuple[Asked, ...]
 
 
-def sidecar_outbound(scope: Scope) -> Iterator[ir.Listener]:
-    """Yield the listeners for what the workload sends, but the virtual one."""
+def sidecar_outbound(scope: Scope) -> Iterator[tuple[ir.Listener, tuple[Asked, ...]]]:
+    """Yield the listeners for what the workload sends, with the tables they fetch."""
     held: dict[tuple[str, int], Held] = {}
     for egress in scope.egress:
         listed = egress.port > 0 or _socket(egress)
@@ -64,9 +69,10 @@ def sidecar_outbound(scope: Scope) -> Iterator[ir.Listener]:
                 continue
             made = chains(scope, opening)
             if made:
-                held[key] = _joined(held.get(key), opening, made, locked=listed)
+                new = _held(opening, made, locked=listed)
+                held[key] = _joined(held[key], new) if key in held else new
     for each in held.values():
-        yield _listener(scope, each)
+        yield _listener(scope, each), each.tables
 
 
 def _socket(egress: Egress) -> bool:
@@ -189,25 +195,29 @@ def _is_address(written: str) -> bool:
     return True
 
 
-def _joined(
-    held: Held | None,
-    opening: Opening,
-    made: tuple[ir.FilterChain, ...],
-    *,
-    locked: bool,
-) -> Held:
-    """Return ``held`` with those of ``made`` that match what none matches yet."""
-    origin = opening.service.origin
-    if held is None:
-        return Held(opening, made, locked, (origin,))
-    if _alone(held.opening.port.protocol, opening.port.protocol):
+def _held(opening: Opening, made: tuple[ir.FilterChain, ...], *, locked: bool) -> Held:
+    port, egress, host = opening.port, opening.egress, opening.service.host
+    tables = tuple(
+        asked_table(chain.filter.routes, port.number, port.protocol, egress, host)
+        for chain in made
+        if isinstance(chain.filter, ir.HttpFilter)
+        and isinstance(chain.filter.routes, str)
+    )
+    return Held(opening, made, locked, (opening.service.origin,), tables)
+
+
+def _joined(held: Held, new: Held) -> Held:
+    """Return ``held`` with the chains of ``new`` that match what none matches yet."""
+    if _alone(held.opening.port.protocol, new.opening.port.protocol):
         return held
     known = {each.match for each in held.chains}
-    fresh = tuple(each for each in made if each.match not in known)
+    fresh = tuple(each for each in new.chains if each.match not in known)
+    serves = any(isinstance(each.filter, ir.HttpFilter) for each in fresh)
     return replace(
         held,
         chains=held.chains + fresh,
-        origins=tuple(dict.fromkeys((*held.origins, origin))),
+        origins=tuple(dict.fromkeys((*held.origins, *new.origins))),
+        tables=held.tables + (new.tables if serves else ()),
     )
 
 
@@ -259,3 +269,39 @@ def _parted(
     if held.opening.bound:
         return others, None
     return others, passthrough_chain(scope)
+
+
+def http_proxy(scope: Scope) -> tuple[ir.Listener, Asked] | None:
+    """Return the listener for applications that honour ``http_proxy``, if asked for.
+
+    Source:
+        pilot/pkg/networking/core/listener.go buildHTTPProxy.
+
+    """
+    port = scope.group.node.http_proxy_port or scope.config.document.proxy_http_port
+    if not port:
+        return None
+    first, *more = loopbacks(scope)
+    table = Asked(name.HTTP_PROXY_TABLE, 0, _catch_all(scope))
+    handler = proxying(
+        http_filter(scope, Side.OUTBOUND, f"outbound_{first}_{port}", table.name)
+    )
+    chain = ir.FilterChain("", ir.ChainMatch(), handler, handshake_timeout=HANDSHAKE)
+    listener = ir.Listener(
+        name=f"{first}_{port}",
+        address=first,
+        port=port,
+        direction=ir.Direction.OUTBOUND,
+        chains=(chain,),
+        more_addresses=tuple(more) if scope.config.features.dual_stack else (),
+        even=scope.group.node.outbound_exact_balance,
+        accept_one_by_one=True,
+        inspection_timeout=0,
+        proceed_after_timeout=True,
+    )
+    return listener, table
+
+
+def _catch_all(scope: Scope) -> Egress:
+    """Return the egress that is for no port of its own, or else the last one."""
+    return next((each for each in scope.egress if not each.port), scope.egress[-1])

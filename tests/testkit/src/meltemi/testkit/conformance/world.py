@@ -196,7 +196,7 @@ def service(given: Json, instances: tuple[Instance, ...] = ()) -> Service:
     """Return the service that the data describes, with its endpoints."""
     automatic = (given.get("autoAllocatedIPv4"), given.get("autoAllocatedIPv6"))
     return Service(
-        host=given.get("hostname") or "",
+        host=(given.get("hostname") or "").lower(),
         name=given.get("name") or "",
         namespace=given.get("namespace") or "",
         ports=tuple(
