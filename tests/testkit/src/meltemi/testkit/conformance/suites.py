@@ -18,6 +18,7 @@ from meltemi.testkit.conformance.delegates import vs_delegate_merge
 from meltemi.testkit.conformance.door import crd_validation, validation_tables
 from meltemi.testkit.conformance.hosts import host_names, vhost_domains
 from meltemi.testkit.conformance.route_translation import route_translate
+from meltemi.testkit.conformance.simulator import simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,8 +35,12 @@ SUITES: Final[Mapping[str, Suite]] = {
     "vhost_domains": vhost_domains,
     "analyzers": analyzers,
     "route_translate": route_translate,
+    "simulator": simulator,
 }
-"""By the name of the folder the cases are in."""
+"""By name, which is that of the folder the cases are in, see `FOLDERS`."""
+
+FOLDERS: Final[Mapping[str, str]] = {"simulator": "traffic_simulation"}
+"""The folders of the suites that use another's cases."""
 
 
 def run(data: Path, *, suite: str = "", case: str = "") -> dict[str, list[Result]]:
@@ -52,13 +57,18 @@ def run(data: Path, *, suite: str = "", case: str = "") -> dict[str, list[Result
     """
     if suite and suite not in SUITES:
         raise UnusableDataError(f"no suite {suite!r}: there are {', '.join(SUITES)}")
-    wanted = [name for name in SUITES if suite in ("", name) and (data / name).is_dir()]
+    folders = {name: data / FOLDERS.get(name, name) for name in SUITES}
+    wanted = [
+        name
+        for name, folder in folders.items()
+        if suite in ("", name) and folder.is_dir()
+    ]
     if not wanted:
         raise UnusableDataError(f"{data} holds no suite that can be run")
     return {
         name: [
             _result(each)
-            for each in numbered(SUITES[name](data / name))
+            for each in numbered(SUITES[name](folders[name]))
             if case in each.name
         ]
         for name in wanted
