@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.testkit.conformance.analyzers import analyzers
 from meltemi.testkit.conformance.authentication import authn
+from meltemi.testkit.conformance.authorization import authz_builder
 from meltemi.testkit.conformance.case import (
     Case,
     Result,
@@ -36,6 +37,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "analyzers": analyzers,
     "route_translate": route_translate,
     "simulator": simulator,
+    "authz_builder": authz_builder,
 }
 """By name, which is that of the folder the cases are in, see `FOLDERS`."""
 
