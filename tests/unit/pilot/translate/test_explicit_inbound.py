@@ -58,7 +58,9 @@ def test_strict_takes_mutual_tls_only() -> None:
     made = listener(ONE + mode("STRICT"))
     assert transports(made) == ["tls"]
     (chain,) = made.chains
-    assert chain.tls == ir.MeshServer(("spiffe://cluster.local/",), ("h2", "http/1.1"))
+    assert isinstance(chain.tls, ir.MeshServer)
+    assert chain.tls.identity_prefixes == ("spiffe://cluster.local/",)
+    assert chain.tls.alpn == ("h2", "http/1.1")
 
 
 def test_permissive_takes_plain_text_too_and_disable_nothing_else() -> None:

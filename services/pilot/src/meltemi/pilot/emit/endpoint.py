@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envoy.config.core.v3.base_pb2 import Locality, Metadata
+from envoy.config.core.v3.health_check_pb2 import HealthStatus
 from envoy.config.endpoint.v3.endpoint_components_pb2 import (
     Endpoint,
     LbEndpoint,
@@ -13,11 +12,14 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import (
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from meltemi.pilot import ir
 from meltemi.pilot.emit.wire import optional_uint, socket_address
 
-if TYPE_CHECKING:
-    from meltemi.pilot import ir
-
+HEALTH = {
+    ir.EndpointHealth.HEALTHY: HealthStatus.UNKNOWN,
+    ir.EndpointHealth.UNHEALTHY: HealthStatus.UNHEALTHY,
+    ir.EndpointHealth.DRAINING: HealthStatus.DRAINING,
+}
 TLS_MATCH = "envoy.transport_socket_match"
 TLS_MODE = "tlsMode"
 TLS_ISTIO = "istio"
@@ -40,14 +42,22 @@ def _locality(group: ir.LocalityEndpoints) -> LocalityLbEndpoints:
         result.locality.CopyFrom(
             Locality(region=place.region, zone=place.zone, sub_zone=place.subzone)
         )
-        total = sum(each.weight for each in group.endpoints)
-        result.load_balancing_weight.CopyFrom(UInt32Value(value=total))
+        if group.share:
+            result.load_balancing_weight.CopyFrom(UInt32Value(value=group.share))
+    result.priority = group.priority
     return result
 
 
 def _endpoint(endpoint: ir.Endpoint) -> LbEndpoint:
     return LbEndpoint(
-        endpoint=Endpoint(address=socket_address(endpoint.address, endpoint.port)),
+        endpoint=Endpoint(
+            address=socket_address(endpoint.address, endpoint.port),
+            additional_addresses=[
+                Endpoint.AdditionalAddress(address=socket_address(each, endpoint.port))
+                for each in endpoint.more_addresses
+            ],
+        ),
+        health_status=HEALTH[endpoint.health],
         metadata=_metadata(endpoint),
         load_balancing_weight=optional_uint(endpoint.weight or None),
     )

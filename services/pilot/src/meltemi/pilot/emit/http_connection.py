@@ -77,6 +77,8 @@ def http_connection(made: ir.HttpFilter) -> Manager:
         result.generate_request_id.CopyFrom(BoolValue(value=False))
     _tell(result, made)
     _limit(result, made.connection)
+    if made.trust_downstream_address:
+        result.http_protocol_options.SetInParent()  # as Istio's gateways say it
     _trace(result, made.tracing)
     if isinstance(made.routes, str):
         result.rds.route_config_name = made.routes

@@ -138,15 +138,17 @@ def _send(result: RouteAction, targets: tuple[ir.Target, ...]) -> None:
 
 
 def _weighted(target: ir.Target) -> WeightedCluster.ClusterWeight:
-    return WeightedCluster.ClusterWeight(
+    result = WeightedCluster.ClusterWeight(
         name=target.cluster,
         weight=UInt32Value(value=target.weight),
-        host_rewrite_literal=target.host_rewrite,
         request_headers_to_add=added(target.request),
         request_headers_to_remove=target.request.remove,
         response_headers_to_add=added(target.response),
         response_headers_to_remove=target.response.remove,
     )
+    if target.host_rewrite:
+        result.host_rewrite_literal = target.host_rewrite
+    return result
 
 
 def _redirect(redirect: ir.Redirect) -> RedirectAction:

@@ -6,7 +6,6 @@ workload's machine. Shapes after Istio's (pilot/pkg/security/model/authenticatio
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envoy.config.core.v3.base_pb2 import TransportSocket
@@ -47,19 +46,15 @@ if TYPE_CHECKING:
 
     from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
-CIPHERS = (
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "AES256-GCM-SHA384",
-    "AES128-GCM-SHA256",
-)
-"""What Istio's servers accept under TLS 1.2; TLS 1.3 has its own fixed list."""
-
 AGENT = ir.SecretSource.AGENT
 VERSIONS = {1: ProxyProtocolConfig.V1, 2: ProxyProtocolConfig.V2}
-TLS_VERSIONS = {"TLSv1_2": TlsParameters.TLSv1_2, "TLSv1_3": TlsParameters.TLSv1_3}
+TLS_VERSIONS = {
+    "": TlsParameters.TLS_AUTO,
+    "TLSv1_0": TlsParameters.TLSv1_0,
+    "TLSv1_1": TlsParameters.TLSv1_1,
+    "TLSv1_2": TlsParameters.TLSv1_2,
+    "TLSv1_3": TlsParameters.TLSv1_3,
+}
 SPIFFE = "spiffe://"
 URI = SubjectAltNameMatcher.SanType.URI
 SAN_TYPES = (
@@ -88,10 +83,7 @@ def _mesh_server(tls: ir.MeshServer) -> DownstreamTlsContext:
         for each in tls.identity_prefixes
     ]
     common = _mesh_context(prefixes, tls.alpn)
-    parameters = tls.parameters
-    if not parameters.ciphers:
-        parameters = replace(parameters, ciphers=CIPHERS)
-    common.tls_params.CopyFrom(_parameters(parameters))
+    _negotiate(common, tls.parameters)
     return DownstreamTlsContext(
         common_tls_context=common,
         require_client_certificate=BoolValue(value=True),
@@ -100,10 +92,10 @@ def _mesh_server(tls: ir.MeshServer) -> DownstreamTlsContext:
 
 def _terminating(tls: ir.TerminateServer) -> DownstreamTlsContext:
     common = CommonTlsContext(
-        tls_params=_parameters(tls.parameters),
         alpn_protocols=tls.alpn,
         tls_certificate_sds_secret_configs=[_secret(each) for each in tls.certificates],
     )
+    _negotiate(common, tls.parameters)
     checks = CertificateValidationContext(
         match_typed_subject_alt_names=[
             SubjectAltNameMatcher(san_type=kind, matcher=string(name))
@@ -221,6 +213,15 @@ def _names(names: Iterable[str]) -> list[SubjectAltNameMatcher]:
         for name in names
         for kind in ((URI,) if name.startswith(SPIFFE) else SAN_TYPES)
     ]
+
+
+def _negotiate(common: CommonTlsContext, given: ir.Parameters) -> None:
+    """Limit what may be negotiated; nothing said leaves it to Envoy."""
+    if given != NOTHING_SAID:
+        common.tls_params.CopyFrom(_parameters(given))
+
+
+NOTHING_SAID = ir.Parameters(minimum="", maximum="")
 
 
 def _parameters(given: ir.Parameters) -> TlsParameters:

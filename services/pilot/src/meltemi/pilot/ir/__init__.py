@@ -27,6 +27,7 @@ from meltemi.pilot.ir.cluster import (
 )
 from meltemi.pilot.ir.endpoint import (
     Endpoint,
+    EndpointHealth,
     LoadAssignment,
     Locality,
     LocalityEndpoints,
@@ -127,6 +128,7 @@ __all__ = [
     "Direction",
     "Discovery",
     "Endpoint",
+    "EndpointHealth",
     "Families",
     "Fault",
     "FileLog",

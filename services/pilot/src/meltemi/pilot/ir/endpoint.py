@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meltemi.pilot.ir.origin import Origins
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Locality:
     """A place, from wide to narrow; empty strings where unknown."""
 
     region: str = ""
     zone: str = ""
     subzone: str = ""
+
+
+class EndpointHealth(StrEnum):
+    """What is known of an endpoint's health."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    DRAINING = "draining"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +40,30 @@ class Endpoint:
     tls: bool
     weight: int = 1
     workload: str = ""
+    more_addresses: tuple[str, ...] = ()
+    health: EndpointHealth = EndpointHealth.HEALTHY
 
 
 @dataclass(frozen=True, slots=True)
 class LocalityEndpoints:
-    """The endpoints of one place."""
+    """The endpoints of one place.
+
+    ``weight`` is the place's share of the traffic; None: that of its endpoints.
+    ``priority`` 0 is used first.
+    """
 
     locality: Locality | None
     """None where places mean nothing."""
     endpoints: tuple[Endpoint, ...]
+    weight: int | None = None
+    priority: int = 0
+
+    @property
+    def share(self) -> int:
+        """The place's weight."""
+        if self.weight is not None:
+            return self.weight
+        return sum(each.weight for each in self.endpoints)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,15 @@ from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot.model.service import UNSPECIFIED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from meltemi.pilot.model.service import Service
 
-SLOTS: Final = 255 * 255
-"""240.240.0.0/16 without the addresses whose third or fourth part is 0."""
 LAST: Final = 255
+SLOTS: Final = LAST * LAST
+"""240.240.0.0/16 without the addresses whose last part is 0 or 255."""
+PRIME: Final = 65011
+"""The largest prime below that: a step of less reaches every slot."""
 OPT_OUT: Final = "networking.istio.io/enable-autoallocate-ip"
 FNV_OFFSET: Final = 2166136261
 FNV_PRIME: Final = 16777619
@@ -36,8 +38,7 @@ def with_addresses(services: Iterable[Service]) -> tuple[Service, ...]:
     no address and its endpoints are known (resolution is not NONE).
     """
     every = tuple(services)
-    wanting = {(each.namespace, each.host) for each in every if _wants(each)}
-    given = _allocated(wanting)
+    given = _allocated([(each.namespace, each.host) for each in every if _wants(each)])
     return tuple(
         replace(each, automatic_addresses=given[each.namespace, each.host])
         if _wants(each)
@@ -53,25 +54,32 @@ def _wants(service: Service) -> bool:
 
 
 def _allocated(
-    wanting: set[tuple[str, str]],
+    wanting: Sequence[tuple[str, str]],
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return IPv4 and IPv6 addresses; the second probe is a step of its own hash."""
-    taken: set[int] = set()
+    """Return IPv4 and IPv6 addresses; collisions are solved by double hashing.
+
+    A host that is wanted twice takes two slots, as in Istio, and has the lower one.
+    """
+    slots: dict[int, tuple[str, str]] = {}
+    for namespace, host in sorted(wanting)[:SLOTS]:
+        key = _hash(f"{namespace}/{host}".encode())
+        slot, step, tries = key % SLOTS, PRIME - key % PRIME, 0
+        while slot in slots:
+            tries += 1
+            slot = (key + tries * step) % SLOTS
+        slots[slot] = (namespace, host)
     given: dict[tuple[str, str], tuple[str, ...]] = {}
-    for key in sorted(wanting):
-        namespace, host = key
-        first = _hash(f"{namespace}/{host}".encode())
-        step = _hash(f"{host}/{namespace}".encode()) % (SLOTS - 1) + 1
-        slot = first % SLOTS
-        while slot in taken and len(taken) < SLOTS:
-            slot = (slot + step) % SLOTS
-        taken.add(slot)
-        third, fourth = slot // LAST, slot % LAST + 1
-        given[key] = (
-            f"240.240.{third}.{fourth}",
-            f"2001:2::f0f0:{third:x}{fourth:02x}",
-        )
+    for slot, place in sorted(slots.items()):
+        given.setdefault(place, _address(slot + 1))
     return given
+
+
+def _address(number: int) -> tuple[str, ...]:
+    """Return the addresses with that number, from 1; none ends in 0."""
+    third, fourth = divmod(number, LAST)
+    fourth = fourth or 1
+    six = f"{third:x}{fourth:x}" if third else f"{fourth:x}"
+    return (f"240.240.{third}.{fourth}", f"2001:2::f0f0:{six}")
 
 
 def _hash(text: bytes) -> int:

@@ -22,6 +22,8 @@ class Features:
     """PILOT_ENABLE_IP_AUTOALLOCATE: services without addresses are given one."""
     filter_gateway_clusters: bool = False
     """PILOT_FILTER_GATEWAY_CLUSTER_CONFIG: gateways know what their routes name."""
+    prefer_tunnels: bool = False
+    """PILOT_PREFER_SENDING_HBONE: what takes tunnels is not sent mutual TLS."""
     trace_sampling: float = 1.0
     """PILOT_TRACE_SAMPLING: percent of requests."""
     ipv4_listener_for_ipv6_only: bool = False

@@ -16,11 +16,13 @@ def resolve(host: str, namespace: str, domain_suffix: str) -> str:
     """Return the full name of ``host`` as written in an object of ``namespace``.
 
     A name without a dot is short for a service of the same namespace; anything else
-    is taken as it stands (pilot/pkg/model ResolveShortnameToFQDN).
+    is taken as it stands (pilot/pkg/model ResolveShortnameToFQDN). Without a suffix the
+    namespace is all that is added.
     """
     if "." in host or host.startswith("*") or not host or not namespace:
         return host.lower()
-    return f"{host}.{namespace}.svc.{domain_suffix}".lower()
+    suffix = f".svc.{domain_suffix}" if domain_suffix else ""
+    return f"{host}.{namespace}{suffix}".lower()
 
 
 def covers(pattern: str, host: str) -> bool:

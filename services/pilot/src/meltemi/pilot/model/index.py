@@ -20,6 +20,7 @@ from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.pilot.model.destination_rules import Rules, arranged_rules
 from meltemi.pilot.model.mesh_config import over_defaults
+from meltemi.pilot.model.network import NetworkGateways, gateways
 from meltemi.pilot.model.registry import Services, arranged, described
 from meltemi.pilot.model.visibility import Exported
 
@@ -38,6 +39,7 @@ class Index:
     config: MeshConfig
     revision: Revision
     services: Services
+    network_gateways: NetworkGateways
     virtual_services: tuple[Resource[VirtualService], ...]
     exported: Exported[Resource[VirtualService]]
     """The VirtualServices with hosts, by who sees them."""
@@ -65,10 +67,12 @@ def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Ind
     config = _documents(mesh, config)
     document = config.document
     virtual_services = mesh.of(VirtualService)
+    services = arranged((*described(mesh, config), *more), config)
     return Index(
         config=config,
         revision=mesh.revision,
-        services=arranged((*described(mesh, config), *more), config),
+        services=services,
+        network_gateways=gateways(config.networks, services.by_host),
         virtual_services=virtual_services,
         exported=Exported.of(
             (

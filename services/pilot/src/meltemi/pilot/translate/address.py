@@ -24,31 +24,22 @@ def addresses(scope: Scope, service: Service) -> tuple[str, ...]:
     used where the proxy's DNS answers with it.
     """
     dual = scope.config.features.dual_stack
-    found = all_addresses(scope.group, service, dual=dual)
+    found = all_addresses(scope.group, service)
     return found if dual else found[:1]
 
 
-def all_addresses(
-    group: ProxyClass, service: Service, *, dual: bool
-) -> tuple[str, ...]:
-    """Return every address that proxies of ``group`` may call ``service`` at.
-
-    ``dual`` says that addresses of both families are used, whatever the proxy's.
-    """
+def all_addresses(group: ProxyClass, service: Service) -> tuple[str, ...]:
+    """Return every address that proxies of ``group`` may call ``service`` at."""
     given = service.cluster_addresses.get(group.node.cluster, ())
-    own = tuple(_fitting(group, given, dual=dual)) if group.node.cluster else ()
+    own = tuple(_fitting(group, given)) if group.node.cluster else ()
     if own:
         return own
     if group.node.dns_capture and service.address == UNSPECIFIED:
-        automatic = tuple(_fitting(group, service.automatic_addresses, dual=dual))
+        automatic = tuple(_fitting(group, service.automatic_addresses))
         if automatic:
             return automatic
     return (service.address,)
 
 
-def _fitting(group: ProxyClass, found: Iterable[str], *, dual: bool) -> Iterable[str]:
-    return (
-        each
-        for each in found
-        if (dual and not group.addresses) or (group.ipv6 if ":" in each else group.ipv4)
-    )
+def _fitting(group: ProxyClass, found: Iterable[str]) -> Iterable[str]:
+    return (each for each in found if (group.ipv6 if ":" in each else group.ipv4))

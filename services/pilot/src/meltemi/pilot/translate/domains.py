@@ -31,11 +31,8 @@ class Domains:
     short: frozenset[str]
 
 
-def service_domains(group: ProxyClass, service: Service, *, dual: bool) -> Domains:
-    """Return the domains of ``service`` to the proxies of ``group``.
-
-    ``dual`` says that addresses of both families are used.
-    """
+def service_domains(group: ProxyClass, service: Service) -> Domains:
+    """Return the domains of ``service`` to the proxies of ``group``."""
     names: list[str] = []
     short: set[str] = set()
     for each in (service.host, *service.aliases):
@@ -47,7 +44,7 @@ def service_domains(group: ProxyClass, service: Service, *, dual: bool) -> Domai
         names += [f"*.{each}" for each in names]
     names += [
         host.domains(each, "")[0]
-        for each in all_addresses(group, service, dual=dual)
+        for each in all_addresses(group, service)
         if each not in ("", UNSPECIFIED)
     ]
     return Domains(tuple(names), frozenset(short))

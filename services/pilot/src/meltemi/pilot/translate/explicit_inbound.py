@@ -13,6 +13,7 @@ from meltemi.pilot import ir
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.access_log import UNROUTED, mesh_logs
 from meltemi.pilot.translate.connection import Side, http_filter
+from meltemi.pilot.translate.server_tls import mesh_server
 from meltemi.pilot.translate.tcp import to_cluster
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _secure(scope: Scope, port: Port, *, alone: bool) -> Iterator[ir.FilterChain
         name=f"{LISTENER}|{port.number}",
         match=ir.ChainMatch(server_names=names, transport="tls"),
         filter=handler,
-        tls=ir.MeshServer((f"spiffe://{scope.config.trust_domain}/",), alpn),
+        tls=mesh_server(scope, alpn),
     )
 
 

@@ -1,161 +1,220 @@
-"""What a gateway serves: HTTP from outside, by the hosts of its Gateways.
+"""What reaches the mesh through a gateway: a listener for each port of its servers.
 
-Source: pilot/pkg/networking/core/gateway.go: servers of one port share a listener and
-a route table; VirtualServices for one host are joined, catch-alls last.
+Source: pilot/pkg/networking/core/gateway.go buildGatewayListeners.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
+from meltemi.config.schema.gateway import ServerTLSMode
 from meltemi.pilot import ir
-from meltemi.pilot.model.host import intersection
-from meltemi.pilot.scope.egress import full_hosts
-from meltemi.pilot.scope.proxy import Bind
+from meltemi.pilot.model.host import covers
+from meltemi.pilot.model.protocol import Protocol
 from meltemi.pilot.translate import name
-from meltemi.pilot.translate.connection import Side, http_filter
+from meltemi.pilot.translate.connection import Side, buffer_limit, http_filter
 from meltemi.pilot.translate.explicit_outbound import Served
-from meltemi.pilot.translate.forward import Destinations
-from meltemi.pilot.translate.match import Caller, qualified
-from meltemi.pilot.translate.routes import routes
+from meltemi.pilot.translate.gateway_routes import gateway_table, served_hosts
+from meltemi.pilot.translate.gateway_servers import Opening, merged
+from meltemi.pilot.translate.match import qualified
+from meltemi.pilot.translate.server_tls import terminating
+from meltemi.pilot.translate.sidecar_inbound import MESH_ANY
+from meltemi.pilot.translate.tcp import to_cluster, to_routes
+from meltemi.pilot.translate.wildcard import wildcards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from meltemi.config.resource import Resource
-    from meltemi.config.schema.gateway import Gateway, Server
-    from meltemi.config.schema.virtual_service import VirtualService
+    from meltemi.config.schema.virtual_service import (
+        L4MatchAttributes,
+        TLSMatchAttributes,
+        VirtualService,
+    )
+    from meltemi.pilot.model.service import Port
+    from meltemi.pilot.scope.proxy import Bind
     from meltemi.pilot.scope.scope import Scope
 
-HTTP_PROTOCOLS = {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
-ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a gateway is there to be reached
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """One server of one Gateway."""
-
-    gateway: Resource[Gateway]
-    number: int
-    server: Server
-
-    @property
-    def title(self) -> str:
-        """The Gateway as VirtualServices name it."""
-        metadata = self.gateway.metadata
-        return f"{metadata.namespace}/{metadata.name}"
-
-    @property
-    def origin(self) -> ir.Origin:
-        """The server, as its author would point at it."""
-        metadata = self.gateway.metadata
-        path = f"spec.servers[{self.number}]"
-        return ir.Origin(self.gateway.kind, metadata.namespace, metadata.name, path)
+SEEN: Final = ir.Inspection()
 
 
 def gateway(scope: Scope) -> Iterator[Served]:
-    """Yield a listener and its route table for each plain HTTP port."""
-    by_port: dict[int, list[Opening]] = {}
-    for each in scope.gateways:
-        for number, server in enumerate(each.spec.servers):
-            if server.port.protocol.upper() in HTTP_PROTOCOLS:
-                opening = Opening(each, number, server)
-                by_port.setdefault(server.port.number, []).append(opening)
-    for port, openings in sorted(by_port.items()):
-        yield _served(scope, port, openings)
-
-
-def _served(scope: Scope, port: int, openings: Sequence[Opening]) -> Served:
-    bind = dict(scope.group.explicit.gateway).get(port, Bind(ANY_ADDRESS, port))
-    table = name.gateway_table(bind.port)
-    listener = f"{bind.address}_{bind.port}"
-    http = http_filter(scope, Side.GATEWAY, f"outbound_{listener}", table)
-    made = ir.Listener(
-        name=listener,
-        address=bind.address,
-        port=bind.port,
-        direction=ir.Direction.OUTBOUND,
-        chains=(ir.FilterChain(listener, ir.ChainMatch(), http),),
-        origins=tuple(each.origin for each in openings),
-    )
-    served = tuple(_virtual_hosts(scope, port, openings))
-    return Served(made, (ir.RouteTable(table, served or (_nothing(port),)),))
-
-
-def _virtual_hosts(
-    scope: Scope, port: int, openings: Sequence[Opening]
-) -> Iterator[ir.VirtualHost]:
-    joined: dict[str, list[ir.Route]] = {}
-    redirects: set[str] = set()
-    for opening in openings:
-        tls = opening.server.tls
-        for virtual in scope.bound(opening.title):
-            served = _served_hosts(scope, opening, virtual)
-            if not served:
-                continue
-            found = _routes(scope, port, opening, virtual)
-            for host in served:
-                joined.setdefault(host, []).extend(found)
-        if tls and tls.https_redirect:
-            for pattern in _patterns(opening):
-                redirects.add(pattern)
-                joined.setdefault(pattern, [])
-    for host, rules in joined.items():
-        ordered = sorted(rules, key=lambda route: route.match.everything)
-        if ordered or host in redirects:
-            yield ir.VirtualHost(
-                name=f"{host}:{port}",
-                domains=(host,),
-                routes=tuple(ordered),
-                require_tls=host in redirects,
+    """Yield one listener a port, with the route tables it fetches."""
+    for bind, openings in merged(scope).items():
+        taken: set[str] = set()
+        chains = tuple(_chains(scope, openings, taken))
+        if chains:
+            yield Served(
+                _listener(scope, bind, openings, chains),
+                tuple(_tables(scope, openings)),
             )
 
 
-def _routes(
-    scope: Scope, port: int, opening: Opening, virtual: Resource[VirtualService]
-) -> tuple[ir.Route, ...]:
-    caller = Caller(
-        namespace=scope.group.namespace,
-        port=port,
-        labels=dict(scope.group.labels),
-        gateways=frozenset({opening.title}),
+def _tables(scope: Scope, openings: Sequence[Opening]) -> Iterator[ir.RouteTable]:
+    by_table: dict[str, list[Opening]] = {}
+    for opening in openings:
+        if opening.table:
+            by_table.setdefault(opening.table, []).append(opening)
+    for each in by_table.values():
+        yield gateway_table(scope, each)
+
+
+def _listener(
+    scope: Scope,
+    bind: Bind,
+    openings: Sequence[Opening],
+    chains: tuple[ir.FilterChain, ...],
+) -> ir.Listener:
+    wild = wildcards(scope)
+    dual = scope.config.features.dual_stack and bind.address == wild[0]
+    inspects = any(
+        each.tls or each.match.server_names or each.match.protocols for each in chains
     )
-    destinations = Destinations(
-        services=scope.services,
-        rules=scope.holding,
-        namespace=virtual.metadata.namespace,
-        domain_suffix=scope.config.domain_suffix,
-        port=port,
+    topology = scope.proxy_defaults.gateway_topology
+    proxied = topology is not None and topology.proxy_protocol is not None
+    return ir.Listener(
+        name=f"{bind.address}_{bind.port}",
+        address=bind.address,
+        port=bind.port,
+        direction=ir.Direction.OUTBOUND,
+        chains=chains,
+        more_addresses=wild[1:] if dual else (),
+        inspect_tls=SEEN if inspects else ir.NOWHERE,
+        expect_proxy_protocol=proxied,
+        accept_one_by_one=True,
+        buffer_limit=buffer_limit(scope),
+        origins=tuple(each.origin for each in openings),
     )
-    return routes(virtual, caller, destinations, scope.delegates)
 
 
-def _served_hosts(
-    scope: Scope, opening: Opening, virtual: Resource[VirtualService]
-) -> tuple[str, ...]:
-    """Return the hosts that both the server and the VirtualService are for."""
-    home = virtual.metadata.namespace
-    if opening.title not in qualified(virtual.spec.gateways, home):
-        return ()
-    patterns = tuple(_patterns(opening, viewer=home))
-    return intersection(patterns, full_hosts(virtual, scope.config.domain_suffix))
+def _chains(
+    scope: Scope, openings: Sequence[Opening], taken: set[str]
+) -> Iterator[ir.FilterChain]:
+    first = openings[0]
+    if first.protocol.is_http:
+        yield _http(scope, first)
+        return
+    for opening in openings:
+        if opening.serves_http:
+            yield _http(scope, opening)
+        elif opening.passes:
+            yield from _passing(scope, opening, taken)
+        else:
+            yield from _tcp(scope, opening)
 
 
-def _patterns(opening: Opening, viewer: str | None = None) -> Iterator[str]:
-    """Yield the server's hosts that VirtualServices of ``viewer`` may use.
+def _chain(
+    scope: Scope,
+    opening: Opening,
+    match: ir.ChainMatch,
+    handler: ir.HttpFilter | ir.TcpFilter,
+) -> ir.FilterChain:
+    limit = scope.config.features.gateway_transport_socket_connect_timeout
+    return ir.FilterChain(
+        "",
+        match,
+        handler,
+        handshake_timeout=limit or None,
+        origins=(opening.origin,),
+    )
 
-    ``ns/host`` is for those of one namespace, ``./host`` for the Gateway's own.
-    """
-    for written in opening.server.hosts:
-        namespace, slash, host = written.rpartition("/")
-        if namespace == ".":
-            namespace = opening.gateway.metadata.namespace
-        if viewer is None or not slash or namespace in ("*", viewer):
-            yield host.lower()
+
+def _http(scope: Scope, opening: Opening) -> ir.FilterChain:
+    prefix = f"outbound_{opening.bind.address}_{opening.bind.port}"
+    handler = http_filter(scope, Side.GATEWAY, prefix, opening.table, opening.protocol)
+    if not opening.encrypted:
+        return _chain(scope, opening, ir.ChainMatch(), handler)
+    match = ir.ChainMatch(server_names=opening.server_names)
+    return _terminated(opening, _chain(scope, opening, match, handler))
 
 
-def _nothing(port: int) -> ir.VirtualHost:
-    """Return the answer of a gateway that no VirtualService is bound to: 404."""
-    nowhere = ir.Route(name="default", match=ir.Match(), action=ir.Respond(404))
-    return ir.VirtualHost(f"blackhole:{port}", ("*",), (nowhere,))
+def _terminated(opening: Opening, chain: ir.FilterChain) -> ir.FilterChain:
+    tls = opening.server.tls
+    if tls is None:
+        return chain
+    return replace(chain, tls=terminating(tls))
+
+
+def _tcp(scope: Scope, opening: Opening) -> Iterator[ir.FilterChain]:
+    """Yield the chain for bytes, to where the first VirtualService sends them."""
+    for virtual in scope.bound(opening.title):
+        if not served_hosts(scope, opening, virtual):
+            continue
+        for rule in virtual.spec.tcp:
+            fits = not rule.match or any(
+                _concerns(opening, match, virtual) for match in rule.match
+            )
+            if not fits or not rule.route:
+                continue
+            number = opening.server.port.number
+            handler = to_routes(scope, rule.route, virtual, number)
+            match = ir.ChainMatch(
+                server_names=opening.server_names if opening.encrypted else ()
+            )
+            chain = _chain(scope, opening, match, handler)
+            yield _terminated(opening, chain)
+            return
+
+
+def _passing(
+    scope: Scope, opening: Opening, taken: set[str]
+) -> Iterator[ir.FilterChain]:
+    """Yield the chains for TLS that is not opened, told apart by server name."""
+    tls = opening.server.tls
+    if tls and tls.mode is ServerTLSMode.AUTO_PASSTHROUGH:
+        yield from _straight(scope, opening)
+        return
+    for virtual in scope.bound(opening.title):
+        if not served_hosts(scope, opening, virtual):
+            continue
+        for rule in virtual.spec.tls:
+            for match in rule.match:
+                if not _concerns(opening, match, virtual) or taken & set(
+                    match.sni_hosts
+                ):
+                    continue
+                taken |= set(match.sni_hosts)
+                number = opening.server.port.number
+                handler = to_routes(scope, rule.route, virtual, number)
+                names = () if "*" in match.sni_hosts else match.sni_hosts
+                chosen = ir.ChainMatch(server_names=names)
+                yield _chain(scope, opening, chosen, handler)
+
+
+def _straight(scope: Scope, opening: Opening) -> Iterator[ir.FilterChain]:
+    """Yield a chain for each cluster: mesh clients name it as the server name."""
+    hosts = opening.server_names
+    for service in scope.services.values():
+        if service.external or not (
+            not hosts or any(covers(host, service.host) for host in hosts)
+        ):
+            continue
+        rule = scope.rule(service.host)
+        subsets = [each.name for each in rule.spec.subsets] if rule else []
+        for port in service.ports:
+            if port.protocol is Protocol.UDP:
+                continue
+            for subset in ("", *subsets):
+                yield _to_subset(scope, opening, service.host, port, subset)
+
+
+def _to_subset(
+    scope: Scope, opening: Opening, host: str, port: Port, subset: str
+) -> ir.FilterChain:
+    cluster = name.server_name(port.number, subset, host)
+    match = ir.ChainMatch(server_names=(cluster,), protocols=MESH_ANY)
+    return _chain(scope, opening, match, to_cluster(scope, cluster))
+
+
+def _concerns(
+    opening: Opening,
+    match: L4MatchAttributes | TLSMatchAttributes,
+    virtual: Resource[VirtualService],
+) -> bool:
+    """Tell whether a match is about this server: its port, and its Gateway."""
+    if match.port and match.port != opening.server.port.number:
+        return False
+    if not match.gateways:
+        return True
+    return opening.title in qualified(match.gateways, virtual.metadata.namespace)

@@ -75,9 +75,7 @@ def locality_setting(
 
 def _weighs(setting: LocalityLoadBalancerSetting, *, detects: bool) -> bool:
     """Tell whether Envoy must weigh places: to share traffic out, or to fail over."""
-    if setting.distribute:
-        return True
-    return detects and bool(setting.failover or setting.failover_priority)
+    return bool(setting.distribute) or detects
 
 
 def load_balancer(settings: LoadBalancerSettings) -> ir.LoadBalancer:

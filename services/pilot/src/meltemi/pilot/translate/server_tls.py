@@ -9,14 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.gateway import ServerTLSMode, TLSProtocol
+from meltemi.config.schema.mesh_config import MeshTLSProtocol
 from meltemi.pilot import ir
 from meltemi.pilot.translate.client_tls import GATEWAY_CREDENTIALS
 
 if TYPE_CHECKING:
     from meltemi.config.schema.gateway import ServerTLSSettings
-    from meltemi.pilot.model.protocol import Protocol
     from meltemi.pilot.scope.scope import Scope
 
+CIPHERS: Final = (
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+    "AES128-GCM-SHA256",
+)
+"""What Istio's servers accept under TLS 1.2; TLS 1.3 has its own fixed list."""
 HTTP_ALPN: Final = ("h2", "http/1.1")
 VERIFIES: Final = (ServerTLSMode.MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL)
 VERSIONS: Final = {
@@ -27,15 +36,10 @@ VERSIONS: Final = {
 }
 
 
-def terminating(scope: Scope, tls: ServerTLSSettings, protocol: Protocol) -> ir.Server:
-    """Return the server's side of TLS as ``tls`` says, on a port of ``protocol``."""
-    alpn = HTTP_ALPN if protocol.is_http or protocol.value == "HTTPS" else ()
+def terminating(tls: ServerTLSSettings) -> ir.Server:
+    """Return the server's side of TLS as ``tls`` says."""
     if tls.mode is ServerTLSMode.ISTIO_MUTUAL:
-        return ir.MeshServer(
-            tuple(f"spiffe://{domain}/" for domain in scope.config.trust_domains),
-            alpn,
-            _parameters(tls),
-        )
+        return ir.MeshServer((), HTTP_ALPN, _parameters(tls))
     verifies = tls.mode in VERIFIES
     return ir.TerminateServer(
         certificates=_certificates(tls),
@@ -47,9 +51,28 @@ def terminating(scope: Scope, tls: ServerTLSSettings, protocol: Protocol) -> ir.
         ),
         spki=tls.verify_certificate_spki,
         hashes=tls.verify_certificate_hash,
-        alpn=alpn,
+        alpn=HTTP_ALPN,
         revoked=tls.ca_crl or "",
         parameters=_parameters(tls),
+    )
+
+
+def mesh_server(scope: Scope, alpn: tuple[str, ...]) -> ir.MeshServer:
+    """Return mutual TLS for callers of the mesh, within MeshConfig's limits."""
+    limits = scope.config.document.mesh_mtls
+    newest = (
+        limits is not None and limits.min_protocol_version is MeshTLSProtocol.TLSV1_3
+    )
+    return ir.MeshServer(
+        identity_prefixes=tuple(
+            f"spiffe://{domain}/" for domain in scope.config.trust_domains
+        ),
+        alpn=alpn,
+        parameters=ir.Parameters(
+            minimum="TLSv1_3" if newest else "TLSv1_2",
+            ciphers=(limits.cipher_suites if limits else ()) or CIPHERS,
+            curves=limits.ecdh_curves if limits else (),
+        ),
     )
 
 
@@ -82,8 +105,8 @@ def _root(tls: ServerTLSSettings) -> ir.Secret | None:
 
 
 def _credential(name: str) -> ir.Secret:
-    if "://" not in name:
-        name = f"{GATEWAY_CREDENTIALS}{name}"
+    if not name.startswith(GATEWAY_CREDENTIALS):
+        name = f"{GATEWAY_CREDENTIALS}{name.rpartition('://')[2]}"
     return ir.Secret(name, ir.SecretSource.CONTROL_PLANE, wait=True)
 
 
@@ -91,8 +114,8 @@ def _parameters(tls: ServerTLSSettings) -> ir.Parameters:
     minimum = tls.min_protocol_version or TLSProtocol.TLS_AUTO
     maximum = tls.max_protocol_version or TLSProtocol.TLS_AUTO
     return ir.Parameters(
-        minimum=VERSIONS.get(minimum, "TLSv1_2"),
-        maximum=VERSIONS.get(maximum, "TLSv1_3"),
+        minimum=VERSIONS.get(minimum, ""),
+        maximum=VERSIONS.get(maximum, ""),
         ciphers=tls.cipher_suites,
         curves=tls.ecdh_curves,
     )

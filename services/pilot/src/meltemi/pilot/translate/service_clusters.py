@@ -19,7 +19,7 @@ from meltemi.pilot.model.service import Registry
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.client_tls import Peer, announced, secured
-from meltemi.pilot.translate.endpoints import Chosen, assignment
+from meltemi.pilot.translate.endpoints import PERSISTENT_SESSION, Chosen, assignment
 from meltemi.pilot.translate.load_balancer import balanced, watched
 from meltemi.pilot.translate.policy import based, effective
 from meltemi.pilot.translate.pool import pooled, upgraded, with_version
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.scope import Scope
 
 BY_NAME: Final = (ir.Discovery.STRICT_DNS, ir.Discovery.LOGICAL_DNS)
-PERSISTENT_SESSION: Final = "istio.io/persistent-session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,39 @@ def service_clusters(scope: Scope, service: Service) -> Iterator[Reached]:
                 yield found
 
 
+def asked_endpoints(scope: Scope, cluster: str) -> ir.LoadAssignment:
+    """Return the endpoints of the cluster called ``cluster``; none when it is unknown.
+
+    An answer must come all the same: Envoy waits for one.
+    """
+    parts = (
+        cluster.split("|") if "|" in cluster else cluster.replace("_.", "|").split("|")
+    )
+    _, number, label, host = parts
+    service = scope.services.get(host)
+    port = service.port(int(number)) if service else None
+    if service is None or port is None:
+        return ir.LoadAssignment(cluster, ())
+    merged = scope.rules.get(host)
+    subsets = merged.rule.spec.subsets if merged else ()
+    subset = next((each for each in subsets if each.name == label), None)
+    if label and subset is None:
+        return ir.LoadAssignment(cluster, ())
+    members = _Builder(scope, service, port, merged).members(cluster, subset)
+    return members if "|" in cluster else secure_only(members)
+
+
+def secure_only(members: ir.LoadAssignment) -> ir.LoadAssignment:
+    """Return the endpoints that speak mutual TLS: others can't be passed through to."""
+    return replace(
+        members,
+        localities=tuple(
+            replace(each, endpoints=tuple(e for e in each.endpoints if e.tls))
+            for each in members.localities
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Builder:
     scope: Scope
@@ -82,6 +114,10 @@ class _Builder:
         cluster = replace(cluster, origins=self._origins(subset, number))
         asked = cluster.discovery is ir.Discovery.EDS
         return Reached(cluster, members if asked else None)
+
+    def members(self, cluster: str, subset: Subset | None) -> ir.LoadAssignment:
+        """Return the endpoints of a cluster of that name."""
+        return self._members(cluster, subset, self._policy(subset))
 
     def _policy(self, subset: Subset | None) -> TrafficPolicy:
         mesh = self.scope.config.document.default_traffic_policy
@@ -120,7 +156,9 @@ class _Builder:
     def _members(
         self, cluster: str, subset: Subset | None, policy: TrafficPolicy
     ) -> ir.LoadAssignment:
-        chosen = Chosen(self.service, self.port, subset.labels if subset else {})
+        named = _discovery(self.service, self.scope.group.role) in BY_NAME
+        labels = subset.labels if subset else {}
+        chosen = Chosen(self.service, self.port, labels, named=named)
         return assignment(cluster, chosen, policy, self.scope)
 
     def _under(

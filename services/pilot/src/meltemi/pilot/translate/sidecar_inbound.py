@@ -21,7 +21,7 @@ from meltemi.pilot.translate.connection import Side, http_filter
 from meltemi.pilot.translate.inbound_clusters import Served, served
 from meltemi.pilot.translate.inbound_route import inbound_route
 from meltemi.pilot.translate.pool import nanoseconds
-from meltemi.pilot.translate.server_tls import terminating
+from meltemi.pilot.translate.server_tls import mesh_server, terminating
 from meltemi.pilot.translate.tcp import black_hole, to_cluster
 from meltemi.pilot.translate.wildcard import virtual, wildcards
 
@@ -278,26 +278,10 @@ def _chain_name(scope: Scope, door: Door, kind: Kind) -> str:
 
 def _server(scope: Scope, door: Door, way: Way) -> ir.Server | None:
     if _terminates(scope, door) and door.listener and door.listener.tls:
-        kind = door.of.port.protocol if door.of else Protocol.TCP
-        return terminating(scope, door.listener.tls, kind)
+        return terminating(door.listener.tls)
     if not way.mesh:
         return None
-    limits = scope.config.document.mesh_mtls
-    return ir.MeshServer(
-        identity_prefixes=tuple(
-            f"spiffe://{domain}/" for domain in scope.config.trust_domains
-        ),
-        alpn=SERVER_ALPN if way.kind is Kind.HTTP else TCP_ALPN,
-        parameters=ir.Parameters(
-            minimum=(
-                "TLSv1_3"
-                if limits and str(limits.min_protocol_version) == "TLSV1_3"
-                else "TLSv1_2"
-            ),
-            ciphers=limits.cipher_suites if limits else (),
-            curves=limits.ecdh_curves if limits else (),
-        ),
-    )
+    return mesh_server(scope, SERVER_ALPN if way.kind is Kind.HTTP else TCP_ALPN)
 
 
 def _handler(scope: Scope, door: Door, kind: Kind) -> ir.HttpFilter | ir.TcpFilter:

@@ -124,12 +124,7 @@ def _virtual_host(
     taken: Taken,
 ) -> ir.VirtualHost | None:
     host, service = place
-    dual = scope.config.features.dual_stack
-    wanted = (
-        service_domains(scope.group, service, dual=dual)
-        if service
-        else literal_domains(host)
-    )
+    wanted = service_domains(scope.group, service) if service else literal_domains(host)
     if asked.port == 0:
         wanted = with_port(wanted, wrapper.port)
     free = taken.take(wanted)

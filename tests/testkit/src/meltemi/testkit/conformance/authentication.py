@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from google.protobuf.json_format import MessageToDict
 
 from meltemi.config.resource import Metadata, Resource
 from meltemi.config.schema.peer_authentication import PeerAuthentication
+from meltemi.config.schema.request_authentication import RequestAuthentication
+from meltemi.config.values import decode_value
+from meltemi.pilot.emit.token import token_filter as emitted
+from meltemi.pilot.emit.token import verification
 from meltemi.pilot.scope.authentication import mutual_tls
+from meltemi.pilot.translate.request_authentication import token_filter
 from meltemi.testkit.conformance.case import Case, differs, tables
 
 if TYPE_CHECKING:
@@ -27,6 +35,9 @@ NO_PORT = 1
 
 def authn(folder: Path) -> Iterator[Case]:
     """Yield Istio's tables of PeerAuthentication and RequestAuthentication."""
+    tools = str(folder.parent / "tools")
+    if tools not in sys.path:
+        sys.path.append(tools)
     for table, rows in tables(folder):
         for row in rows:
             judge = _judge_modes if "configs" in row else _judge_tokens
@@ -78,4 +89,31 @@ def _age(policy: Policy) -> str:
 
 
 def _judge_tokens(row: dict[str, object]) -> str:
-    return f"RequestAuthentication is not translated yet: {row['in']!r}"
+    """Judge the filter of a workload that every policy holds for, or its settings."""
+    given, wanted = row["in"], row["expected"]
+    if not isinstance(given, list):
+        return f"no policies: {row}"
+    policies = [_request_policy(each) for each in given]
+    made = token_filter(policies, {})
+    if made is None or wanted is None:
+        return differs(made, wanted)
+    if not isinstance(wanted, dict):
+        return f"no answer: {row}"
+    proto = str(wanted.get("@proto", ""))
+    message = emitted(made) if proto.endswith(".HttpFilter") else verification(made)
+    hard, _ = import_module("compare").differences(
+        proto, wanted.get("value"), MessageToDict(message)
+    )
+    return str(hard)[:400] if hard else ""
+
+
+def _request_policy(written: dict[str, Any]) -> Resource[RequestAuthentication]:
+    """Return a policy; a bare rule becomes one that holds nothing else."""
+    rule = written.get("value") if "@proto" in written else written
+    spec = written.get("spec", {"jwtRules": [rule]})
+    return Resource(
+        api_version="security.istio.io/v1",
+        kind="RequestAuthentication",
+        metadata=Metadata(name="policy"),
+        spec=msgspec.convert(spec, RequestAuthentication, dec_hook=decode_value),
+    )

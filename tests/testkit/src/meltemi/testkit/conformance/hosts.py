@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from meltemi.pilot.model.host import covers, domains, intersection, overlap
+from meltemi.pilot.model.host import covers, intersection, overlap
+from meltemi.pilot.model.service import Service
+from meltemi.pilot.scope.node import NodeSettings
+from meltemi.pilot.scope.proxy import ProxyClass, Role
+from meltemi.pilot.translate.domains import service_domains
 from meltemi.testkit.conformance.case import Case, differs, tables
 
 if TYPE_CHECKING:
@@ -45,9 +49,27 @@ def _names(value: object) -> list[str]:
     return [str(name) for name in listed]
 
 
-def _judge_domains(row: dict[str, object]) -> str:
-    service, node = row["service"], row["node"]
-    if not isinstance(service, dict) or not isinstance(node, dict):
-        return f"no service or no node: {row}"
-    found = domains(str(service["Hostname"]), str(node["DNSDomain"]))
-    return differs(list(found), row["want"])
+def _judge_domains(row: dict[str, Any]) -> str:
+    written, node = row["service"], row["node"]
+    addresses = node.get("IPAddresses") or ()
+    group = ProxyClass(
+        role=Role.SIDECAR,
+        namespace="",
+        labels=(),
+        addresses=tuple(addresses),
+        dns_domain=node["DNSDomain"],
+        node=NodeSettings(cluster=(node.get("Metadata") or {}).get("ClusterID", "")),
+    )
+    aliases = (written.get("Attributes") or {}).get("Aliases") or ()
+    virtual = (written.get("ClusterVIPs") or {}).get("Addresses") or {}
+    service = Service(
+        host=written["Hostname"],
+        name="",
+        namespace="",
+        ports=(),
+        address=written.get("DefaultAddress", ""),
+        cluster_addresses={name: tuple(each) for name, each in virtual.items()},
+        aliases=tuple(each["Hostname"] for each in aliases),
+    )
+    found = service_domains(group, service)
+    return differs(list(found.names), row["want"])

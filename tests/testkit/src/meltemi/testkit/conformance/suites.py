@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.testkit.conformance.analyzers import analyzers
 from meltemi.testkit.conformance.authentication import authn
+from meltemi.testkit.conformance.authorization import authz_builder
 from meltemi.testkit.conformance.case import (
     Case,
     Result,
@@ -17,9 +18,12 @@ from meltemi.testkit.conformance.case import (
 )
 from meltemi.testkit.conformance.delegates import vs_delegate_merge
 from meltemi.testkit.conformance.door import crd_validation, validation_tables
+from meltemi.testkit.conformance.endpoint_sets import endpoints
 from meltemi.testkit.conformance.generated import configgen
 from meltemi.testkit.conformance.hosts import host_names, vhost_domains
 from meltemi.testkit.conformance.route_translation import route_translate
+from meltemi.testkit.conformance.sidecar_routes import sidecar_routes
+from meltemi.testkit.conformance.simulator import simulator, traffic_simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,8 +44,16 @@ SUITES: Final[Mapping[str, Suite]] = {
     "configgen.listeners": partial(configgen, "listeners"),
     "configgen.routes": partial(configgen, "routes"),
     "configgen.endpoints": partial(configgen, "endpoints"),
+    "simulator": simulator,
+    "traffic_simulation": traffic_simulation,
+    "sidecar_routes": sidecar_routes,
+    "endpoints": endpoints,
+    "authz_builder": authz_builder,
 }
-"""By the name of the folder the cases are in; a folder may give several lines."""
+"""By name, which begins with that of the folder the cases are in, see `FOLDERS`."""
+
+FOLDERS: Final[Mapping[str, str]] = {"simulator": "traffic_simulation"}
+"""The folders of the suites that use another's cases."""
 
 
 def run(data: Path, *, suite: str = "", case: str = "") -> dict[str, list[Result]]:
@@ -59,17 +71,18 @@ def run(data: Path, *, suite: str = "", case: str = "") -> dict[str, list[Result
     known = {_folder(name) for name in SUITES} | set(SUITES)
     if suite and suite not in known:
         raise UnusableDataError(f"no suite {suite!r}: there are {', '.join(SUITES)}")
+    folders = {name: data / FOLDERS.get(name, _folder(name)) for name in SUITES}
     wanted = [
         name
-        for name in SUITES
-        if suite in ("", name, _folder(name)) and (data / _folder(name)).is_dir()
+        for name, folder in folders.items()
+        if suite in ("", name, _folder(name)) and folder.is_dir()
     ]
     if not wanted:
         raise UnusableDataError(f"{data} holds no suite that can be run")
     return {
         name: [
             _result(each)
-            for each in numbered(SUITES[name](data / _folder(name)))
+            for each in numbered(SUITES[name](folders[name]))
             if case in each.name
         ]
         for name in wanted

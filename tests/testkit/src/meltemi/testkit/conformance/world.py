@@ -20,6 +20,7 @@ from meltemi.pilot.model.features import Features
 from meltemi.pilot.model.index import Index, index
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
+from meltemi.pilot.model.network import NetworkGateway, NetworkGateways
 from meltemi.pilot.model.protocol import protocol
 from meltemi.pilot.model.service import (
     Health,
@@ -53,6 +54,7 @@ FEATURES: Final = {
     "EnableHeadlessFilterChainListener": "headless_filter_chains",
     "EnableIPAutoallocate": "ip_autoallocate",
     "FilterGatewayClusterConfig": "filter_gateway_clusters",
+    "PreferHBONESend": "prefer_tunnels",
     "TraceSampling": "trace_sampling",
     "EnableAdditionalIpv4OutboundListenerForIpv6Only": "ipv4_listener_for_ipv6_only",
     "PilotDNSCaresUDPMaxQueries": "dns_cares_udp_max_queries",
@@ -63,8 +65,6 @@ FEATURES: Final = {
     ),
 }
 """Those that are honoured, by the name they have here."""
-WITHOUT_EFFECT_HERE: Final = ("PreferHBONESend",)
-"""Acts on some cases of the suite that has it, which tells them apart by itself."""
 
 
 def world(case: Json, data: Path) -> tuple[Index, ProxyClass]:
@@ -90,7 +90,22 @@ def world(case: Json, data: Path) -> tuple[Index, ProxyClass]:
         mesh = mesh.put(_resource(document))
     more = kubernetes.with_aliases(tuple(_services(given, config)))
     arranged = index(mesh.at(Epoch("cafe"), Revision(2)), config, more)
+    gateways = given.get("networkGateways") or []
+    if case["suite"] == "endpoints":  # some tests add gateways after the start
+        gateways = case["resolved"].get("networkGateways") or gateways
+    if gateways:
+        found = NetworkGateways(tuple(map(_gateway, gateways)))
+        arranged = replace(arranged, network_gateways=found)
     return arranged, _proxy(given["proxy"])
+
+
+def _gateway(given: Json) -> NetworkGateway:
+    return NetworkGateway(
+        given.get("network", ""),
+        given.get("addr", ""),
+        given.get("port", 0),
+        given.get("cluster", ""),
+    )
 
 
 def _resource(document: Json) -> Resource[Any]:
@@ -122,6 +137,7 @@ def _config(given: Json, data: Path) -> MeshConfig:
     networks = given.get("meshNetworks") or {}
     return MeshConfig(
         document=msgspec.convert(said, MeshDocument, dec_hook=decode_value),
+        domain_suffix="",  # Istio's tests leave it out of their objects
         features=_features(given["features"]),
         networks=msgspec.convert(networks, MeshNetworks, dec_hook=decode_value),
     )
@@ -130,8 +146,6 @@ def _config(given: Json, data: Path) -> MeshConfig:
 def _features(given: Mapping[str, Json]) -> Features:
     named: dict[str, Any] = {}
     for name, flag in given.items():
-        if name in WITHOUT_EFFECT_HERE:
-            continue
         if name not in FEATURES:
             raise SkippedError(f"feature {name}")
         value = flag["value"]
@@ -160,6 +174,9 @@ def _services(given: Json, config: MeshConfig) -> Iterator[Service]:
         key = (each["service"], each.get("serviceNamespace") or "")
         port = each["servicePort"].get("name") or ""
         instances.setdefault(key, []).append(instance(each["endpoint"], port))
+    for shard in given.get("shards") or []:
+        key = (shard["hostname"], shard.get("namespace") or "")
+        instances.setdefault(key, []).extend(map(instance, shard["endpoints"]))
     for each in given.get("services") or []:
         key = (each.get("hostname") or "", each.get("namespace") or "")
         yield service(each, tuple(instances.get(key, ())))
@@ -167,7 +184,7 @@ def _services(given: Json, config: MeshConfig) -> Iterator[Service]:
         yield from kubernetes.services(
             documents,
             cluster=cluster,
-            domain_suffix=config.domain_suffix,
+            domain_suffix="cluster.local",
             trust_domain=config.trust_domain,
         )
 

@@ -1,0 +1,76 @@
+"""Which policies hold for a workload.
+
+Source: pilot/pkg/model/policyattachment.go and authorization.go: those of the root
+namespace first, then those of the workload's; a selector must match; policies attached
+to objects hold for gateways of that name only, and then no selector does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from meltemi.config.schema.authorization_policy import AuthorizationPolicy
+from meltemi.config.schema.request_authentication import RequestAuthentication
+from meltemi.pilot.model.service import selects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.target import PolicyTargetReference
+
+P = TypeVar("P", AuthorizationPolicy, RequestAuthentication)
+
+GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
+"""Names the Kubernetes Gateway that a proxy was made for."""
+GATEWAY = ("gateway.networking.k8s.io", "Gateway")
+
+
+def policies(
+    every: Iterable[Resource[P]],
+    *,
+    root_namespace: str,
+    namespace: str,
+    labels: Mapping[str, str],
+) -> tuple[Resource[P], ...]:
+    """Return the policies for a workload: the root's first, then its namespace's.
+
+    Args:
+        every: All of one kind, oldest first; that order is kept within a namespace.
+        root_namespace: Where policies for the whole mesh live.
+        namespace: The workload's.
+        labels: The workload's.
+
+    """
+    homes = dict.fromkeys((root_namespace, namespace))
+    found: dict[str, list[Resource[P]]] = {home: [] for home in homes}
+    for each in every:
+        home = each.metadata.namespace
+        if home in found and _holds(each.spec, labels, at_home=home == namespace):
+            found[home].append(each)
+    return tuple(each for home in homes for each in found[home])
+
+
+def _holds(
+    spec: AuthorizationPolicy | RequestAuthentication,
+    labels: Mapping[str, str],
+    *,
+    at_home: bool,
+) -> bool:
+    targets = _targets(spec)
+    gateway = labels.get(GATEWAY_LABEL)
+    if targets:
+        return at_home and any(
+            (each.group, each.kind, each.name) == (*GATEWAY, gateway)
+            for each in targets
+        )
+    selector = spec.selector
+    if gateway is not None and selector is not None:
+        return False  # its labels are made, not written: policies name the Gateway
+    return selector is None or selects(selector.match_labels, labels)
+
+
+def _targets(
+    spec: AuthorizationPolicy | RequestAuthentication,
+) -> tuple[PolicyTargetReference, ...]:
+    return spec.target_refs or ((spec.target_ref,) if spec.target_ref else ())

@@ -1,0 +1,120 @@
+"""Where a call ends up, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Problem(StrEnum):
+    """Why a call ends before it reaches a cluster."""
+
+    NO_LISTENER = "ErrNoListener"
+    NO_CHAIN = "ErrNoFilterChain"
+    MANY_CHAINS = "ErrMultipleFilterChain"
+    """Two chains match equally well: Envoy refuses such a listener."""
+    TLS = "ErrTLSError"
+    """Plain text arrives where TLS is expected."""
+    MUTUAL_TLS = "ErrMTLSError"
+    """TLS without a client's certificate arrives where one is required."""
+    PROTOCOL = "ErrProtocolError"
+    """What arrives is not the HTTP that is expected."""
+    BAD_REQUEST = "ErrBadRequest"
+    """The path is one that the proxy does not take."""
+    NO_VIRTUAL_HOST = "ErrNoVirtualHost"
+    TLS_REDIRECT = "ErrTLSRedirect"
+    """The virtual host sends plain text to HTTPS."""
+    NO_ROUTE = "ErrNoRoute"
+    NO_CLUSTER = "ErrNoCluster"
+    """A cluster is named that the proxy does not have."""
+    DENIED = "ErrDenied"
+    """A policy refuses it."""
+    NOT_MODELLED = "ErrNotModelled"
+    """The proxy decides by something that is not simulated: nothing is claimed."""
+
+
+class Stage(StrEnum):
+    """What is decided."""
+
+    LISTENER = "listener"
+    CHAIN = "filter chain"
+    HANDSHAKE = "handshake"
+    FILTER = "network filter"
+    ROUTES = "route configuration"
+    HOST = "virtual host"
+    ROUTE = "route"
+    CLUSTER = "cluster"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision.
+
+    Attributes:
+        stage: What was decided.
+        name: What was chosen, by its name in Envoy; empty for none.
+        why: What was compared with what.
+
+    """
+
+    stage: Stage
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a cluster may send a call.
+
+    Attributes:
+        address: Of the endpoint; a path for a Unix socket.
+        port: Of the endpoint; 0 for a Unix socket.
+        locality: ``region/zone/subzone``, as far as it is said.
+        priority: 0 is used first.
+        weight: Within its locality.
+        healthy: Whether the control plane says that it may be used.
+
+    """
+
+    address: str
+    port: int
+    locality: str = ""
+    priority: int = 0
+    weight: int = 1
+    healthy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A cluster, its share among several, and its endpoints."""
+
+    cluster: str
+    weight: int = 1
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Where a call ends up: the names of what matched, until the problem if any.
+
+    Attributes:
+        listener: By name.
+        chain: By name; chains need not have one.
+        routes: The name of the route configuration, when it comes by RDS.
+        host: The virtual host.
+        route: By name; routes need not have one.
+        targets: Where it may go, by weight.
+        problem: None when it arrives, or is answered by the proxy itself.
+        steps: How it came to that, in order.
+
+    """
+
+    listener: str = ""
+    chain: str = ""
+    routes: str = ""
+    host: str = ""
+    route: str = ""
+    targets: tuple[Target, ...] = ()
+    problem: Problem | None = None
+    steps: tuple[Step, ...] = ()

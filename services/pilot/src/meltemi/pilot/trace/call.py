@@ -1,0 +1,88 @@
+"""What arrives at a proxy: a connection, and what is sent over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Way(StrEnum):
+    """How a connection comes to the proxy."""
+
+    DIRECT = "direct"
+    """To an address and port; what none is bound to goes where redirection leads."""
+    INBOUND = "inbound"
+    """Redirected on its way into the workload, whatever the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What the client's side of the handshake says."""
+
+    server_name: str = ""
+    alpn: tuple[str, ...] = ()
+    """In the order of the client's preference."""
+    certificate: bool = False
+    """Whether the client presents one."""
+    principal: str = ""
+    """The URI in the client's certificate, ``spiffe://…``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """One HTTP request.
+
+    Attributes:
+        host: The ``Host`` header or ``:authority``, with its port if it has one.
+        path: With the query, as it is sent.
+        method: In capitals.
+        headers: Names in any case; a name may stand several times.
+        version: 1 or 2.
+
+    """
+
+    host: str = ""
+    path: str = "/"
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    version: int = 1
+
+    def header(self, name: str) -> str | None:
+        """Return a header's values, joined as Envoy does, or None without one."""
+        match name.lower():
+            case ":authority" | "host":
+                return self.host
+            case ":path":
+                return self.path
+            case ":method":
+                return self.method
+            case wanted:
+                found = [value for key, value in self.headers if key.lower() == wanted]
+        return ",".join(found) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A connection to ``address``:``port``, and the request on it.
+
+    Attributes:
+        address: Where the client meant to go, before any redirection.
+        port: Likewise.
+        way: How it comes to the proxy.
+        tls: None when the client speaks in the clear.
+        http: None when what is sent is not HTTP.
+        source: The peer's address.
+        source_port: The peer's port.
+        chance: In [0, 1): where a random choice falls, such as that of a route which
+            takes a share of the requests.
+
+    """
+
+    address: str
+    port: int
+    way: Way = Way.DIRECT
+    tls: Tls | None = None
+    http: Http | None = None
+    source: str = "127.0.0.6"
+    source_port: int = 0
+    chance: float = 0.0

@@ -1,0 +1,1 @@
+"""From AuthorizationPolicy to filters."""

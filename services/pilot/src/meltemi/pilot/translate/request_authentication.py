@@ -1,0 +1,114 @@
+"""Which filter verifies the tokens of a workload's requests.
+
+Source: pilot/pkg/security/authn/policy_applier.go convertToEnvoyJwtConfig.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from meltemi.pilot.ir import SECOND, token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.request_authentication import (
+        JWTRule,
+        RequestAuthentication,
+    )
+
+    Policy = Resource[RequestAuthentication]
+
+DEFAULT_TIMEOUT: Final = 5 * SECOND
+LISTS: Final = ("permission", "scope")
+"""Claims that hold lists with spaces between, whether a rule says so or not."""
+
+MODULUS: Final = (
+    "q6xZfvRJB4usoe6tumT3_v-iD27HAEbcrXsrq3WQaXQTKjfHSLF-6dphXbuhtVOOp6TA24fz"
+    "FDaiZIwD-GY6LxaJZY2b2VvQVe6ubPWmITHSR9z6M4rxAu_XbhRnEg6_CTJ_29fMpUTEu8xE"
+    "rTlOVph_QvUQa0Kv0B7zjb1vHx1v9listUPsMa2FQS4ZjIjB25G8RQKqlEqnuQYLHnxjYJRq"
+    "a-kCe3IGJptGn1kKFSN9fJ4tKQspdU9G-rPgUicXBEKyfdPSmvpPrKnTG9FUSnxjRuELC3dM"
+    "dX6eJbP7XIzii5azc66DzaUMn-wO1NWHqpuX1ICTO-94JXsgqiLlrQ"
+)
+NOBODYS_KEYS: Final = (
+    f'{{"keys":[{{"kty":"RSA","kid":"nobody","use":"sig","alg":"RS256","e":"AQAB",'
+    f'"n":"{MODULUS}"}}]}}'
+)
+"""A key whose private half was never written down: no token can be signed with it.
+
+It stands in for keys that cannot be had: tokens are refused rather than not verified.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where the keys of an issuer are published.
+
+    Attributes:
+        issuer: Its name, and where OpenID discovery begins (OpenID Connect Discovery
+            1.0 §4) when there is no URI.
+        uri: Of the key set; empty: to be discovered.
+        timeout: Longest a fetch may take, in nanoseconds.
+
+    """
+
+    issuer: str
+    uri: str
+    timeout: int
+
+
+def key_sources(policies: Iterable[Policy]) -> frozenset[KeySource]:
+    """Return from where keys must be fetched for the policies."""
+    return frozenset(
+        _source(rule)
+        for policy in policies
+        for rule in policy.spec.jwt_rules
+        if not rule.jwks
+    )
+
+
+def token_filter(
+    policies: Iterable[Policy],
+    keys: Mapping[KeySource, str],
+    *,
+    clear_route_cache: bool = False,
+) -> token.TokenFilter | None:
+    """Return the filter for all rules of a workload's policies, or None without any.
+
+    Args:
+        policies: Those that hold for the workload.
+        keys: The key sets that were fetched, as text; tokens of an issuer whose keys
+            are missing are refused.
+        clear_route_cache: Choose the route again by the claims; for gateways.
+
+    """
+    rules = (rule for policy in policies for rule in policy.spec.jwt_rules)
+    issuers = tuple(
+        _issuer(rule, keys)
+        for rule in sorted(rules, key=lambda each: each.issuer or "")
+    )
+    return token.TokenFilter(issuers, clear_route_cache) if issuers else None
+
+
+def _source(rule: JWTRule) -> KeySource:
+    timeout = rule.timeout.nanoseconds if rule.timeout else DEFAULT_TIMEOUT
+    return KeySource(rule.issuer or "", rule.jwks_uri or "", timeout)
+
+
+def _issuer(rule: JWTRule, keys: Mapping[KeySource, str]) -> token.TokenIssuer:
+    return token.TokenIssuer(
+        issuer=rule.issuer or "",
+        keys=rule.jwks or keys.get(_source(rule)) or NOBODYS_KEYS,
+        audiences=rule.audiences,
+        headers=tuple((each.name, each.prefix or "") for each in rule.from_headers),
+        params=rule.from_params,
+        cookies=rule.from_cookies,
+        forward=bool(rule.forward_original_token),
+        payload_header=rule.output_payload_to_header or "",
+        claim_headers=tuple(
+            (each.header, each.claim) for each in rule.output_claim_to_headers
+        ),
+        lists=tuple(sorted({*LISTS, *rule.space_delimited_claims})),
+    )
