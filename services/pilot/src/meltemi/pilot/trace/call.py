@@ -73,6 +73,7 @@ class Call:
         http: None when what is sent is not HTTP.
         source: The peer's address.
         source_port: The peer's port.
+        now: Seconds since 1970, when it happens; None where nothing expires.
         chance: In [0, 1): where a random choice falls, such as that of a route which
             takes a share of the requests.
 
@@ -85,4 +86,5 @@ class Call:
     http: Http | None = None
     source: str = "127.0.0.6"
     source_port: int = 0
+    now: float | None = None
     chance: float = 0.0
