@@ -16,7 +16,7 @@ from meltemi.pilot.translate.request_authentication import (
     key_sources,
 )
 from meltemi.testkit.mesh import mesh
-from meltemi.testkit.policies import asked, bearer, held_by, judged
+from meltemi.testkit.policies import KEYS, asked, bearer, headed, held_by, judged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def text(*rules: str) -> str:
 
 
 def rule(issuer: str = ISSUER, extra: str = "") -> str:
-    return f"issuer: {issuer}, jwks: '{{\"keys\":[]}}'{extra}"
+    return f"issuer: {issuer}, jwks: '{KEYS}'{extra}"
 
 
 def answer(
@@ -161,3 +161,16 @@ def test_nobodys_key_is_public_only() -> None:
 
 def test_without_rules_there_is_no_filter() -> None:
     assert http_chain(held_by(text())).tokens == ()
+
+
+def test_a_token_no_key_can_have_signed_does_not_pass() -> None:
+    remote = text("issuer: https://id.example, jwksUri: https://id.example/keys")
+    unknown = answer(remote, bearer(iss=ISSUER))
+    assert unknown.problem is None  # nothing in it says which key
+    named = answer(remote, headed({"kid": "k", "alg": "ES256"}, iss=ISSUER))
+    assert named.problem is Problem.DENIED
+    assert named.verdicts[0].why == (
+        "no key of the issuer fits the token (kid k, alg ES256)"
+    )
+    fitting = headed({"kid": "k", "alg": "ES256"}, iss=ISSUER)
+    assert answer(text(rule()), fitting).problem is None

@@ -36,6 +36,7 @@ HOME = "default"
 WORKLOAD = {"app": "web", "version": "v1"}
 ADDRESS, PORT = "10.0.0.1", 80
 ROOT = MeshConfig().root_namespace
+KEYS = '{"keys":[{"kty":"EC","kid":"k","crv":"P-256","x":"a","y":"b"}]}'
 JAMES = "spiffe://cluster.local/ns/shop/sa/james"
 
 
@@ -115,5 +116,13 @@ def asked(
 
 def bearer(**claims: object) -> dict[str, str]:
     """Return the header of a token with these claims; nobody signed it."""
-    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
-    return {"authorization": f"Bearer e30.{payload.rstrip('=')}.c2ln"}
+    return headed({}, **claims)
+
+
+def headed(head: Mapping[str, object], /, **claims: object) -> dict[str, str]:
+    """Return the same, with a head that says by which key it is signed."""
+    first, second = (
+        base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
+        for each in (head, claims)
+    )
+    return {"authorization": f"Bearer {first}.{second}.c2ln"}

@@ -9,6 +9,7 @@ from meltemi.pilot.ir.rbac import AccessFilter
 from meltemi.pilot.trace import Call, Problem
 from meltemi.pilot.translate.chain_policies import http_chain, tcp_chain
 from meltemi.testkit.policies import (
+    KEYS,
     asked,
     bearer,
     held_by,
@@ -18,12 +19,12 @@ from meltemi.testkit.policies import (
 
 PEER = "spiffe://cluster.local/ns/{}/sa/{}"
 CHECK = ExternalCheck("outbound|9000||authz", "authz", 1)
-TOKENS = """
+TOKENS = f"""
 ---
 apiVersion: security.istio.io/v1
 kind: RequestAuthentication
-metadata: {name: tokens}
-spec: {jwtRules: [{issuer: https://id.example, jwks: '{"keys":[]}'}]}
+metadata: {{name: tokens}}
+spec: {{jwtRules: [{{issuer: https://id.example, jwks: '{KEYS}'}}]}}
 """
 
 

@@ -1,7 +1,7 @@
 """What a jwt_authn filter makes of a request's tokens.
 
-Everything but the signature is checked: that needs nothing but the token, and a reader
-who asks "would it pass" has a token that is signed.
+Everything but the signature itself is checked: who asks "would it pass" has a token
+that is signed. That there is a key it can be signed with is checked, too.
 
 Source: envoy/extensions/filters/http/jwt_authn/v3/config.proto; RFC 7519.
 """
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PARTS = 3
 """Of a signed token: header, payload, signature."""
+IDS = ("kid", "alg")
+"""What a token and the key that signed it have in common (RFC 7517 §4)."""
 BEARER = "Bearer "
 DEFAULT_PARAM = "access_token"
 
@@ -146,14 +148,17 @@ def _provided(provider: JwtProvider, request: Http, now: float | None) -> Verifi
     tokens = [each for each in _tokens(provider, request) if each]
     if not tokens:
         return Verified(Standing.MISSING, "no token is there")
-    read = [_claims(each) for each in tokens]
+    read = [_read(each) for each in tokens]
     right = [each for each in read if each is not None]
     if len(right) < len(read):
         return Verified(Standing.WRONG, "what is there is not a token")
-    problems = [_problem(provider, each, now) for each in right]
+    problems = [
+        _problem(provider, claims, now) or _key_problem(provider, head)
+        for head, claims in right
+    ]
     if any(problems):
         return Verified(Standing.WRONG, "; ".join(filter(None, problems)))
-    claims = right[-1]
+    claims = right[-1][1]
     for name in provider.normalize_payload_in_metadata.space_delimited_claims:
         value = claims.get(name)
         if isinstance(value, str):
@@ -199,14 +204,35 @@ def _tokens(provider: JwtProvider, request: Http) -> Iterator[str]:
                 yield value
 
 
-def _claims(token: str) -> Claims | None:
+def _key_problem(provider: JwtProvider, head: Claims) -> str:
+    """Return why no key can have signed a token; empty when one may have."""
+    if not provider.HasField("local_jwks"):
+        return ""  # Envoy fetches them: they are not known here
+    try:
+        keys = json.loads(provider.local_jwks.inline_string).get("keys", [])
+    except (ValueError, AttributeError):
+        return "the keys of the issuer cannot be read"
+    for key in keys:
+        if all(
+            key.get(name, each) == each for name, each in head.items() if name in IDS
+        ):
+            return ""
+    named = ", ".join(f"{name} {head[name]}" for name in IDS if name in head)
+    return f"no key of the issuer fits the token ({named})"
+
+
+def _read(token: str) -> tuple[Claims, Claims] | None:
+    """Return the head and the payload of a token (RFC 7515 §3.1)."""
     parts = token.strip().split(".")
     if len(parts) != PARTS:
         return None
-    payload = parts[1]
+    head, claims = _decoded(parts[0]), _decoded(parts[1])
+    return None if head is None or claims is None else (head, claims)
+
+
+def _decoded(part: str) -> Claims | None:
     try:
-        raw = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        claims = json.loads(raw)
+        found = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (binascii.Error, ValueError):
         return None
-    return claims if isinstance(claims, dict) else None
+    return found if isinstance(found, dict) else None
