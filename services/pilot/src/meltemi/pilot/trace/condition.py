@@ -13,7 +13,7 @@ from envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2 import (
 )
 
 from meltemi.pilot.trace.chain import covers
-from meltemi.pilot.trace.header import header_agrees, header_words
+from meltemi.pilot.trace.header import found_words, header_agrees, header_words
 from meltemi.pilot.trace.metadata import metadata_agrees, metadata_words
 from meltemi.pilot.trace.path import split, template
 from meltemi.pilot.trace.resources import unpacked
@@ -139,9 +139,9 @@ def _address(wanted: Principal, now: Situation) -> Held:
 
 
 def _header(wanted: HeaderMatcher, now: Situation) -> Held:
-    value = now.request.header(wanted.name) if now.request else None
-    found = "absent" if value is None else repr(value)
-    return header_agrees(wanted, value), f"{header_words(wanted)} (it is {found})"
+    values = now.request.values(wanted.name) if now.request else ()
+    words = f"{header_words(wanted)} ({found_words(values)})"
+    return header_agrees(wanted, values), words
 
 
 def _metadata(wanted: MetadataMatcher, now: Situation) -> Held:
