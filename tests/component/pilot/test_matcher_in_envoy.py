@@ -167,21 +167,9 @@ def server() -> Json:
     }
 
 
-@dataclass(frozen=True)
-class Doors:
-    chains: Listener
-    hosts: Listener
-    routes: Listener
-
-
-@pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    folder = tmp_path_factory.mktemp("envoy")
-    ports: set[int] = set()  # none is taken yet: two may be the same
-    while len(ports) < 3:
-        ports.add(free_port())
+def by_match() -> list[Json]:
     secure = server()
-    chains = [
+    return [
         {
             "name": f"chain{at}",
             "filter_chain_match": match,
@@ -196,9 +184,24 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
         )
         for at, match in enumerate(CHAINS)
     ]
+
+
+@dataclass(frozen=True)
+class Doors:
+    chains: Listener
+    hosts: Listener
+    routes: Listener
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    folder = tmp_path_factory.mktemp("envoy")
+    ports: set[int] = set()  # none is taken yet: two may be the same
+    while len(ports) < 3:
+        ports.add(free_port())
     by_host = [host(each, [each], [{"prefix": "/"}]) for each in DOMAINS]
     made = Doors(
-        door(ports.pop(), chains),
+        door(ports.pop(), by_match()),
         door(ports.pop(), [{"name": "c", "filters": [manager("hosts", by_host)]}]),
         door(
             ports.pop(),
