@@ -6,7 +6,7 @@ import pytest
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
 from google.protobuf.json_format import ParseDict
 
-from meltemi.pilot.trace.header import header_agrees, header_words
+from meltemi.pilot.trace.header import found_words, header_agrees, header_words
 
 
 def matcher(**settings: Any) -> HeaderMatcher:
@@ -28,21 +28,21 @@ def matcher(**settings: Any) -> HeaderMatcher:
     ],
 )
 def test_values_are_compared(settings: dict[str, Any], fits: str, not_: str) -> None:
-    assert header_agrees(matcher(**settings), fits)
-    assert not header_agrees(matcher(**settings), not_)
-    assert not header_agrees(matcher(**settings, invert_match=True), fits)
-    assert header_agrees(matcher(**settings, invert_match=True), not_)
+    assert header_agrees(matcher(**settings), (fits,))
+    assert not header_agrees(matcher(**settings), (not_,))
+    assert not header_agrees(matcher(**settings, invert_match=True), (fits,))
+    assert header_agrees(matcher(**settings, invert_match=True), (not_,))
 
 
 def test_an_absent_header_fails_every_comparison_even_an_inverted_one() -> None:
-    assert not header_agrees(matcher(exact_match="a"), None)
-    assert not header_agrees(matcher(exact_match="a", invert_match=True), None)
+    assert not header_agrees(matcher(exact_match="a"), ())
+    assert not header_agrees(matcher(exact_match="a", invert_match=True), ())
 
 
 def test_an_absent_header_can_count_as_empty() -> None:
     empty = {"treat_missing_header_as_empty": True}
-    assert header_agrees(matcher(exact_match="a", invert_match=True, **empty), None)
-    assert not header_agrees(matcher(exact_match="a", **empty), None)
+    assert header_agrees(matcher(exact_match="a", invert_match=True, **empty), ())
+    assert not header_agrees(matcher(exact_match="a", **empty), ())
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_an_absent_header_can_count_as_empty() -> None:
     ],
 )
 def test_presence_is_asked_for(settings: dict[str, Any], *, present: bool) -> None:
-    assert header_agrees(matcher(**settings), "a") is present
-    assert header_agrees(matcher(**settings), None) is not present
+    assert header_agrees(matcher(**settings), ("a",)) is present
+    assert header_agrees(matcher(**settings), ()) is not present
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,15 @@ def test_presence_is_asked_for(settings: dict[str, Any], *, present: bool) -> No
 )
 def test_a_condition_can_be_read(settings: dict[str, Any], words: str) -> None:
     assert header_words(matcher(**settings)) == words
+
+
+def test_of_several_values_one_must_agree_or_none_when_inverted() -> None:
+    assert header_agrees(matcher(exact_match="b"), ("a", "b"))
+    assert not header_agrees(matcher(exact_match="a,b"), ("a", "b"))
+    assert not header_agrees(matcher(exact_match="b", invert_match=True), ("a", "b"))
+    assert header_agrees(matcher(exact_match="c", invert_match=True), ("a", "b"))
+
+
+def test_what_was_found_can_be_read() -> None:
+    assert found_words(("a", "b")) == "it is 'a' and 'b'"
+    assert found_words(()) == "it is absent"

@@ -65,7 +65,7 @@ def test_connect_is_taken_by_connect_routes_only_and_nothing_else_by_them() -> N
 def test_all_headers_must_agree_the_pseudo_ones_too() -> None:
     both = [
         {"name": ":method", "string_match": {"exact": "POST"}},
-        {"name": "X-Id", "string_match": {"exact": "1,2"}},
+        {"name": "X-Id", "string_match": {"exact": "2"}},
     ]
     match = {"prefix": "/", "headers": both}
     request = Http(method="POST", headers=(("x-id", "1"), ("X-ID", "2")))

@@ -42,7 +42,10 @@ CALL = Call("10.0.0.1", 80, http=Http("web", "/a"))
 
 
 def tcp(cluster: str) -> dict[str, Any]:
-    return {"name": "tcp", "typed_config": {"@type": TCP, "cluster": cluster}}
+    return {
+        "name": "tcp",
+        "typed_config": {"@type": TCP, "stat_prefix": "t", "cluster": cluster},
+    }
 
 
 def weighted(shares: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Which policies hold for a workload.
 
 Source: pilot/pkg/model/policyattachment.go and authorization.go: those of the root
-namespace first, then those of the workload's; a selector must match; policies attached
-to objects hold for gateways of that name only, and then no selector does.
+namespace first, then those of the workload's; a selector must match; what is attached
+to a Kubernetes Gateway holds for its proxies only.
 """
 
 from __future__ import annotations
@@ -58,16 +58,11 @@ def _holds(
     at_home: bool,
 ) -> bool:
     targets = _targets(spec)
-    gateway = labels.get(GATEWAY_LABEL)
     if targets:
-        return at_home and any(
-            (each.group, each.kind, each.name) == (*GATEWAY, gateway)
-            for each in targets
-        )
-    selector = spec.selector
-    if gateway is not None and selector is not None:
-        return False  # its labels are made, not written: policies name the Gateway
-    return selector is None or selects(selector.match_labels, labels)
+        wanted = (*GATEWAY, labels.get(GATEWAY_LABEL))
+        named = {(each.group, each.kind, each.name) for each in targets}
+        return at_home and wanted in named
+    return spec.selector is None or selects(spec.selector.match_labels, labels)
 
 
 def _targets(

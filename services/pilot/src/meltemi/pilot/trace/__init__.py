@@ -4,7 +4,15 @@ Everything here reads Envoy's messages and nothing else, so that it can be point
 any proxy's dump. The rules are Envoy's; where one is not modelled, the answer says so.
 """
 
-from meltemi.pilot.trace.answer import Answer, Endpoint, Problem, Stage, Step, Target
+from meltemi.pilot.trace.answer import (
+    Answer,
+    Endpoint,
+    Problem,
+    Stage,
+    Step,
+    Target,
+    Verdict,
+)
 from meltemi.pilot.trace.call import Call, Http, Tls, Way
 from meltemi.pilot.trace.connection import Arrival, arrive, handshake, seen
 from meltemi.pilot.trace.resources import Resources, resources
@@ -23,6 +31,7 @@ __all__ = [
     "Step",
     "Target",
     "Tls",
+    "Verdict",
     "Way",
     "arrive",
     "handshake",

@@ -64,6 +64,27 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one policy filter decided.
+
+    Attributes:
+        filter: Its name.
+        policy: The policy, and the rule of it, that matched: Istio's are called
+            ``ns[NAMESPACE]-policy[NAME]-rule[INDEX]``; empty when none did.
+        why: What was compared with what.
+        allowed: Whether the call passed it.
+        sure: False where another service decides, and a yes is taken for granted.
+
+    """
+
+    filter: str
+    policy: str
+    why: str
+    allowed: bool
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a cluster may send a call.
 
@@ -105,6 +126,7 @@ class Answer:
         host: The virtual host.
         route: By name; routes need not have one.
         targets: Where it may go, by weight.
+        verdicts: Of the policy filters, until the first refusal.
         problem: None when it arrives, or is answered by the proxy itself.
         steps: How it came to that, in order.
 
@@ -116,5 +138,6 @@ class Answer:
     host: str = ""
     route: str = ""
     targets: tuple[Target, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     problem: Problem | None = None
     steps: tuple[Step, ...] = ()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 
 ANY = 0
+LOOPBACK = ("127.0.0.1", "::1")
+"""These two addresses only: the rest of 127.0.0.0/8 is external to Envoy."""
 EXACT = 1 << 16
 """More than any wildcard's length."""
 
@@ -109,7 +111,7 @@ def _direct_source(match: FilterChainMatch, seen: Seen) -> int | None:
 def _source_type(match: FilterChainMatch, seen: Seen) -> int | None:
     if match.source_type == FilterChainMatch.ANY:
         return ANY
-    here = seen.source == seen.address or ip_address(seen.source).is_loopback
+    here = seen.source in (seen.address, *LOOPBACK)
     wanted = match.source_type == FilterChainMatch.SAME_IP_OR_LOOPBACK
     return EXACT if here == wanted else None
 

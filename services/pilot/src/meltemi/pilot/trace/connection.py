@@ -130,6 +130,18 @@ def server_tls(chain: FilterChain) -> DownstreamTlsContext | None:
     return unpacked(chain.transport_socket.typed_config, DownstreamTlsContext)
 
 
+def verified_principal(chain: FilterChain, call: Call) -> str | None:
+    """Return who the peer is, if the chain ends TLS and was shown a certificate."""
+    context = server_tls(chain)
+    if context is None or call.tls is None or not call.tls.certificate:
+        return None
+    asked = (
+        context.require_client_certificate.value
+        or context.common_tls_context.WhichOneof("validation_context_type")
+    )
+    return call.tls.principal if asked else None
+
+
 def inspects(
     listener: Listener, kind: type[TlsInspector | HttpInspector], port: int
 ) -> bool:

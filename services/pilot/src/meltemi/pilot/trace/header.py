@@ -1,7 +1,8 @@
 """Envoy's conditions on a header.
 
 Source: source/common/http/header_utility.h, HeaderDataBaseImpl::matchesHeaders: an
-absent header fails every comparison, an inverted one too, unless it counts as empty.
+absent header fails every comparison, an inverted one too, unless it counts as empty. Of
+several values one must agree (Envoy 1.40, asked), or none when it is inverted.
 """
 
 from __future__ import annotations
@@ -19,22 +20,29 @@ if TYPE_CHECKING:
 INTEGER = re.compile(r"[+-]?\d+")
 
 
-def header_agrees(matcher: HeaderMatcher, value: str | None) -> bool:
-    """Tell whether a header's value, or its absence, is what ``matcher`` wants."""
-    if value is None and matcher.treat_missing_header_as_empty:
-        value = ""
+def header_agrees(matcher: HeaderMatcher, values: tuple[str, ...]) -> bool:
+    """Tell whether a header's values, or their absence, are what ``matcher`` wants."""
+    if not values and matcher.treat_missing_header_as_empty:
+        values = ("",)
     if _asks_for_presence(matcher):
-        return ((value is not None) == _wants_presence(matcher)) != matcher.invert_match
-    if value is None:
+        return (bool(values) == _wants_presence(matcher)) != matcher.invert_match
+    if not values:
         return False
-    if matcher.HasField("range_match"):
-        numbers = matcher.range_match
-        held = bool(INTEGER.fullmatch(value)) and (
-            numbers.start <= int(value) < numbers.end
-        )
-    else:
-        held = agrees(_text(matcher), value)
-    return held != matcher.invert_match
+    return any(_compared(matcher, each) for each in values) != matcher.invert_match
+
+
+def _compared(matcher: HeaderMatcher, value: str) -> bool:
+    if not matcher.HasField("range_match"):
+        return agrees(_text(matcher), value)
+    numbers = matcher.range_match
+    return bool(INTEGER.fullmatch(value)) and (
+        numbers.start <= int(value) < numbers.end
+    )
+
+
+def found_words(values: tuple[str, ...]) -> str:
+    """Return what was found, in a few words."""
+    return "it is " + (" and ".join(map(repr, values)) if values else "absent")
 
 
 def header_words(matcher: HeaderMatcher) -> str:

@@ -11,9 +11,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 
 from meltemi.pilot.trace.answer import Answer, Problem, Stage, Step
+from meltemi.pilot.trace.connection import verified_principal
 from meltemi.pilot.trace.host import virtual_host, without_port
 from meltemi.pilot.trace.path import normalized
+from meltemi.pilot.trace.policy import judge, steps
 from meltemi.pilot.trace.route import route
+from meltemi.pilot.trace.situation import Situation, client_address
 from meltemi.pilot.trace.target import targets
 
 if TYPE_CHECKING:
@@ -61,7 +64,14 @@ def serve_http(
         step = Step(Stage.FILTER, NAME, f"{call.http.path}: escaped slashes")
         return Answer(problem=Problem.BAD_REQUEST, steps=(step,))
     step = Step(Stage.FILTER, NAME, f"{request.method} {request.host}{request.path}")
-    return _table(Visit(held, call, request, Answer(steps=(step,))), manager)
+    principal = verified_principal(chain, call)
+    client = client_address(manager, call, request)
+    now = Situation(call, request, principal, client)
+    problem, verdicts = judge(manager.http_filters, now)
+    judged = Answer(verdicts=verdicts, steps=(step, *steps(verdicts)), problem=problem)
+    if problem:
+        return judged
+    return _table(Visit(held, call, request, judged), manager)
 
 
 def received(manager: Manager, port: int, request: Http) -> Http | None:

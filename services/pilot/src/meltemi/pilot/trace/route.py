@@ -14,7 +14,7 @@ from envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2 import (
 )
 from envoy.type.v3.percent_pb2 import FractionalPercent
 
-from meltemi.pilot.trace.header import header_agrees, header_words
+from meltemi.pilot.trace.header import found_words, header_agrees, header_words
 from meltemi.pilot.trace.path import split, template
 from meltemi.pilot.trace.resources import unpacked
 from meltemi.pilot.trace.text import agrees, matches
@@ -63,8 +63,9 @@ def _conditions(
         kind = request.header("content-type") or ""
         yield kind.partition("+")[0] == "application/grpc", "the request is gRPC"
     for header in match.headers:
-        value = request.header(header.name)
-        yield header_agrees(header, value), _of(header_words(header), value)
+        values = request.values(header.name)
+        words = f"{header_words(header)} ({found_words(values)})"
+        yield header_agrees(header, values), words
     parameters = _query(request.path)
     for parameter in match.query_parameters:
         value = parameters.get(parameter.name)
@@ -80,10 +81,6 @@ def _conditions(
             (not wanted.HasField("presented") or wanted.presented.value == presented),
             "a client certificate is presented",
         )
-
-
-def _of(words: str, value: str | None) -> str:
-    return f"{words} (it is absent)" if value is None else f"{words} (it is {value!r})"
 
 
 def _path(match: RouteMatch, request: Http) -> tuple[bool, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -10,8 +11,11 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from meltemi.pilot.trace.answer import Answer, Problem, Stage, Step
+from meltemi.pilot.trace.connection import verified_principal
 from meltemi.pilot.trace.http import serve_http
+from meltemi.pilot.trace.policy import judge, steps
 from meltemi.pilot.trace.resources import unpacked
+from meltemi.pilot.trace.situation import Situation
 from meltemi.pilot.trace.target import targets
 
 if TYPE_CHECKING:
@@ -23,6 +27,19 @@ if TYPE_CHECKING:
 
 def serve(held: Resources, chain: FilterChain, call: Call) -> Answer:
     """Return what the chain's network filters do; the connection is set up already."""
+    now = Situation(call, None, verified_principal(chain, call), call.source)
+    problem, verdicts = judge(chain.filters, now)
+    if problem:
+        return Answer(verdicts=verdicts, steps=steps(verdicts), problem=problem)
+    served = _serve(held, chain, call)
+    return replace(
+        served,
+        verdicts=(*verdicts, *served.verdicts),
+        steps=(*steps(verdicts), *served.steps),
+    )
+
+
+def _serve(held: Resources, chain: FilterChain, call: Call) -> Answer:
     for each in chain.filters:
         manager = unpacked(each.typed_config, hcm.HttpConnectionManager)
         if manager is not None:
