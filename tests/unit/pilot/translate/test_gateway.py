@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-from meltemi.pilot import ir
+from typing import TYPE_CHECKING
+
 from meltemi.pilot.translate.gateway import gateway
 from meltemi.testkit.mesh import gateway_scope
+
+if TYPE_CHECKING:
+    from meltemi.pilot import ir
 
 SERVICE = """
     apiVersion: networking.istio.io/v1
