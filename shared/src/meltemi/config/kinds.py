@@ -109,10 +109,15 @@ WITHOUT_EFFECT: Final = frozenset(
     for kind in KINDS
     if kind.spec
     not in (
+        AuthorizationPolicy,
         DestinationRule,
         Gateway,
+        MeshConfig,
+        MeshNetworks,
         PeerAuthentication,
+        RequestAuthentication,
         ServiceEntry,
+        Sidecar,
         VirtualService,
         WorkloadEntry,
     )

@@ -16,7 +16,7 @@ from meltemi.config.schema.authorization_policy import AuthorizationPolicy
 from meltemi.config.schema.request_authentication import RequestAuthentication
 from meltemi.pilot.emit.policy import http_policies, network_policies
 from meltemi.pilot.emit.wire import packed
-from meltemi.pilot.model.mesh import MeshConfig
+from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.scope.policies import policies
 from meltemi.pilot.trace import Answer, Call, Http, Tls, trace
 from meltemi.pilot.translate.chain_policies import Held, http_chain, tcp_chain
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from envoy.config.listener.v3.listener_pb2 import Listener
 
     from meltemi.pilot.ir.external_check import ExternalCheck
-    from meltemi.pilot.translate.request_authentication import KeySource
+    from meltemi.pilot.model.key_source import KeySource
 
 HOME = "default"
 WORKLOAD = {"app": "web", "version": "v1"}

@@ -20,7 +20,7 @@ import httpx2
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 CALLERS = 4
 COMMAND_SECONDS = 90
@@ -119,15 +119,20 @@ def eventually(condition: Callable[[], bool], *, seconds: float, what: str) -> f
     return time.perf_counter() - begun
 
 
-def answers(url: str, count: int) -> list[httpx2.Response]:
+def answers(
+    url: str, count: int, headers: Mapping[str, str] | None = None
+) -> list[httpx2.Response]:
     """Return ``count`` answers of ``url``, asked for over a few connections."""
-    with httpx2.Client(timeout=10) as client, ThreadPoolExecutor(CALLERS) as pool:
+    with (
+        httpx2.Client(timeout=10, headers=dict(headers or {})) as client,
+        ThreadPoolExecutor(CALLERS) as pool,
+    ):
         return list(pool.map(lambda _: client.get(url), range(count)))
 
 
-def answer(url: str) -> httpx2.Response:
+def answer(url: str, headers: Mapping[str, str] | None = None) -> httpx2.Response:
     """Return one answer of ``url``."""
-    return answers(url, 1)[0]
+    return answers(url, 1, headers)[0]
 
 
 class Load:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from meltemi.config.finding import Severity
 from meltemi.config.kinds import WITHOUT_EFFECT
 from meltemi.config.rules.check import check
+from meltemi.config.schema.request_authentication import RequestAuthentication
 from meltemi.galley.presentation import as_json
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ def warn(answer: Response, resource: Resource[Message]) -> None:
 def _warnings(resource: Resource[Message]) -> Iterator[str]:
     if resource.kind in WITHOUT_EFFECT:
         yield f"NO_EFFECT {resource.kind} is stored, and no proxy acts on it yet"
+    if isinstance(resource.spec, RequestAuthentication) and not all(
+        rule.jwks for rule in resource.spec.jwt_rules
+    ):
+        yield (
+            "KEYS_NOT_FETCHED keys are taken from jwks alone: tokens of an issuer "
+            "without it are refused"
+        )
     for finding in check(resource):
         if finding.severity is not Severity.ERROR:
             path = f" ({finding.path})" if finding.path else ""

@@ -24,6 +24,7 @@ from meltemi.pilot.emit.access_log import access_logs
 from meltemi.pilot.emit.discovery import host_cache
 from meltemi.pilot.emit.http_connection import http_connection
 from meltemi.pilot.emit.listener_filter import listener_filters
+from meltemi.pilot.emit.policy import network_policies
 from meltemi.pilot.emit.tcp_proxy import tcp_proxy
 from meltemi.pilot.emit.wire import (
     optional_duration,
@@ -80,6 +81,7 @@ def _chain(chain: ir.FilterChain) -> FilterChain:
     result = FilterChain(
         name=chain.name,
         filters=[
+            *network_policies(chain.policies),
             *(_before(each) for each in chain.before),
             _filter(chain.filter),
         ],

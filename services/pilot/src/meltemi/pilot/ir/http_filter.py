@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from meltemi.pilot.ir.access_log import AccessLog
     from meltemi.pilot.ir.cluster import HostCache
+    from meltemi.pilot.ir.external_check import CheckFilter
+    from meltemi.pilot.ir.rbac import AccessFilter
     from meltemi.pilot.ir.route import RouteTable
+    from meltemi.pilot.ir.token import TokenFilter
     from meltemi.pilot.ir.tracing import Tracing
 
 
@@ -111,8 +114,13 @@ class HttpFilter:
     """Leave the ``server`` header as the application wrote it."""
     paths: Paths = Paths()
     connection: Connection = Connection()
+    custom: tuple[AccessFilter | CheckFilter, ...] = ()
+    """Who else is asked, before anything is known of the caller's token."""
+    tokens: tuple[TokenFilter, ...] = ()
+    access: tuple[AccessFilter, ...] = ()
+    """Who may, in order."""
     before: tuple[HttpExtension, ...] = ()
-    """Filters ahead of statistics: who may, in order."""
+    """Filters ahead of statistics."""
     extensions: tuple[HttpExtension, ...] = ()
     """Filters between statistics and faults."""
     last: tuple[HttpExtension, ...] = ()

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meltemi.pilot.ir.access_log import AccessLog
+    from meltemi.pilot.ir.external_check import CheckFilter
     from meltemi.pilot.ir.http_filter import HttpFilter
     from meltemi.pilot.ir.network_filter import NetworkFilter, TcpFilter
     from meltemi.pilot.ir.origin import Origins
+    from meltemi.pilot.ir.rbac import AccessFilter
     from meltemi.pilot.ir.tls import Server
 
 
@@ -52,6 +54,8 @@ class FilterChain:
     match: ChainMatch
     filter: HttpFilter | TcpFilter
     tls: Server | None = None
+    policies: tuple[AccessFilter | CheckFilter, ...] = ()
+    """Who may connect; requests are judged by the filter itself."""
     before: tuple[NetworkFilter, ...] = ()
     handshake_timeout: int | None = None
     """Nanoseconds that a client has to finish its TLS handshake."""

@@ -25,8 +25,11 @@ from meltemi.pilot.model.registry import Services, arranged, described
 from meltemi.pilot.model.visibility import Exported
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meltemi.config.resource import Resource
     from meltemi.kernel.names import Revision
+    from meltemi.pilot.model.key_source import KeySource
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.model.service import Service
@@ -50,6 +53,8 @@ class Index:
     request_authentications: tuple[Resource[RequestAuthentication], ...]
     authorization_policies: tuple[Resource[AuthorizationPolicy], ...]
     envoy_filters: tuple[Resource[EnvoyFilter], ...]
+    keys: Mapping[KeySource, str]
+    """Key sets of token issuers that had to be fetched, as text."""
     telemetries: tuple[Resource[Telemetry], ...]
     wasm_plugins: tuple[Resource[WasmPlugin], ...]
     traffic_extensions: tuple[Resource[TrafficExtension], ...]
@@ -89,6 +94,7 @@ def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Ind
         request_authentications=mesh.of(RequestAuthentication),
         authorization_policies=mesh.of(AuthorizationPolicy),
         envoy_filters=mesh.of(EnvoyFilter),
+        keys={},
         telemetries=mesh.of(Telemetry),
         wasm_plugins=mesh.of(WasmPlugin),
         traffic_extensions=mesh.of(TrafficExtension),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from meltemi.config.schema.authorization_policy import AuthorizationPolicy
     from meltemi.config.schema.request_authentication import RequestAuthentication
     from meltemi.pilot.ir import external_check, rbac, token
-    from meltemi.pilot.translate.request_authentication import KeySource
+    from meltemi.pilot.model.key_source import KeySource
 
 
 @dataclass(frozen=True, slots=True)

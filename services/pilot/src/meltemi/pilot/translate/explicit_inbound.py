@@ -13,6 +13,7 @@ from meltemi.pilot import ir
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.access_log import UNROUTED, mesh_logs
 from meltemi.pilot.translate.connection import Side, http_filter
+from meltemi.pilot.translate.guards import guards
 from meltemi.pilot.translate.server_tls import mesh_server
 from meltemi.pilot.translate.tcp import to_cluster
 
@@ -60,7 +61,7 @@ def inbound(scope: Scope) -> ir.Listener | None:
         address=bind.address,
         port=bind.port,
         direction=ir.Direction.INBOUND,
-        chains=tuple(chains),
+        chains=tuple(map(guards(scope).chain, chains)),
         inspect_tls=ir.Inspection(),
         inspection_timeout=0,
         proceed_after_timeout=True,

@@ -17,6 +17,7 @@ from meltemi.pilot.translate.connection import Side, buffer_limit, http_filter
 from meltemi.pilot.translate.explicit_outbound import Served
 from meltemi.pilot.translate.gateway_routes import gateway_table, served_hosts
 from meltemi.pilot.translate.gateway_servers import Opening, merged
+from meltemi.pilot.translate.guards import guards
 from meltemi.pilot.translate.match import qualified
 from meltemi.pilot.translate.server_tls import terminating
 from meltemi.pilot.translate.sidecar_inbound import MESH_ANY
@@ -41,9 +42,10 @@ SEEN: Final = ir.Inspection()
 
 def gateway(scope: Scope) -> Iterator[Served]:
     """Yield one listener a port, with the route tables it fetches."""
+    guard = guards(scope)
     for bind, openings in merged(scope).items():
         taken: set[str] = set()
-        chains = tuple(_chains(scope, openings, taken))
+        chains = tuple(map(guard.chain, _chains(scope, openings, taken)))
         if chains:
             yield Served(
                 _listener(scope, bind, openings, chains),

@@ -5,10 +5,10 @@ Source: pilot/pkg/security/authn/policy_applier.go convertToEnvoyJwtConfig.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meltemi.pilot.ir import SECOND, token
+from meltemi.pilot.model.key_source import KeySource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,23 +40,6 @@ NOBODYS_KEYS: Final = (
 
 It stands in for keys that cannot be had: tokens are refused rather than not verified.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class KeySource:
-    """Where the keys of an issuer are published.
-
-    Attributes:
-        issuer: Its name, and where OpenID discovery begins (OpenID Connect Discovery
-            1.0 §4) when there is no URI.
-        uri: Of the key set; empty: to be discovered.
-        timeout: Longest a fetch may take, in nanoseconds.
-
-    """
-
-    issuer: str
-    uri: str
-    timeout: int
 
 
 def key_sources(policies: Iterable[Policy]) -> frozenset[KeySource]:

@@ -18,6 +18,7 @@ from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.access_log import UNROUTED, mesh_logs
 from meltemi.pilot.translate.connection import Side, http_filter
+from meltemi.pilot.translate.guards import guards
 from meltemi.pilot.translate.inbound_clusters import Served, served
 from meltemi.pilot.translate.inbound_route import inbound_route
 from meltemi.pilot.translate.pool import nanoseconds
@@ -183,7 +184,8 @@ def _virtual(scope: Scope, doors: Iterable[Door]) -> ir.Listener:
     first, *more = virtual(scope)[: 2 if scope.config.features.dual_stack else 1]
     tproxy = scope.group.interception is Interception.TPROXY
     chains = [_black_hole(port)]
-    chains += [chain for door in doors for chain in _chains(scope, door)]
+    guard = guards(scope)
+    chains += [guard.chain(chain) for door in doors for chain in _chains(scope, door)]
     return ir.Listener(
         name=LISTENER,
         address=first,
@@ -216,7 +218,7 @@ def _own_listener(scope: Scope, door: Door, of: Served) -> ir.Listener:
         address=bind,
         port=of.number,
         direction=ir.Direction.INBOUND,
-        chains=tuple(_chains(scope, door)),
+        chains=tuple(map(guards(scope).chain, _chains(scope, door))),
         inspect_tls=_inspection(scope, [door], _needs_tls),
         inspect_http=_inspection(scope, [door], _needs_http),
         even=scope.group.node.inbound_exact_balance,
