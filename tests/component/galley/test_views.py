@@ -159,14 +159,14 @@ async def test_a_method_that_is_not_served_is_said_so(api: Api) -> None:
 
 async def test_what_no_proxy_acts_on_is_stored_with_a_warning(api: Api) -> None:
     await announce(api, "pilot-0", 5001, [ROW])
-    url = "/apis/security.istio.io/v1/namespaces/default/authorizationpolicies/deny"
-    policy = {
-        "apiVersion": "security.istio.io/v1",
-        "kind": "AuthorizationPolicy",
-        "metadata": {"name": "deny"},
+    url = "/apis/telemetry.istio.io/v1/namespaces/default/telemetries/all"
+    telemetry = {
+        "apiVersion": "telemetry.istio.io/v1",
+        "kind": "Telemetry",
+        "metadata": {"name": "all"},
         "spec": {},
     }
-    answer = await api.client.put(url, json=policy)
+    answer = await api.client.put(url, json=telemetry)
     assert answer.status_code == 201
     assert "no proxy acts on it yet" in answer.headers["warning"]
     read = (await api.client.get(url)).json()["status"]["conditions"]

@@ -111,6 +111,7 @@ WITHOUT_EFFECT: Final = frozenset(
     not in (
         AuthorizationPolicy,
         DestinationRule,
+        EnvoyFilter,
         Gateway,
         MeshConfig,
         MeshNetworks,

@@ -80,7 +80,16 @@ class Connection:
                 self.acked_at.popitem(last=False)
 
     def refusals(self) -> Iterator[RefusalRow]:
-        """Yield what the proxy refuses of what it should hold now."""
+        """Yield what the proxy refuses, or cannot be given, of what it should hold."""
+        for origin, problem in (self.snapshot.unmade if self.snapshot else {}).items():
+            yield RefusalRow(
+                proxy=self.proxy.name,
+                type=origin.kind,
+                resource=origin.path,
+                object=origin.subject,
+                path=origin.path,
+                message=problem,
+            )
         for kind, watch in self.session.watches.items():
             for resource, refusal in sorted(watch.refused.items()):
                 for origin in self._blamed(kind, resource, refusal.version):

@@ -50,12 +50,15 @@ class Snapshot:
         default_factory=dict[TypeUrl, "Mapping[str, Mapping[str, Stored]]"]
     )
     """What resources were before: a proxy that refuses the new is given the old."""
+    unmade: Mapping[ir.Origin, str] = field(default_factory=dict["ir.Origin", str])
+    """Changes of a person's own that could not be made, and why."""
 
 
 def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     """Return ``made`` as bytes."""
     resources: dict[TypeUrl, dict[str, Stored]] = {kind: {} for kind in TypeUrl}
-    for kind, name, message, origins in emitted(made):
+    patched = emitted(made)
+    for kind, name, message, origins in patched.items:
         body = emit.serialized(message)
         resources[kind][name] = Stored(content_version(body), body, origins)
     return Snapshot(
@@ -67,6 +70,7 @@ def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
                 for kind, named in resources.items()
             }
         ),
+        unmade=MappingProxyType(patched.problems),
     )
 
 

@@ -9,14 +9,23 @@ if TYPE_CHECKING:
     from meltemi.pilot.ir.cluster import Cluster
     from meltemi.pilot.ir.endpoint import LoadAssignment
     from meltemi.pilot.ir.listener import Listener
+    from meltemi.pilot.ir.patch import Patch
     from meltemi.pilot.ir.route import RouteTable
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Clusters, their endpoints, listeners and route tables; names are unique."""
+    """Clusters, their endpoints, listeners and route tables; names are unique.
+
+    Attributes:
+        patches: A person's own changes, to be made to Envoy's messages, in order.
+        gateway: Whether the proxies are gateways: patches tell them apart.
+
+    """
 
     clusters: tuple[Cluster, ...] = ()
     assignments: tuple[LoadAssignment, ...] = ()
     listeners: tuple[Listener, ...] = ()
     routes: tuple[RouteTable, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    gateway: bool = False

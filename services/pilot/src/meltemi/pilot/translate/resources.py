@@ -11,6 +11,7 @@ from meltemi.pilot.translate import clusters
 from meltemi.pilot.translate.explicit_inbound import inbound, ports
 from meltemi.pilot.translate.explicit_outbound import Served, outbound
 from meltemi.pilot.translate.gateway import gateway
+from meltemi.pilot.translate.patches import patches
 from meltemi.pilot.translate.sidecar_inbound import sidecar_inbound
 from meltemi.pilot.translate.sidecar_outbound import http_proxy, sidecar_outbound
 from meltemi.pilot.translate.sidecar_routes import sidecar_table
@@ -44,6 +45,8 @@ def resources(scope: Scope) -> ir.Resources:
         assignments=tuple(each.assignment for each in reached if each.assignment),
         listeners=tuple(each.listener for each in served),
         routes=tuple(_tables(served)),
+        patches=patches(scope),
+        gateway=scope.group.role is Role.GATEWAY,
     )
 
 

@@ -62,7 +62,7 @@ def generated(case: Json, data: Path) -> dict[str, list[Json]]:
     made: dict[str, list[Json]] = {kind: [] for kind in KINDS}
     kinds = {url: kind for kind, url in KINDS.items()}
     seen = with_targets(scope(index, group), case["input"])
-    for url, _, message, _ in emitted(resources(seen)):
+    for url, _, message, _ in emitted(resources(seen)).items:
         made[kinds[url]].append(MessageToDict(message))
     return made
 

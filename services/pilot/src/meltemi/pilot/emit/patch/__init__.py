@@ -1,0 +1,1 @@
+"""A person's own changes, made to Envoy's messages."""
