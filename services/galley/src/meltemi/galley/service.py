@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
@@ -68,7 +69,8 @@ class GalleyService:
             operations(app, service="galley", readiness=readiness, registry=registry)
             relaying = tasks.create_task(self._relay.run())
             pruning = tasks.create_task(self._pruning.run())
-            await serve_http(app, self._settings.http_address, stopping=stopping)
+            address, tls = self._settings.http_address, self._settings.tls
+            await serve_http(app, address, stopping=stopping, tls=tls)
             relaying.cancel()
             pruning.cancel()
 
@@ -78,6 +80,7 @@ class GalleyService:
         settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
         mesh = settings.mesh
         tokens = TokenBook(ledger, mesh, self._clock)
+        access = AccessBook(settings.access_file, self._clock, client)
         reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
             reads=reads,
@@ -85,7 +88,7 @@ class GalleyService:
             watches=Watches(reads, ledger, mesh, stopping),
             decoder=decoder,
             pilots=Pilots(ledger, mesh, client, self._clock),
-            callers=Callers(settings, tokens, self._clock),
+            callers=Callers(settings, tokens, access, self._clock),
             tokens=tokens,
             audit=Audit(settings.audit_file),
             metrics=self._metrics,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
@@ -61,14 +62,18 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def galley_api(directory: Path) -> AsyncIterator[Api]:
-    """Serve Galley's API; the administrators' token is ``secret``."""
+async def galley_api(
+    directory: Path, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Api]:
+    """Serve Galley's API; the administrators' token is ``secret``.
+
+    ``more`` are settings beside those that are needed (GALLEY_…).
+    """
     token, bundle = directory / "token", directory / "bundle.pem"
     clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
     token.write_text("secret\n", encoding="ascii")
     bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
     tokens = TokenBook(ledger, "default", clock)
-    callers = Callers(_settings(token, bundle), tokens, clock)
     pruning = Pruning(ledger, "default")
     stopping = asyncio.Event()
     answers: dict[str, object] = {}
@@ -77,6 +82,9 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
         httpx2.AsyncClient(transport=_pilots(answers)) as outside,
         Decoder() as decoder,
     ):
+        settings = _settings(token, bundle, more or {})
+        access = AccessBook(settings.access_file, clock, outside)
+        callers = Callers(settings, tokens, access, clock)
         reads = Reads(ledger, mirror, "default", clock)
         galley = Galley(
             reads=reads,
@@ -127,7 +135,7 @@ def galley_served(directory: Path) -> Iterator[str]:
         thread.join(READY_SECONDS)
 
 
-def _settings(token: Path, bundle: Path) -> GalleySettings:
+def _settings(token: Path, bundle: Path, more: Mapping[str, str]) -> GalleySettings:
     return read_settings(
         GalleySettings,
         {
@@ -135,6 +143,7 @@ def _settings(token: Path, bundle: Path) -> GalleySettings:
             "GALLEY_NATS_URL": "nats://127.0.0.1:1",
             "GALLEY_ADMIN_TOKEN_FILE": str(token),
             "GALLEY_TRUST_BUNDLE_FILE": str(bundle),
+            **more,
         },
     )
 
