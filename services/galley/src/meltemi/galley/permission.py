@@ -117,6 +117,15 @@ def check_reading(caller: Caller, verb: str, kind: str, namespace: str) -> None:
             )
 
 
+def may_read(caller: Caller, key: Key) -> bool:
+    """Tell whether the caller may know of the object at ``key``."""
+    try:
+        check_reading(caller, "get", key.kind, key.namespace)
+    except ForbiddenError:
+        return False
+    return True
+
+
 def check_permission(
     caller: Caller,
     verb: str,

@@ -17,6 +17,7 @@ from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
+from meltemi.galley.foresight import Foresight
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.objects import Objects
 from meltemi.galley.pruning import Pruning
@@ -79,6 +80,8 @@ class GalleyService:
     ) -> Galley:
         settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
         mesh = settings.mesh
+        foresight = Foresight(settings.root_namespace)
+        mirror.followers.append(foresight)
         tokens = TokenBook(ledger, mesh, self._clock)
         access = AccessBook(settings.access_file, self._clock, client)
         reads = Reads(ledger, mirror, mesh, self._clock)
@@ -87,6 +90,7 @@ class GalleyService:
             objects=Objects(ledger, Sight(mirror), self._pruning, mesh),
             watches=Watches(reads, ledger, mesh, stopping),
             decoder=decoder,
+            foresight=foresight,
             pilots=Pilots(ledger, mesh, client, self._clock),
             callers=Callers(settings, tokens, access, self._clock),
             tokens=tokens,

@@ -20,6 +20,7 @@ from meltemi.galley.adapters.pilots import Pilots
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
+from meltemi.galley.foresight import Foresight
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.mirror import Mirror
 from meltemi.galley.objects import Objects
@@ -85,12 +86,15 @@ async def galley_api(
         settings = _settings(token, bundle, more or {})
         access = AccessBook(settings.access_file, clock, outside)
         callers = Callers(settings, tokens, access, clock)
+        foresight = Foresight(settings.root_namespace)
+        mirror.followers.append(foresight)
         reads = Reads(ledger, mirror, "default", clock)
         galley = Galley(
             reads=reads,
             objects=Objects(ledger, Sight(mirror), pruning, "default"),
             watches=Watches(reads, ledger, "default", stopping),
             decoder=decoder,
+            foresight=foresight,
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
             tokens=tokens,
