@@ -64,6 +64,11 @@ class GalleySettings(ServiceSettings):
     needs a scope that names it.
     """
 
+    config_dir: Path | None = None
+    """A folder of YAML that is kept in force beside the API: its objects are the
+    folder's, and leave the mesh when they leave it. For one Galley of a mesh only.
+    """
+
     audit_file: Path | None = None
     """Where every write is recorded, a JSON object a line; unset: only in the log."""
 

@@ -70,10 +70,7 @@ async def galley_api(
 
     ``more`` are settings beside those that are needed (GALLEY_…).
     """
-    token, bundle = directory / "token", directory / "bundle.pem"
     clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
-    token.write_text("secret\n", encoding="ascii")
-    bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
     tokens = TokenBook(ledger, "default", clock)
     pruning = Pruning(ledger, "default")
     stopping = asyncio.Event()
@@ -83,7 +80,7 @@ async def galley_api(
         httpx2.AsyncClient(transport=_pilots(answers)) as outside,
         Decoder() as decoder,
     ):
-        settings = _settings(token, bundle, more or {})
+        settings = _settings(directory, more or {})
         access = AccessBook(settings.access_file, clock, outside)
         callers = Callers(settings, tokens, access, clock)
         foresight = Foresight(settings.root_namespace)
@@ -139,7 +136,10 @@ def galley_served(directory: Path) -> Iterator[str]:
         thread.join(READY_SECONDS)
 
 
-def _settings(token: Path, bundle: Path, more: Mapping[str, str]) -> GalleySettings:
+def _settings(directory: Path, more: Mapping[str, str]) -> GalleySettings:
+    token, bundle = directory / "token", directory / "bundle.pem"
+    token.write_text("secret\n", encoding="ascii")
+    bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
     return read_settings(
         GalleySettings,
         {
