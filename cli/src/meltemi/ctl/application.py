@@ -22,6 +22,7 @@ MODULES = {
     "meltemi.ctl.galley.events": ("events",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),
+    "meltemi.ctl.completion": ("completion", "complete"),
 }
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {command: module for module, commands in MODULES.items() for command in commands}
