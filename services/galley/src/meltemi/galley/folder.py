@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from meltemi.config.decode import read
 from meltemi.config.finding import Finding, InvalidConfigError, Source
+from meltemi.galley.door import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from meltemi.config.finding import Severity
 from meltemi.config.kinds import WITHOUT_EFFECT
 from meltemi.config.rules.check import check
+from meltemi.config.schema.envoy_filter import EnvoyFilter
+from meltemi.galley.envoy_values import check_values
 from meltemi.galley.foresight import Change
 from meltemi.galley.permission import may_read
 
@@ -65,7 +67,10 @@ def _door(resource: Resource[Message]) -> Iterator[str]:
     """Yield what is odd about an object alone."""
     if resource.kind in WITHOUT_EFFECT:
         yield f"NO_EFFECT {resource.kind} is stored, and no proxy acts on it yet"
-    for finding in check(resource):
+    values = (
+        check_values(resource.spec) if isinstance(resource.spec, EnvoyFilter) else ()
+    )
+    for finding in (*check(resource), *values):
         if finding.severity is not Severity.ERROR:
             path = f" ({finding.path})" if finding.path else ""
             yield f"{finding.code} {finding.message}{path}"
