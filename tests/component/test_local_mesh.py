@@ -119,7 +119,7 @@ def test_a_part_that_fails_takes_back_what_was_started_and_shows_its_last_words(
     mesh = LocalMesh.prepare(tmp_path, broken, ENVIRON, demo=True)
 
     with pytest.raises(PartFailedError, match=r"-app did not come up: it ended"):
-        bring_up(mesh, None, Interrupt())
+        bring_up(mesh, Interrupt())
 
     assert processes_of(tmp_path) == []
     assert mesh.record.parts == {}

@@ -100,6 +100,12 @@ def test_prune_deletes_what_no_file_holds_any_more(shell: Shell) -> None:
     assert shell.run("apply", "-f", folder, "--prune").exit_code == 2, "prune what?"
 
 
+def test_what_a_write_breaks_is_printed(shell: Shell) -> None:
+    result = shell.run("apply", "-f", shell.file(("reviews", "nobody")))
+    assert "Warning: 299 galley" in result.stderr
+    assert "IST0174" in result.stderr
+
+
 def test_patch_label_and_edit_change_a_part(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,13 @@ async def test_an_unknown_verb_gets_no_token(api: Api) -> None:
     assert "no verb 'spin'" in answer.json()["detail"]
 
 
+async def test_no_token_poses_as_the_administrator(api: Api) -> None:
+    wish = {"name": "admin", "scopes": [A_ONLY]}
+    answer = await api.client.post(TOKENS, json=wish)
+    assert answer.status_code == 400
+    assert "cannot be called 'admin'" in answer.json()["detail"]
+
+
 async def test_every_write_is_in_the_audit_and_in_its_file(
     api: Api, tmp_path: Path
 ) -> None:

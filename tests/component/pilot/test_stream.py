@@ -48,6 +48,10 @@ REVIEWS = """
       ports: [{number: 9080, name: http, protocol: HTTP}]
       endpoints: [{address: 127.0.0.1, ports: {http: 21100}}]
     """
+METADATA = {
+    "NAMESPACE": "default",
+    "MELTEMI_EXPLICIT": {"http_proxy": "127.0.0.1:15080"},
+}
 CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
 
 
@@ -136,7 +140,7 @@ async def connected(
                 type_url=TypeUrl.CLUSTER, initial_resource_versions=held
             )
             first.node.id = NODE
-            first.node.metadata.update({"NAMESPACE": "default"})
+            first.node.metadata.update(METADATA)
             try:
                 await stream.call.write(first)
                 await stream.call.initial_metadata()
@@ -242,6 +246,7 @@ async def test_a_state_of_the_world_response_keeps_what_stays(plane: Plane) -> N
         stream = Stream(channel, "StreamAggregatedResources", DiscoveryResponse)
         request = DiscoveryRequest(type_url=TypeUrl.CLUSTER)
         request.node.id = NODE
+        request.node.metadata.update(METADATA)
         await stream.call.write(request)
         first = await stream.read_whole()
         assert len(first.resources) == 1

@@ -130,7 +130,7 @@ def test_commands_are_looked_for_where_they_stand() -> None:
         "kill --all",
         "wait vs/reviews --until=distribution",
         "token crate --ns a --sa b",
-        "token create --ns a",
+        "token create --nss a",
         "pc clusters reviews-v1",
         "up --capture=iptables",
         "status -o xml",

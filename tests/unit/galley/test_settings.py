@@ -27,6 +27,30 @@ def test_tokens_do_not_travel_in_plain_text_beyond_this_machine() -> None:
         read_settings(GalleySettings, ENVIRON | {"GALLEY_HTTP_ADDRESS": "0.0.0.0:80"})
 
 
+TLS = {"GALLEY_TLS_CERT_FILE": "/tls/cert", "GALLEY_TLS_KEY_FILE": "/tls/key"}
+
+
+def test_with_tls_it_serves_beyond_this_machine() -> None:
+    far = {"GALLEY_HTTP_ADDRESS": "0.0.0.0:443"}
+    settings = read_settings(GalleySettings, ENVIRON | far | TLS)
+    assert settings.tls is not None
+    assert not settings.on_loopback
+    assert read_settings(GalleySettings, ENVIRON).tls is None
+
+
+@pytest.mark.parametrize(
+    ("alone", "why"),
+    [
+        ({"GALLEY_TLS_CERT_FILE": "/tls/cert"}, "set both"),
+        ({"GALLEY_TLS_KEY_FILE": "/tls/key"}, "set both"),
+        ({"GALLEY_CLIENT_CA_FILE": "/tls/ca"}, "of no use in plain text"),
+    ],
+)
+def test_half_of_tls_is_none(alone: dict[str, str], why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        read_settings(GalleySettings, ENVIRON | alone)
+
+
 def test_a_misspelt_variable_stops_the_start() -> None:
     with pytest.raises(SettingsError, match="did you mean GALLEY_MESH"):
         read_settings(GalleySettings, ENVIRON | {"GALLEY_MESHH": "x"})

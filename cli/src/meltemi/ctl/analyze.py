@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from meltemi.config.analysis.findings import findings
-from meltemi.config.decode import read
 from meltemi.config.finding import Finding, InvalidConfigError, Severity, Source
 from meltemi.config.kinds import KINDS
 from meltemi.ctl.galley.client import EXIT_INPUT, failed
@@ -19,6 +18,7 @@ from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.text import texts
 from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
+from meltemi.galley.door import read
 
 EXIT_FINDINGS = 79
 MESH = "mesh: "

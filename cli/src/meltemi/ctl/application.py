@@ -22,11 +22,15 @@ MODULES = {
     "meltemi.ctl.galley.events": ("events",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),
+    "meltemi.ctl.completion": ("completion", "complete"),
 }
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {command: module for module, commands in MODULES.items() for command in commands}
 )
 """Sub-command to the module that brings it: ``register(app)``."""
+
+
+front = typer.Typer()
 
 
 def application(words: Sequence[str]) -> typer.Typer:
@@ -38,18 +42,44 @@ def application(words: Sequence[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    app.callback()(options)
+    app.registered_callback = front.registered_callback
     asked = [COMMANDS[word] for word in words if word in COMMANDS][:1]
     for module in dict.fromkeys(asked or COMMANDS.values()):
         import_module(module).register(app)
     return app
 
 
-def options(
+@front.callback()
+def options(  # noqa: PLR0913 - Typer reads the signature
     state: Annotated[
         str, typer.Option(metavar="DIR", help="Where the local mesh keeps its state.")
     ] = "",
+    *,
+    server: Annotated[
+        str, typer.Option(metavar="URL", help="A Galley elsewhere. [MELTEMI_SERVER]")
+    ] = "",
+    ca: Annotated[
+        str, typer.Option(metavar="FILE", help="Roots to believe it by. [MELTEMI_CA]")
+    ] = "",
+    cert: Annotated[
+        str, typer.Option(metavar="FILE", help="Your certificate. [MELTEMI_CERT]")
+    ] = "",
+    key: Annotated[
+        str, typer.Option(metavar="FILE", help="Its key. [MELTEMI_KEY]")
+    ] = "",
+    token_file: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Your token. [MELTEMI_TOKEN_FILE]"),
+    ] = "",
 ) -> None:
     """Take what may stand before the sub-command."""
-    if state:
-        os.environ["MELTEMI_STATE"] = state  # noqa: TID251 - where sub-commands look
+    given = {
+        "MELTEMI_STATE": state,
+        "MELTEMI_SERVER": server,
+        "MELTEMI_CA": ca,
+        "MELTEMI_CERT": cert,
+        "MELTEMI_KEY": key,
+        "MELTEMI_TOKEN_FILE": token_file,
+    }
+    chosen = {name: text for name, text in given.items() if text}
+    os.environ.update(chosen)  # noqa: TID251 - where sub-commands look

@@ -11,6 +11,7 @@ import uvicorn
 
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.runtime.patience import PatientProtocol
+from meltemi.runtime.tls import ReloadingContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from meltemi.runtime.settings import Address
+    from meltemi.runtime.tls import TlsFiles
 
 GRACE_SECONDS = 5
 BACKLOG = 2048
@@ -59,6 +61,7 @@ async def serve_http(
     *,
     stopping: asyncio.Event,
     started: asyncio.Event | None = None,
+    tls: TlsFiles | None = None,
 ) -> None:
     """Serve ``app`` on ``address`` until ``stopping``, then let requests finish.
 
@@ -70,11 +73,14 @@ async def serve_http(
         address: Where to listen.
         stopping: Set when the service is to end.
         started: Set by us once requests are answered.
+        tls: What to show to clients; None: plain text.
 
     Raises:
         AddressInUseError: If the address cannot be had.
+        TlsFilesError: If the files make no TLS.
 
     """
+    secured = None if tls is None else ReloadingContext.of(tls)
     listener = listen(address)
     server = _Server(
         uvicorn.Config(
@@ -85,6 +91,7 @@ async def serve_http(
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_context_factory=(lambda *_: secured) if secured else None,
         ),
         started or asyncio.Event(),
     )

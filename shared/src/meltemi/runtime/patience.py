@@ -6,6 +6,7 @@ without end (slowloris, header flood) is cut; everybody else does not notice.
 
 from __future__ import annotations
 
+import ssl
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
@@ -38,6 +39,8 @@ class PatientProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _size = 0
     _came = 0
+    _shown: tuple[str, ...] = ()
+    """The client's certificate, PEM, believed by the handshake; or nothing."""
 
     def connection_made(  # type: ignore[override] # as uvicorn's own
         self, transport: asyncio.Transport
@@ -51,6 +54,10 @@ class PatientProtocol(HttpToolsProtocol):
             return
         self._counted = address
         self._open[address] += 1
+        secured = transport.get_extra_info("ssl_object")
+        shown = secured.getpeercert(binary_form=True) if secured else None
+        if shown:
+            self._shown = (ssl.DER_cert_to_PEM_cert(shown),)
         self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -76,11 +83,18 @@ class PatientProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """Wait for the rest of the header."""
+        """Wait for the rest of the header, and tell the application who is there.
+
+        Source:
+            The TLS extension of ASGI (``client_cert_chain``).
+
+        """
         self._size = self._came = 0
         if self._deadline is None:
             self._await_header()
         super().on_message_begin()
+        if self.scheme == "https":
+            self.scope["extensions"] = {"tls": {"client_cert_chain": self._shown}}
 
     def on_url(self, url: bytes) -> None:
         """Count the bytes of the request line."""

@@ -1,13 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from meltemi.ctl.local.seed import SeedError, demo_objects, objects_of, plural
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from meltemi.ctl.local.seed import demo_objects, plural
 
 
 @pytest.mark.parametrize(
@@ -36,13 +31,3 @@ def test_the_demo_has_its_services_its_way_in_and_strict_mtls() -> None:
         ("Gateway", "bookinfo-gateway"),
         ("VirtualService", "bookinfo"),
     }, "and no DestinationRule"
-
-
-def test_a_folder_without_yaml_and_a_file_that_is_not_yaml_are_named(
-    tmp_path: Path,
-) -> None:
-    with pytest.raises(SeedError, match=str(tmp_path)):
-        list(objects_of(tmp_path))
-    (tmp_path / "a.yaml").write_text("a: [")
-    with pytest.raises(SeedError, match=r"a\.yaml"):
-        list(objects_of(tmp_path))

@@ -38,6 +38,13 @@ class GalleyUnreachableError(MeshError):
     blame = Blame.PEER
 
 
+class BadCredentialError(MeshError):
+    """The files that say who we are, or whom to believe, cannot be used."""
+
+    code = "galley.credential"
+    blame = Blame.CALLER
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What Galley said."""
@@ -56,10 +63,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Galley:
-    """A Galley, and the token to change things with (empty: read only)."""
+    """A Galley, and what to show it of who we are (nothing: read only)."""
 
     url: str
     token: str = ""
+    ca: str = ""
+    """Roots to believe it by, a PEM file; empty: the machine's own."""
+    cert: str = ""
+    """Our certificate, a PEM file, and in `key` its key."""
+    key: str = ""
 
     def get(self, path: str) -> Answer:
         """Ask for ``path``; raise `GalleyUnreachableError` where nobody answers."""
@@ -74,8 +86,7 @@ class Galley:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request and return the answer, whatever it is."""
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+        connection = self._connection(SECONDS)
         sent = {"accept": "application/json"}
         if self.token:
             sent["authorization"] = f"Bearer {self.token}"
@@ -104,8 +115,7 @@ class Galley:
             GalleyUnreachableError: If nobody answers, or no longer.
 
         """
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.netloc)
+        connection = self._connection(None)
         sent = {"accept": "application/json"}
         if self.token:
             sent["authorization"] = f"Bearer {self.token}"
@@ -119,6 +129,23 @@ class Galley:
             ) from None
         finally:
             connection.close()
+
+    def _connection(self, seconds: float | None) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        if parts.scheme != "https":
+            return http.client.HTTPConnection(parts.netloc, timeout=seconds)
+        import ssl  # noqa: PLC0415 - the local mesh speaks plain text, and starts fast
+
+        try:
+            context = ssl.create_default_context(cafile=self.ca or None)
+            if self.cert:
+                context.load_cert_chain(self.cert, self.key or None)
+        except OSError as error:
+            names = " ".join(filter(None, (self.ca, self.cert, self.key)))
+            raise BadCredentialError(f"{names}: {error}") from None
+        return http.client.HTTPSConnection(
+            parts.netloc, timeout=seconds, context=context
+        )
 
 
 def warn(answer: Answer) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from meltemi.config.decode import decode
 from meltemi.config.finding import Finding, InvalidConfigError
+from meltemi.galley.door import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

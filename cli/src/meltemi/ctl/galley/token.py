@@ -1,14 +1,21 @@
 """``meltemi token``: the secrets that open doors."""
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from meltemi.ctl.galley.client import Galley, failed
-from meltemi.ctl.galley.connect import running
+from meltemi.ctl.galley.connect import connect, running
+from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 
-tokens = typer.Typer(help="Tokens: the admin's, and those that workloads join with.")
+TOKENS = "/api/v1/tokens"
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+JOIN_SECONDS = 600
+
+tokens = typer.Typer(help="Tokens: the admin's, people's, and those to join with.")
 
 
 def register(app: typer.Typer) -> None:
@@ -18,27 +25,123 @@ def register(app: typer.Typer) -> None:
 
 @tokens.command()
 def admin(*, state: StateOption) -> None:
-    """Print the token that writes to Galley need."""
+    """Print the token of the local mesh's administrators."""
     _, layout = running(state)
     typer.echo(layout.admin_token.read_text(encoding="utf-8").strip())
 
 
 @tokens.command()
-def create(
+def create(  # noqa: PLR0913 - Typer reads the signature
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Who it is for, in the audit.")
+    ] = "",
     *,
     state: StateOption,
-    ns: Annotated[str, typer.Option("--ns", help="The workload's namespace.")],
-    sa: Annotated[str, typer.Option("--sa", help="The workload's service account.")],
-    ttl: Annotated[int, typer.Option(min=1, help="Seconds it is good for.")] = 600,
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            metavar="VERBS:NAMESPACES[:KINDS]",
+            help="What it is good for: read:*, read,write:a, create:a:EnvoyFilter.",
+        ),
+    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
+    ns: Annotated[str, typer.Option("--ns", help="A workload's namespace.")] = "",
+    sa: Annotated[str, typer.Option("--sa", help="Its service account.")] = "",
+    ttl: Annotated[str, typer.Option(help="How long it is good: 600, 12h, 90d.")] = "",
 ) -> None:
-    """Print a one-time token for the first certificate of a workload."""
-    import json  # noqa: PLC0415 - printing the admin token needs none of it
+    """Print a new token: NAME --scope for Galley, or --ns --sa for a workload.
 
-    _, layout = running(state)
-    secret = layout.admin_token.read_text(encoding="utf-8").strip()
-    citadel = Galley(f"http://{layout.at('citadel')}", secret)
-    body = {"namespace": ns, "service_account": sa, "ttl_seconds": ttl}
-    answer = citadel.send("POST", "/v1/ca/tokens", json.dumps(body).encode())
+    A workload's is good for one certificate. Galley's is good within its scopes, and
+    only an EnvoyFilter, a WasmPlugin or the root namespace that is named is in them.
+    """
+    if name and scope and not ns and not sa:
+        life = {"ttlSeconds": seconds(ttl)} if ttl else {}
+        wish = {"name": name, "scopes": [scope_of(each) for each in scope], **life}
+        typer.echo(_made(connect(state), TOKENS, wish))
+    elif ns and sa and not name and not scope:
+        life = {"ttl_seconds": seconds(ttl) if ttl else JOIN_SECONDS}
+        wish = {"namespace": ns, "service_account": sa, **life}
+        typer.echo(_made(_citadel(state), "/v1/ca/tokens", wish))
+    else:
+        raise typer.BadParameter(
+            "say NAME --scope VERBS:NAMESPACES[:KINDS], or --ns NAMESPACE --sa ACCOUNT"
+        )
+
+
+@tokens.command("list")
+def list_tokens(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
+    """List Galley's tokens: what they are good for, and until when."""
+    answer = connect(state).get(TOKENS)
     if not answer.ok:
         raise failed(answer)
-    typer.echo(answer.body["token"])
+    names = ("id", "name", "created", "expires")
+    rows = [
+        [*(each[name] for name in names), " ".join(map(scope_text, each["scopes"]))]
+        for each in answer.body["items"]
+    ]
+    heading = [*(name.upper() for name in names), "SCOPES"]
+    show(answer.body["items"], output, [heading, *rows])
+
+
+@tokens.command()
+def revoke(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")], *, state: StateOption
+) -> None:
+    """Make tokens worthless from now on."""
+    galley = connect(state)
+    for each in ids:
+        answer = galley.send("DELETE", f"{TOKENS}/{each}")
+        if not answer.ok:
+            raise failed(answer)
+        typer.echo(f"token/{each} revoked")
+
+
+def scope_of(text: str) -> dict[str, list[str]]:
+    """Return the scope that ``VERBS:NAMESPACES[:KINDS]`` spells.
+
+    Raises:
+        typer.BadParameter: If it is not one.
+
+    """
+    parts = [[word for word in part.split(",") if word] for part in text.split(":")]
+    if len(parts) == 2:  # noqa: PLR2004 - VERBS and NAMESPACES
+        parts.append(["*"])
+    if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - and KINDS
+        raise typer.BadParameter(
+            f"{text!r} is no scope: expected VERBS:NAMESPACES[:KINDS], as in "
+            "read,write:a or create:istio-system:EnvoyFilter"
+        )
+    verbs, namespaces, kinds = parts
+    return {"verbs": verbs, "kinds": kinds, "namespaces": namespaces}
+
+
+def scope_text(scope: dict[str, list[str]]) -> str:
+    """Return a scope as people write it."""
+    names = ("verbs", "namespaces", "kinds")
+    return ":".join(",".join(scope[name]) for name in names)
+
+
+def seconds(text: str) -> int:
+    """Return how many seconds ``600``, ``10m``, ``12h`` or ``90d`` are.
+
+    Raises:
+        typer.BadParameter: If it is no such time.
+
+    """
+    unit = UNITS.get(text[-1:], 0)
+    number = text[:-1] if unit else text
+    if not (number.isascii() and number.isdecimal() and int(number)):
+        raise typer.BadParameter(f"{text!r} is no time: 600, 10m, 12h, 90d")
+    return int(number) * (unit or 1)
+
+
+def _citadel(state: Path) -> Galley:
+    _, layout = running(state)
+    secret = layout.admin_token.read_text(encoding="utf-8").strip()
+    return Galley(f"http://{layout.at('citadel')}", secret)
+
+
+def _made(server: Galley, path: str, wish: dict[str, Any]) -> str:
+    answer = server.send("POST", path, json.dumps(wish).encode())
+    if not answer.ok:
+        raise failed(answer)
+    return str(answer.body["token"])

@@ -225,6 +225,7 @@ def _delete(galley: Galley, where: Target, manner: Manner) -> bool:
         return False
     if not answer.ok:
         raise failed(answer)
+    warn(answer)
     revision = answer.body["metadata"]["resourceVersion"]
     aside = "dry run" if manner.dry_run else f"revision {revision}"
     typer.echo(f"{where.title} deleted ({aside})")
@@ -238,5 +239,6 @@ def _delete_selected(
     answer = galley.send("DELETE", path, headers=manner.headers)
     if not answer.ok:
         raise failed(answer)
+    warn(answer)
     for name in answer.body["details"]["removed"]:
         typer.echo(f"{Target(where.kind, where.namespace, name).title} deleted")

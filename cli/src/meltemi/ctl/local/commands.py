@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from meltemi.ctl.local.record import Captured, read_record
 from meltemi.ctl.local.summary import (
     Health,
     next_lines,
+    source_lines,
     status_json,
     status_table,
     synced_line,
@@ -26,7 +27,7 @@ from meltemi.ctl.local.summary import (
 )
 from meltemi.ctl.local.teardown import end_all, stay
 from meltemi.ctl.local.tools import find_tools
-from meltemi.ctl.local.up import bring_up, grant, mtls_mode
+from meltemi.ctl.local.up import bring_up, grant, mtls_mode, sources
 from meltemi.ctl.local.web import is_ready
 from meltemi.ctl.state import StateOption, default_state
 from meltemi.kernel.clock import SystemClock
@@ -75,7 +76,9 @@ def up(
     ] = Capture.AUTO,
     config: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="YAML to begin with."),
+        typer.Option(
+            exists=True, file_okay=False, help="A folder of YAML to keep in force."
+        ),
     ] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay, and end it with Ctrl-C.")
@@ -89,8 +92,9 @@ def up(
         with locked(state):
             mesh = LocalMesh.prepare(state, tools, environment(), demo=demo)
             mesh.choose_capture(WHY[capture])
-            demo = mesh.record.demo
-            synced = bring_up(mesh, config, interrupt)
+            mesh.choose_config(config)
+            synced = bring_up(mesh, interrupt)
+        demo = mesh.record.demo
         typer.echo("\n".join(up_lines(mesh.layout, tools.versions, demo=demo)))
         if synced:
             seconds = clock.monotonic() - begun
@@ -98,6 +102,8 @@ def up(
         command = "meltemi" if state == default_state() else f"meltemi --state {state}"
         lines = next_lines(mesh.layout, demo=demo, command=command)
         typer.echo("\n".join(lines))
+        for folder in source_lines(sources(mesh.layout)):
+            typer.echo(folder, err=True)
         if foreground:
             stay(state, interrupt)
 
@@ -131,15 +137,18 @@ def status(
     found: list[Health] = []
     urls: Mapping[str, str] = {}
     capture = Captured()
+    folders: list[Any] = []
     if record is not None and record.parts:
         mesh = LocalMesh(state, record, find_tools(), environment())
         urls, capture = urls_of(mesh.layout, demo=record.demo), record.capture
+        folders = sources(mesh.layout)
         with ThreadPoolExecutor(max_workers=8) as pool:
             found = list(pool.map(lambda part: health(mesh, part), mesh.parts))
     if output is Output.JSON:
-        typer.echo(json.dumps(status_json(found, urls, capture), indent=1))
+        told = status_json(found, urls, capture) | {"sources": folders}
+        typer.echo(json.dumps(told, indent=1))
     elif found:
-        typer.echo(status_table(found, urls))
+        typer.echo("\n".join([status_table(found, urls), *source_lines(folders)]))
     else:
         typer.echo(f"no mesh is up in {state}: run meltemi up --demo")
 

@@ -72,7 +72,8 @@ class LocalMesh:
             )
         self.state, self.record = state, record
         self.layout = Layout(state, record.ports, record.epoch)
-        self.parts = plan(self.layout, tools, demo=record.demo)
+        self._tools = tools
+        self.parts = self._planned()
         self._environ = processes.inherited(environ)
         self._clock = SystemClock()
 
@@ -117,6 +118,18 @@ class LocalMesh:
         if record is None or not record.parts:
             raise NoMeshError(f"no mesh is up in {state}: run meltemi up")
         return cls(state, record, tools, environ)
+
+    def choose_config(self, folder: Path | None) -> None:
+        """Have Galley keep ``folder`` in force; one that runs with another ends.
+
+        None leaves it at the folder it had.
+        """
+        chosen = self.record.config if folder is None else str(folder.resolve())
+        if chosen == self.record.config:
+            return
+        self.end(["galley"])
+        self._keep(msgspec.structs.replace(self.record, config=chosen))
+        self.parts = self._planned()
 
     def choose_capture(self, why: str) -> None:
         """Note why traffic gets into the proxies the way it does."""
@@ -187,6 +200,10 @@ class LocalMesh:
     def end(self, names: Iterable[str]) -> None:
         """End the parts ``names``, last stage first, and forget them."""
         self.record = end_parts(self.state, self.record, names)
+
+    def _planned(self) -> tuple[Part, ...]:
+        demo, config = self.record.demo, self.record.config
+        return plan(self.layout, self._tools, demo=demo, config=config)
 
     def _note(self, parts: Mapping[str, Running]) -> None:
         self._keep(msgspec.structs.replace(self.record, parts=parts))

@@ -94,12 +94,17 @@ def port_names(*, demo: bool) -> tuple[str, ...]:
     return tuple(names)
 
 
-def plan(layout: Layout, tools: Tools, *, demo: bool) -> tuple[Part, ...]:
-    """Return every part, in the order of their stages."""
+def plan(
+    layout: Layout, tools: Tools, *, demo: bool, config: str = ""
+) -> tuple[Part, ...]:
+    """Return every part, in the order of their stages.
+
+    ``config`` is the folder that Galley keeps in force, if there is one.
+    """
     parts = [etcd(layout, tools), nats(layout, tools)]
     if demo:
         parts += [application(layout, tools, each) for each in WORKLOADS]
-    parts += [galley(layout, tools), citadel(layout, tools)]
+    parts += [galley(layout, tools, config), citadel(layout, tools)]
     parts += [pilot(layout, tools, name) for name in PILOTS]
     if demo:
         parts += [sidecar(layout, tools, each) for each in WORKLOADS]
@@ -147,8 +152,9 @@ def nats(layout: Layout, tools: Tools) -> Part:
     )
 
 
-def galley(layout: Layout, tools: Tools) -> Part:
+def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
     """Return the configuration service."""
+    source = {"GALLEY_CONFIG_DIR": config} if config else {}
     environ = {
         "GALLEY_NAME": "galley",
         "GALLEY_MESH": MESH,
@@ -159,6 +165,7 @@ def galley(layout: Layout, tools: Tools) -> Part:
         "GALLEY_ADMIN_TOKEN_FILE": str(layout.admin_token),
         "GALLEY_AUDIT_FILE": str(layout.audit),
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
+        **source,
     }
     return _service("galley", tools, environ, {"http": layout.at("galley")})
 

@@ -63,6 +63,8 @@ class Record(msgspec.Struct, frozen=True):
     ports: Mapping[str, int]
     parts: Mapping[str, Running] = {}
     capture: Captured = Captured()
+    config: str = ""
+    """The folder that Galley keeps in force; empty: none."""
 
 
 def read_record(state: Path) -> Record | None:

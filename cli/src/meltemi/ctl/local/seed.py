@@ -13,7 +13,6 @@ from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 CREATED, CONFLICT = 201, 409
 
@@ -30,25 +29,6 @@ def demo_objects() -> Iterator[Any]:
     folder = files("meltemi.ctl.demo") / "mesh"
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         yield from yaml.safe_load_all(file.read_text(encoding="utf-8"))
-
-
-def objects_of(folder: Path) -> Iterator[Any]:
-    """Yield the objects in the YAML files of ``folder``, in the order of names.
-
-    Raises:
-        SeedError: If there are none, or a file is not YAML.
-
-    """
-    names = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
-    if not names:
-        raise SeedError(f"{folder} holds no .yaml file")
-    for name in names:
-        try:
-            yield from filter(
-                None, yaml.safe_load_all(name.read_text(encoding="utf-8"))
-            )
-        except yaml.YAMLError as error:
-            raise SeedError(f"{name}: {error}") from None
 
 
 def plural(kind: str) -> str:

@@ -96,6 +96,19 @@ def next_lines(
     return (*where, "Next:  " + "    ".join([*tries, f"{command} down"]))
 
 
+def source_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return how the folders stand that Galley keeps in force, problems by line."""
+    lines: list[str] = []
+    for each in found:
+        state = f"{each['objects']} objects in force"
+        if each["problems"]:
+            since = each["applied"] or "nothing yet"
+            state = f"not in force, what was last good is ({since}):"
+        lines.append(f"directory {each['directory']}: {state}")
+        lines += [f"  {line}" for line in (*each["problems"], *each["warnings"])]
+    return lines
+
+
 def urls_of(layout: Layout, *, demo: bool) -> dict[str, str]:
     """Return the addresses a person needs."""
     urls = {"app": f"http://{layout.at(GATEWAY)}/productpage"} if demo else {}

@@ -11,7 +11,6 @@ from meltemi.ctl.local.seed import (
     demo_objects,
     join_token,
     newest_revision,
-    objects_of,
     seed,
 )
 from meltemi.ctl.local.summary import Synced
@@ -21,11 +20,11 @@ from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from meltemi.ctl.local.interrupts import Interrupt
     from meltemi.ctl.local.mesh import LocalMesh
     from meltemi.ctl.local.part import Part
+    from meltemi.ctl.local.plan import Layout
 
 SYNC_SECONDS = 30.0
 POLL_SECONDS = 0.1
@@ -47,9 +46,7 @@ class NotSyncedError(MeshError):
     blame = Blame.PEER
 
 
-def bring_up(
-    mesh: LocalMesh, config: Path | None, interrupt: Interrupt
-) -> Synced | None:
+def bring_up(mesh: LocalMesh, interrupt: Interrupt) -> Synced | None:
     """Start what does not run and wait until the mesh is whole.
 
     Returns how the proxies stand, or None for a mesh without any. When it fails or
@@ -60,7 +57,7 @@ def bring_up(
         for stage in Stage:
             parts = [part for part in mesh.parts if part.stage is stage]
             if stage is Stage.PROXIES:
-                configure(mesh, config)
+                configure(mesh)
                 grant(mesh, parts)
             mesh.start(parts)
             mesh.wait(parts, interrupt, _nobody)
@@ -74,11 +71,16 @@ def _nobody(_: Part) -> None:
     """Tell nobody that a part is ready: the whole stage is told of at the end."""
 
 
-def configure(mesh: LocalMesh, config: Path | None) -> None:
-    """Give Galley the demo's objects and the user's, where it has none of the name."""
-    objects: list[Any] = list(demo_objects()) if mesh.record.demo else []
-    objects += list(objects_of(config)) if config else []
-    seed(mesh.layout.at("galley"), mesh.admin_token, objects)
+def configure(mesh: LocalMesh) -> None:
+    """Give Galley the demo's objects, where it has none of the name."""
+    if mesh.record.demo:
+        seed(mesh.layout.at("galley"), mesh.admin_token, demo_objects())
+
+
+def sources(layout: Layout) -> list[Any]:
+    """Return how the folders that Galley keeps in force stand."""
+    found = fetch(f"http://{layout.at('galley')}/api/v1/sources") or {}
+    return list(found.get("items", ()))
 
 
 def grant(mesh: LocalMesh, parts: Iterable[Part]) -> None:

@@ -7,7 +7,7 @@ it, only reads do, and they say so.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from meltemi.kernel.names import Revision
 from meltemi.store.ports import Entry, Listing
@@ -17,10 +17,24 @@ if TYPE_CHECKING:
     from meltemi.store.ports import Step
 
 
+class Follower(Protocol):
+    """Somebody who makes something of what the mirror sees."""
+
+    def replace(self, listing: Listing) -> None:
+        """Take that there is ``listing``, and nothing else."""
+        ...
+
+    def step(self, step: Step) -> None:
+        """Take what one revision changed."""
+        ...
+
+
 class Mirror:
     """All entries under one prefix, as of one revision."""
 
     def __init__(self) -> None:
+        self.followers: list[Follower] = []
+        """Told of everything, in order."""
         self._epoch: Epoch | None = None
         self._revision = Revision(0)
         self._entries: dict[str, Entry] = {}
@@ -34,6 +48,8 @@ class Mirror:
         """Hold what ``listing`` holds, and nothing else."""
         self._epoch, self._revision = listing.epoch, listing.revision
         self._entries = {entry.key: entry for entry in listing.entries}
+        for each in self.followers:
+            each.replace(listing)
 
     def step(self, step: Step) -> None:
         """Take what one revision changed."""
@@ -48,6 +64,8 @@ class Mirror:
             else:
                 newer = replace(known, value=each.value, revision=step.revision)
                 self._entries[each.key] = newer
+        for follower in self.followers:
+            follower.step(step)
 
     def get(self, key: str) -> Entry | None:
         """Return the entry at ``key``."""

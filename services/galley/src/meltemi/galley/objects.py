@@ -40,6 +40,8 @@ class Outcome:
     written: bool = False
     """Whether it was done: a dry run does not."""
     removed: bool = False
+    before: Held | None = None
+    """What was there."""
 
     @property
     def word(self) -> str:
@@ -167,10 +169,14 @@ def _outcome(decision: _Decision, revision: Revision | None) -> Outcome:
     admission, current = decision.admission, decision.current
     written = revision is not None
     if isinstance(admission, Unchanged):
-        return Outcome(admission.held)
-    before = NOT_THERE if current is None else current.revision
+        return Outcome(admission.held, before=current)
+    revision_before = NOT_THERE if current is None else current.revision
     if isinstance(admission, Removed):
-        held = Held(admission.held.resource, revision or before)
-        return Outcome(held, changed=True, written=written, removed=True)
-    held = Held(admission.resource, revision or before)
-    return Outcome(held, admission.created, changed=True, written=written)
+        held = Held(admission.held.resource, revision or revision_before)
+        return Outcome(
+            held, changed=True, written=written, removed=True, before=current
+        )
+    held = Held(admission.resource, revision or revision_before)
+    return Outcome(
+        held, admission.created, changed=True, written=written, before=current
+    )

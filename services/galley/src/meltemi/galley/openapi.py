@@ -238,6 +238,13 @@ def _views() -> dict[str, Schema]:
             )
         },
         "/api/v1/batch": {"post": batch},
+        "/api/v1/sources": {
+            "get": _operation(
+                "listSources",
+                "Tell how the folder stands that is kept in force",
+                {200: record({"items": listed(ref("Sourced"))})},
+            )
+        },
         **_administration(),
     }
 

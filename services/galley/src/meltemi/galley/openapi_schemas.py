@@ -12,6 +12,7 @@ from meltemi.config.values import Duration
 from meltemi.galley.audit import Record
 from meltemi.galley.batch import ItemPreconditions
 from meltemi.galley.distribution import Distribution, ProxyRow
+from meltemi.galley.folder import Sourced
 from meltemi.galley.presentation import Status
 from meltemi.galley.tokens import Wish
 
@@ -28,6 +29,7 @@ TYPES: Final = (
     Distribution,
     ProxyRow,
     Record,
+    Sourced,
     Wish,
     ItemPreconditions,
 )

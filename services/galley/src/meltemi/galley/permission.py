@@ -70,7 +70,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Somebody with a token of limited scope."""
+    """Somebody whose scopes limit it: by a token, a certificate or an issuer."""
 
     name: str
     scopes: tuple[Scope, ...]
@@ -92,11 +92,38 @@ class Bearer:
         if not any(each.allows(verb, kind, namespace, root) for each in self.scopes):
             place = "all namespaces" if namespace == ANY else f"namespace {namespace!r}"
             raise ForbiddenError(
-                f"the token {self.name!r} has no scope to {verb} {kind} in {place}"
+                f"{self.name!r} has no scope to {verb} {kind} in {place}"
             )
 
 
 Caller: TypeAlias = Administrator | Workload | Bearer
+
+
+def check_reading(caller: Caller, verb: str, kind: str, namespace: str) -> None:
+    """Let the caller ``verb`` (see `READING`) objects; ``*`` stands for all of them.
+
+    Raises:
+        ForbiddenError: Naming what is not the caller's.
+
+    """
+    if isinstance(caller, Bearer):
+        caller.check(verb, kind, namespace)
+    if isinstance(caller, Workload):
+        home = caller.identity.namespace
+        if kind != WorkloadEntry.__name__ or namespace != home:
+            raise ForbiddenError(
+                f"{caller.identity} may read WorkloadEntries of its own namespace "
+                f"{home!r} only"
+            )
+
+
+def may_read(caller: Caller, key: Key) -> bool:
+    """Tell whether the caller may know of the object at ``key``."""
+    try:
+        check_reading(caller, "get", key.kind, key.namespace)
+    except ForbiddenError:
+        return False
+    return True
 
 
 def check_permission(

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
+from meltemi.galley.adapters.directory import Directory
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
+from meltemi.galley.foresight import Foresight
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.objects import Objects
 from meltemi.galley.pruning import Pruning
@@ -61,31 +64,41 @@ class GalleyService:
             Decoder() as decoder,
             asyncio.TaskGroup() as tasks,
         ):
-            app = galley_app(self._galley(client, decoder, stopping))
+            galley = self._galley(client, decoder, stopping)
+            directory = self._directory(galley)
+            app = galley_app(galley, directory)
             readiness = Readiness()
             readiness.check("ledger", self._unfollowed)
+            readiness.check("directory", lambda: _unread(directory))
             registry = self._metrics.registry
             operations(app, service="galley", readiness=readiness, registry=registry)
             relaying = tasks.create_task(self._relay.run())
             pruning = tasks.create_task(self._pruning.run())
-            await serve_http(app, self._settings.http_address, stopping=stopping)
+            sourcing = tasks.create_task(_sourced(directory))
+            address, tls = self._settings.http_address, self._settings.tls
+            await serve_http(app, address, stopping=stopping, tls=tls)
             relaying.cancel()
             pruning.cancel()
+            sourcing.cancel()
 
     def _galley(
         self, client: httpx2.AsyncClient, decoder: Decoder, stopping: asyncio.Event
     ) -> Galley:
         settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
         mesh = settings.mesh
+        foresight = Foresight(settings.root_namespace)
+        mirror.followers.append(foresight)
         tokens = TokenBook(ledger, mesh, self._clock)
+        access = AccessBook(settings.access_file, self._clock, client)
         reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
             reads=reads,
             objects=Objects(ledger, Sight(mirror), self._pruning, mesh),
             watches=Watches(reads, ledger, mesh, stopping),
             decoder=decoder,
+            foresight=foresight,
             pilots=Pilots(ledger, mesh, client, self._clock),
-            callers=Callers(settings, tokens, self._clock),
+            callers=Callers(settings, tokens, access, self._clock),
             tokens=tokens,
             audit=Audit(settings.audit_file),
             metrics=self._metrics,
@@ -94,7 +107,22 @@ class GalleyService:
             root_namespace=settings.root_namespace,
         )
 
+    def _directory(self, galley: Galley) -> Directory | None:
+        path = self._settings.config_dir
+        return None if path is None else Directory(path, galley)
+
     def _unfollowed(self) -> str | None:
         if self._relay.following:
             return None
         return "the ledger does not answer: is etcd reachable?"
+
+
+async def _sourced(directory: Directory | None) -> None:
+    if directory is not None:
+        await directory.run()
+
+
+def _unread(directory: Directory | None) -> str | None:
+    if directory is None or directory.looked:
+        return None
+    return "the directory was not held against the mesh yet"

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from meltemi.runtime.tls import TlsFiles
 
 ADDRESS_HTTP = Address("127.0.0.1", 15080)
 
@@ -24,7 +25,21 @@ class GalleySettings(ServiceSettings):
     """Which mesh of the ledger to keep."""
 
     http_address: Address = ADDRESS_HTTP
-    """Where the API is served, in plain text: on loopback only."""
+    """Where the API is served; beyond loopback only with TLS."""
+
+    tls_cert_file: Path | None = None
+    """The certificate the API shows (PEM, leaf first); read again when it changes."""
+
+    tls_key_file: Path | None = None
+    """Its key (PEM)."""
+
+    client_ca_file: Path | None = None
+    """Roots of client certificates (PEM): whom `access_file` then gives scopes."""
+
+    access_file: Path | None = None
+    """Who else may do what: identities of client certificates, and issuers of JWTs,
+    with their scopes (YAML or JSON); read again when it changes.
+    """
 
     etcd_endpoints: Addresses = Field(min_length=1)
     """The ledger's members."""
@@ -49,14 +64,39 @@ class GalleySettings(ServiceSettings):
     needs a scope that names it.
     """
 
+    config_dir: Path | None = None
+    """A folder of YAML that is kept in force beside the API: its objects are the
+    folder's, and leave the mesh when they leave it. For one Galley of a mesh only.
+    """
+
     audit_file: Path | None = None
     """Where every write is recorded, a JSON object a line; unset: only in the log."""
 
+    @property
+    def tls(self) -> TlsFiles | None:
+        """What the listener shows; None where it speaks plain text."""
+        if self.tls_cert_file is None or self.tls_key_file is None:
+            return None
+        return TlsFiles(self.tls_cert_file, self.tls_key_file, self.client_ca_file)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine reaches the API."""
+        return ipaddress.ip_address(self.http_address.host).is_loopback
+
     @model_validator(mode="after")
     def _plain_text_stays_here(self) -> Self:
-        if not ipaddress.ip_address(self.http_address.host).is_loopback:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file belong together: set both")
+        if self.client_ca_file is not None and self.tls is None:
+            raise ValueError(
+                "client_ca_file is of no use in plain text: set tls_cert_file and "
+                "tls_key_file"
+            )
+        if not self.on_loopback and self.tls is None:
             raise ValueError(
                 f"http_address {self.http_address} is not on loopback, and tokens "
-                "sent there are not encrypted: use 127.0.0.1 or [::1]"
+                "sent there are not encrypted: set tls_cert_file and tls_key_file, "
+                "or use 127.0.0.1 or [::1]"
             )
         return self

@@ -25,6 +25,8 @@ DAY_SECONDS: Final = 86_400
 GROUPS: Final = {"read": READING, "write": WRITING}
 """Words that stand for several verbs."""
 VERBS: Final = (*READING, *WRITING, ANY)
+RESERVED: Final = frozenset({"admin", "anonymous", "directory"})
+"""Names of other writers."""
 
 
 class Wish(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -82,9 +84,12 @@ def make(wish: Wish, text: str, *, by: str, now: datetime) -> Token:
     """Return the token ``text`` as it is to be kept.
 
     Raises:
-        InvalidQueryError: If a scope names a verb that does not exist.
+        InvalidQueryError: If a scope names a verb that does not exist, or the name
+            is one that the audit calls others by.
 
     """
+    if wish.name in RESERVED:
+        raise InvalidQueryError(f"a token cannot be called {wish.name!r}")
     return Token(
         id=token_id(text),
         name=wish.name,

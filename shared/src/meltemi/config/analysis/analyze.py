@@ -66,11 +66,32 @@ ANALYZERS: Final[Mapping[str, tuple[Analyzer, ...]]] = MappingProxyType(
 )
 
 
-def analyze(world: World) -> tuple[Remark, ...]:
-    """Return what every analyzer has to say about ``world``, in a stable order."""
+SPEAKS_OF: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "authz": frozenset({"AuthorizationPolicy"}),
+        "deployment": frozenset({"Deployment"}),
+        "deprecation": frozenset({"VirtualService", "Sidecar"}),
+        "destinationrule": frozenset({"DestinationRule"}),
+        "envoyfilter": frozenset({"EnvoyFilter"}),
+        "gateway": frozenset({"Gateway"}),
+        "service": frozenset({"Service"}),
+        "serviceentry": frozenset({"ServiceEntry"}),
+        "telemetry": frozenset({"Telemetry"}),
+        "virtualservice": frozenset({"VirtualService"}),
+    }
+)
+"""How an analyzer's name begins, and the kinds that its remarks are about."""
+
+
+def analyze(world: World, kind: str = "") -> tuple[Remark, ...]:
+    """Return what every analyzer has to say about ``world``, in a stable order.
+
+    With a ``kind`` only those are asked that speak of it.
+    """
     found = [
         each
-        for analyzers in ANALYZERS.values()
+        for name, analyzers in ANALYZERS.items()
+        if not kind or kind in SPEAKS_OF[name.partition(".")[0]]
         for analyzer in analyzers
         for each in analyzer(world)
     ]

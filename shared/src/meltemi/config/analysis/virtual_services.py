@@ -103,7 +103,7 @@ def unknown_destinations(world: World) -> Iterator[Remark]:
     ports = _ports(world)
     for virtual in world.of(VirtualService):
         home = virtual.metadata.namespace
-        for path, destination in destinations(virtual):
+        for path, destination in destinations(virtual.spec):
             host = full_host(destination.host, home)
             known = next((each for each in hosts if _covers(each, host)), None)
             if known is None or not hosts[known] & {"*", home}:
@@ -135,7 +135,7 @@ def unknown_subsets(world: World) -> Iterator[Remark]:
         for subset in rule.spec.subsets
     }
     for virtual in world.of(VirtualService):
-        for path, destination in destinations(virtual):
+        for path, destination in destinations(virtual.spec):
             if not destination.subset:
                 continue
             host = full_host(destination.host, virtual.metadata.namespace)
@@ -166,7 +166,7 @@ def routes_without_effect_on_ingress(world: World) -> Iterator[Remark]:
         if MESH in (virtual.spec.gateways or (MESH,)):
             continue
         home = virtual.metadata.namespace
-        for path, destination in destinations(virtual):
+        for path, destination in destinations(virtual.spec):
             host = full_host(destination.host, home)
             for other in split.get(host, ()):
                 if other is not virtual and not destination.subset:
@@ -176,9 +176,9 @@ def routes_without_effect_on_ingress(world: World) -> Iterator[Remark]:
                     )
 
 
-def destinations(virtual: Virtual) -> Iterator[tuple[str, Destination]]:
-    """Yield every destination of ``virtual`` with its field path."""
-    for number, rule in enumerate(virtual.spec.http):
+def destinations(spec: VirtualService) -> Iterator[tuple[str, Destination]]:
+    """Yield every destination of a VirtualService with its field path."""
+    for number, rule in enumerate(spec.http):
         base = f"spec.http[{number}]"
         for place, route in enumerate(rule.route):
             yield f"{base}.route[{place}].destination", route.destination
@@ -187,14 +187,8 @@ def destinations(virtual: Virtual) -> Iterator[tuple[str, Destination]]:
         for place, mirror in enumerate(rule.mirrors):
             yield f"{base}.mirrors[{place}].destination", mirror.destination
     connections = [
-        *(
-            (f"spec.tcp[{number}]", each.route)
-            for number, each in enumerate(virtual.spec.tcp)
-        ),
-        *(
-            (f"spec.tls[{number}]", each.route)
-            for number, each in enumerate(virtual.spec.tls)
-        ),
+        *((f"spec.tcp[{number}]", each.route) for number, each in enumerate(spec.tcp)),
+        *((f"spec.tls[{number}]", each.route) for number, each in enumerate(spec.tls)),
     ]
     for base, targets in connections:
         for place, target in enumerate(targets):
@@ -253,7 +247,7 @@ def _split_hosts(world: World) -> dict[str, list[Virtual]]:
         if MESH not in (virtual.spec.gateways or (MESH,)):
             continue
         home = virtual.metadata.namespace
-        if any(destination.subset for _, destination in destinations(virtual)):
+        if any(destination.subset for _, destination in destinations(virtual.spec)):
             for host in virtual.spec.hosts:
                 found.setdefault(full_host(host, home), []).append(virtual)
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
@@ -19,6 +20,7 @@ from meltemi.galley.adapters.pilots import Pilots
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
+from meltemi.galley.foresight import Foresight
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.mirror import Mirror
 from meltemi.galley.objects import Objects
@@ -61,14 +63,15 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def galley_api(directory: Path) -> AsyncIterator[Api]:
-    """Serve Galley's API; the administrators' token is ``secret``."""
-    token, bundle = directory / "token", directory / "bundle.pem"
+async def galley_api(
+    directory: Path, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Api]:
+    """Serve Galley's API; the administrators' token is ``secret``.
+
+    ``more`` are settings beside those that are needed (GALLEY_…).
+    """
     clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
-    token.write_text("secret\n", encoding="ascii")
-    bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
     tokens = TokenBook(ledger, "default", clock)
-    callers = Callers(_settings(token, bundle), tokens, clock)
     pruning = Pruning(ledger, "default")
     stopping = asyncio.Event()
     answers: dict[str, object] = {}
@@ -77,12 +80,18 @@ async def galley_api(directory: Path) -> AsyncIterator[Api]:
         httpx2.AsyncClient(transport=_pilots(answers)) as outside,
         Decoder() as decoder,
     ):
+        settings = _settings(directory, more or {})
+        access = AccessBook(settings.access_file, clock, outside)
+        callers = Callers(settings, tokens, access, clock)
+        foresight = Foresight(settings.root_namespace)
+        mirror.followers.append(foresight)
         reads = Reads(ledger, mirror, "default", clock)
         galley = Galley(
             reads=reads,
             objects=Objects(ledger, Sight(mirror), pruning, "default"),
             watches=Watches(reads, ledger, "default", stopping),
             decoder=decoder,
+            foresight=foresight,
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
             tokens=tokens,
@@ -127,7 +136,10 @@ def galley_served(directory: Path) -> Iterator[str]:
         thread.join(READY_SECONDS)
 
 
-def _settings(token: Path, bundle: Path) -> GalleySettings:
+def _settings(directory: Path, more: Mapping[str, str]) -> GalleySettings:
+    token, bundle = directory / "token", directory / "bundle.pem"
+    token.write_text("secret\n", encoding="ascii")
+    bundle.write_text(certificate_pem(*credential().roots), encoding="ascii")
     return read_settings(
         GalleySettings,
         {
@@ -135,6 +147,7 @@ def _settings(token: Path, bundle: Path) -> GalleySettings:
             "GALLEY_NATS_URL": "nats://127.0.0.1:1",
             "GALLEY_ADMIN_TOKEN_FILE": str(token),
             "GALLEY_TRUST_BUNDLE_FILE": str(bundle),
+            **more,
         },
     )
 

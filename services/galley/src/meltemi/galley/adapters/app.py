@@ -26,15 +26,28 @@ if TYPE_CHECKING:
     from fastapi import Request, Response
     from starlette.routing import BaseRoute
 
+    from meltemi.galley.adapters.directory import Directory
     from meltemi.galley.adapters.galley import Galley
 
 
-def galley_app(galley: Galley) -> FastAPI:
-    """Return an application that serves ``galley``; operations come on top."""
+def galley_app(galley: Galley, directory: Directory | None = None) -> FastAPI:
+    """Return an application that serves ``galley``; operations come on top.
+
+    How ``directory`` stands can be asked for, where there is one.
+    """
     app = FastAPI(title="Meltemi Galley", openapi_url=None)
     answer_problems(app, galley.metrics)
     app.router.routes.extend(_routes(galley))
+    app.router.routes.append(_sources(galley, directory))
     return app
+
+
+def _sources(galley: Galley, directory: Directory | None) -> BaseRoute:
+    async def sources(request: Request) -> Response:
+        await check_fleet_reader(galley, request)
+        return json_answer({"items": [directory.sourced] if directory else []})
+
+    return route("/api/v1/sources", {"GET": sources})
 
 
 def _routes(galley: Galley) -> Iterator[BaseRoute]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meltemi.galley.adapters.answers import OUTCOME
+from meltemi.galley.adapters.callers import Evidence
 from meltemi.galley.admit import Preconditions, Stamp
 from meltemi.galley.audit import Record
 from meltemi.galley.intent import Asked
-from meltemi.galley.permission import ANY, Administrator, Bearer
+from meltemi.galley.permission import ANY, Administrator, check_reading
 from meltemi.galley.refusals import ForbiddenError, InvalidQueryError
 from meltemi.kernel.errors import MeshError
 
@@ -61,7 +62,7 @@ async def writing(galley: Galley, request: Request) -> Writing:
         InvalidQueryError: If ``dryRun`` or the reason makes no sense.
 
     """
-    caller = await galley.callers.identify(request.headers.get("authorization"))
+    caller = await galley.callers.identify(evidence_of(request))
     request.state.actor = caller.manager
     dry_run = request.query_params.get("dryRun", "")
     if dry_run not in ("", "All"):
@@ -83,17 +84,17 @@ async def writing(galley: Galley, request: Request) -> Writing:
 async def check_reader(
     galley: Galley, request: Request, verb: str, place: Place
 ) -> None:
-    """Let everybody read, but the bearer of a scoped token only within its scopes.
+    """Let those read who may: whoever has scopes, only within them.
 
     Raises:
         ForbiddenError: If no scope covers it.
-        UnauthenticatedError: If the token is not good.
+        UnauthenticatedError: If it must be said who asks, or that is not believed.
 
     """
-    bearer = await galley.callers.bearer(request.headers.get("authorization"))
-    if bearer is not None:
-        namespace = ANY if place.namespace is None else place.namespace
-        bearer.check(verb, place.kind.name, namespace)
+    namespace = ANY if place.namespace is None else place.namespace
+    caller = await galley.callers.reader(evidence_of(request))
+    if caller is not None:
+        check_reading(caller, verb, place.kind.name, namespace)
 
 
 async def check_administrator(galley: Galley, request: Request) -> str:
@@ -103,7 +104,7 @@ async def check_administrator(galley: Galley, request: Request) -> str:
         ForbiddenError, UnauthenticatedError: Everybody else.
 
     """
-    caller = await galley.callers.identify(request.headers.get("authorization"))
+    caller = await galley.callers.identify(evidence_of(request))
     request.state.actor = caller.manager
     if not isinstance(caller, Administrator):
         raise ForbiddenError(f"{caller.manager} is no administrator")
@@ -111,17 +112,23 @@ async def check_administrator(galley: Galley, request: Request) -> str:
 
 
 async def check_fleet_reader(galley: Galley, request: Request) -> None:
-    """Let everybody see the proxies, but no bearer of a token that may not see all.
+    """Let those see the proxies who may see everything.
 
     Raises:
         ForbiddenError, UnauthenticatedError: See `check_reader`.
 
     """
-    bearer: Bearer | None = await galley.callers.bearer(
-        request.headers.get("authorization")
-    )
-    if bearer is not None:
-        bearer.check("list", ANY, ANY)
+    caller = await galley.callers.reader(evidence_of(request))
+    if caller is not None:
+        check_reading(caller, "list", ANY, ANY)
+
+
+def evidence_of(request: Request) -> Evidence:
+    """Return what ``request`` shows of who asks."""
+    tls = request.scope.get("extensions", {}).get("tls", {})
+    shown = tls.get("client_cert_chain", ())
+    authorization = request.headers.get("authorization", "")
+    return Evidence(authorization, shown[0] if shown else "")
 
 
 def audited(galley: Galley, verb: str, handler: Handler) -> Handler:

@@ -11,6 +11,7 @@ from meltemi.config.finding import Finding, InvalidConfigError
 from meltemi.galley.adapters.answers import OUTCOME, json_answer, route
 from meltemi.galley.adapters.asking import audited, writing
 from meltemi.galley.adapters.body import read_body
+from meltemi.galley.adapters.warning import warn
 from meltemi.galley.adapters.writing import FILE, count, foreseen
 from meltemi.galley.admit import Preconditions
 from meltemi.galley.batch import (
@@ -58,7 +59,7 @@ def batches(galley: Galley) -> list[BaseRoute]:
         items = await _items(galley, request)
         orders = [_order(galley, wish, each) for each in items]
         if atomic == "false":
-            return json_answer({"items": await _one_by_one(galley, wish, orders)})
+            return await _one_by_one(galley, wish, orders)
         if len(orders) > MOST_ITEMS:
             raise TooManyWritesError(f"{len(orders)} objects, at most 128: {SPLIT}")
         try:
@@ -69,6 +70,7 @@ def batches(galley: Galley) -> list[BaseRoute]:
         revision = str(max((each.held.revision for each in outcomes), default=0))
         answer = json_answer({"metadata": {"resourceVersion": revision}, "items": told})
         answer.headers[OUTCOME] = "applied"
+        warn(galley, wish, answer, outcomes)
         return answer
 
     return [route("/api/v1/batch", {"POST": audited(galley, "batch", write)})]
@@ -130,9 +132,10 @@ def _order(galley: Galley, wish: Writing, item: Item) -> Order:
 
 async def _one_by_one(
     galley: Galley, wish: Writing, orders: Sequence[Order]
-) -> Sequence[dict[str, object]]:
+) -> Response:
     """Perform each order for itself; a refusal stays with its own object."""
     told: list[dict[str, object]] = []
+    done: list[Outcome] = []
     for order in orders:
         try:
             (outcome,) = await galley.objects.perform([order], dry_run=wish.dry_run)
@@ -141,8 +144,11 @@ async def _one_by_one(
             named = {"key": str(order.intent.key), "status": status_of(error)}
             told.append({**named, "outcome": "refused", "problem": problem})
         else:
+            done.append(outcome)
             told.append(await _told(galley, wish, outcome))
-    return told
+    answer = json_answer({"items": told})
+    warn(galley, wish, answer, done)
+    return answer
 
 
 async def _told(galley: Galley, wish: Writing, outcome: Outcome) -> dict[str, object]:

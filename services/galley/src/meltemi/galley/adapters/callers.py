@@ -1,18 +1,26 @@
-"""Who is asking: the ``Authorization`` header against the files that decide."""
+"""Who is asking: what a request shows, against the files that decide."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meltemi.galley.issued_tokens import parse_token
 from meltemi.galley.permission import Administrator, Bearer, Workload
 from meltemi.galley.refusals import UnauthenticatedError
 from meltemi.galley.tokens import PREFIX
+from meltemi.identity.certificate import (
+    InvalidCertificateError,
+    parse_chain,
+    spiffe_id,
+)
 from meltemi.runtime.admin_token import AdminDeniedError, AdminToken
 from meltemi.runtime.proof_verification import InvalidProofError, verify_proof
 
 if TYPE_CHECKING:
+    from meltemi.galley.adapters.access_book import AccessBook
     from meltemi.galley.adapters.token_book import TokenBook
-    from meltemi.galley.permission import Caller
+    from meltemi.galley.permission import Caller, Scope
     from meltemi.galley.settings import GalleySettings
     from meltemi.kernel.clock import Clock
 
@@ -22,46 +30,112 @@ JWT = "eyJ"
 DOTS_OF_A_JWT = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a request shows of who asks."""
+
+    authorization: str = ""
+    """The header."""
+    certificate: str = ""
+    """The client's certificate (PEM): the handshake found that it holds."""
+
+    @property
+    def token(self) -> str:
+        """What stands behind ``Bearer``."""
+        return self.authorization.partition(" ")[2].strip()
+
+    @property
+    def is_jwt(self) -> bool:
+        """Whether the token looks like one."""
+        return self.token.startswith(JWT) and self.token.count(".") == DOTS_OF_A_JWT
+
+
 class Callers:
-    """Tells administrators, bearers of tokens and workloads from everybody else."""
+    """Tells everybody who may do something from everybody else."""
 
     def __init__(
-        self, settings: GalleySettings, tokens: TokenBook, clock: Clock
+        self,
+        settings: GalleySettings,
+        tokens: TokenBook,
+        access: AccessBook,
+        clock: Clock,
     ) -> None:
         self._settings, self._tokens, self._clock = settings, tokens, clock
+        self._access = access
         self._admin = AdminToken(settings.admin_token_file)
 
-    async def identify(self, authorization: str | None) -> Caller:
-        """Return who shows ``authorization``.
+    async def identify(self, evidence: Evidence) -> Caller:
+        """Return who shows ``evidence``; a token counts more than a certificate.
 
         Raises:
             UnauthenticatedError: If it is missing or not believed.
 
         """
-        bearer = await self.bearer(authorization)
-        if bearer is not None:
-            return bearer
-        token = _token(authorization)
+        limited = await self._limited(evidence)
+        if limited is not None:
+            return limited
         try:
-            if token.startswith(JWT) and token.count(".") == DOTS_OF_A_JWT:
-                return self._workload(token)
-            self._admin.check(authorization)
+            if evidence.is_jwt:
+                return self._workload(evidence.token)
+            self._admin.check(evidence.authorization)
         except (AdminDeniedError, InvalidProofError) as error:
             raise UnauthenticatedError(str(error)) from error
         return Administrator()
 
-    async def bearer(self, authorization: str | None) -> Bearer | None:
-        """Return whose token of limited scope ``authorization`` is, if it is one.
+    async def reader(self, evidence: Evidence) -> Caller | None:
+        """Return who reads; None for anybody, where anybody may.
+
+        On loopback reads need no proof, and what limits itself is limited. Beyond
+        it nobody reads without saying who asks.
 
         Raises:
-            UnauthenticatedError: If it looks like one and is not good.
+            UnauthenticatedError: If a proof is missing there, or not believed.
 
         """
-        token = _token(authorization)
-        if not token.startswith(PREFIX):
+        if self._settings.on_loopback:
+            return await self._limited(evidence)
+        return await self.identify(evidence)
+
+    async def _limited(self, evidence: Evidence) -> Bearer | None:
+        """Return the caller whose scopes limit it, if it is one of those."""
+        if evidence.token.startswith(PREFIX):
+            known = await self._tokens.check(evidence.token)
+            return self._bearer(known.name, known.scopes)
+        if evidence.is_jwt:
+            return await self._issued(evidence.token)
+        if not evidence.authorization and evidence.certificate:
+            return self._certified(evidence.certificate)
+        return None
+
+    async def _issued(self, token: str) -> Bearer | None:
+        """Return whom an issuer vouches for; None for a JWT that names no issuer."""
+        unproved = parse_token(token)
+        if unproved is None:
             return None
-        known = await self._tokens.check(token)
-        return Bearer(known.name, known.scopes, self._settings.root_namespace)
+        issuer = self._access.current().issuer_called(unproved.issuer)
+        if issuer is None:
+            raise UnauthenticatedError(
+                f"{unproved.issuer!r} is no issuer whose tokens are believed here"
+            )
+        claims = await self._access.verify(unproved, issuer)
+        return self._bearer(f"{issuer.issuer}#{claims['sub']}", issuer.scopes(claims))
+
+    def _certified(self, certificate: str) -> Bearer:
+        try:
+            identity = spiffe_id(parse_chain(certificate)[0])
+        except InvalidCertificateError as error:
+            raise UnauthenticatedError(
+                f"the client certificate names nobody: {error}"
+            ) from error
+        if identity.trust_domain != self._settings.trust_domain:
+            raise UnauthenticatedError(
+                f"{identity} is not of the trust domain {self._settings.trust_domain!r}"
+            )
+        scopes = self._access.current().of_certificate(identity)
+        return self._bearer(str(identity), scopes)
+
+    def _bearer(self, name: str, scopes: tuple[Scope, ...]) -> Bearer:
+        return Bearer(name, scopes, self._settings.root_namespace)
 
     def _workload(self, token: str) -> Workload:
         bundle = self._settings.trust_bundle_file
@@ -85,7 +159,3 @@ class Callers:
                 now=self._clock.now(),
             )
         )
-
-
-def _token(authorization: str | None) -> str:
-    return (authorization or "").partition(" ")[2].strip()

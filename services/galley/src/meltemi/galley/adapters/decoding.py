@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from meltemi.config.canonical import from_stored
-from meltemi.config.decode import decode
 from meltemi.config.finding import Finding, InvalidConfigError
+from meltemi.galley.door import decode
 from meltemi.galley.presentation import as_json
 from meltemi.galley.refusals import BusyError, TooCostlyError
 

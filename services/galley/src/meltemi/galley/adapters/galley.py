@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from meltemi.galley.adapters.token_book import TokenBook
     from meltemi.galley.adapters.watching import Watches
     from meltemi.galley.audit import Audit
+    from meltemi.galley.foresight import Foresight
     from meltemi.galley.metrics import Metrics
     from meltemi.galley.objects import Objects
     from meltemi.galley.reads import Reads
@@ -29,6 +30,7 @@ class Galley:
     watches: Watches
     decoder: Decoder
     pilots: Pilots
+    foresight: Foresight
     callers: Callers
     tokens: TokenBook
     audit: Audit

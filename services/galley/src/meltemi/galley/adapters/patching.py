@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from meltemi.config.canonical import content
-from meltemi.config.decode import TEXT_LIMIT, decode
+from meltemi.config.decode import TEXT_LIMIT
 from meltemi.config.json_text import NotStrictJsonError, load
 from meltemi.galley.adapters.asking import writing
 from meltemi.galley.adapters.body import read_patch
 from meltemi.galley.adapters.place import place_of
 from meltemi.galley.adapters.writing import fitting, written
 from meltemi.galley.admit import Preconditions
+from meltemi.galley.door import decode
 from meltemi.galley.intent import Amendment
 from meltemi.galley.objects import Order
 from meltemi.galley.patch import MERGE, merged, parse_operations, patched

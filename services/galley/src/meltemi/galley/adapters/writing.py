@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meltemi.galley.adapters.answers import OUTCOME, json_answer, warn
+from meltemi.galley.adapters.answers import OUTCOME, json_answer
 from meltemi.galley.adapters.asking import writing
 from meltemi.galley.adapters.body import read_body
 from meltemi.galley.adapters.place import place_of
 from meltemi.galley.adapters.reading import selection_of
+from meltemi.galley.adapters.warning import warn
 from meltemi.galley.effects import affected
 from meltemi.galley.intent import Creation, Removal, Replacement
 from meltemi.galley.objects import Order
@@ -76,7 +77,9 @@ def remover(galley: Galley) -> Handler:
         (outcome,) = await galley.objects.perform([order], dry_run=wish.dry_run)
         count(galley, outcome, wish)
         details = {"name": place.name, "uid": outcome.held.resource.metadata.uid}
-        return _gone(place, str(outcome.held.revision), details)
+        answer = _gone(place, str(outcome.held.revision), details)
+        warn(galley, wish, answer, [outcome])
+        return answer
 
     return remove
 
@@ -90,13 +93,17 @@ def sweeper(galley: Galley) -> Handler:
         selection = selection_of(request)
         found = await galley.reads.list(place.kind.name, place.namespace, selection)
         keys = [held.resource.key for held in found.items]
-        revision, removed = str(found.revision), list[str]()
+        revision = str(found.revision)
+        done: list[Outcome] = []
         for start in range(0, len(keys), A_TRANSACTION):
             for outcome in await _remove(galley, wish, keys[start:][:A_TRANSACTION]):
                 revision = str(outcome.held.revision)
-                removed.append(outcome.held.resource.metadata.name)
+                done.append(outcome)
                 count(galley, outcome, wish)
-        return _gone(place, revision, {"removed": removed})
+        removed = [each.held.resource.metadata.name for each in done]
+        answer = _gone(place, revision, {"removed": removed})
+        warn(galley, wish, answer, done)
+        return answer
 
     return sweep
 
@@ -117,7 +124,7 @@ async def written(
         etag=held.etag,
     )
     answer.headers[OUTCOME] = outcome.word
-    warn(answer, held.resource)
+    warn(galley, wish, answer, [outcome])
     return answer
 
 
