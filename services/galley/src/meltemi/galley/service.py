@@ -26,6 +26,10 @@ from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
     from meltemi.bus.ports import Publisher
     from meltemi.galley.settings import GalleySettings
     from meltemi.kernel.clock import Clock
@@ -53,8 +57,13 @@ class GalleyService:
         )
         self._pruning = Pruning(ledger, settings.mesh)
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Serve the API and ring changes until ``stopping``."""
+    async def run(
+        self,
+        stopping: asyncio.Event,
+        *,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
+        """Serve the API, with ``around`` it, and ring changes until ``stopping``."""
         async with (
             # Pilots are our own: no proxy of the environment stands between
             httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
@@ -68,7 +77,8 @@ class GalleyService:
             operations(app, service="galley", readiness=readiness, registry=registry)
             relaying = tasks.create_task(self._relay.run())
             pruning = tasks.create_task(self._pruning.run())
-            await serve_http(app, self._settings.http_address, stopping=stopping)
+            address = self._settings.http_address
+            await serve_http(around(app), address, stopping=stopping)
             relaying.cancel()
             pruning.cancel()
 
