@@ -25,6 +25,8 @@ Source: the largest maxItems and maxProperties of Istio's own schema.
 DOCUMENTS: Final = 10_000
 """Documents of one text: in 1 MiB they have a hundred bytes each."""
 SEPARATOR: Final = "\n---"
+MARKS: Final = ("- ", "-\n", ": ", ":\n")
+"""What items and keys that have a line of their own come with."""
 LINE: Final = re.compile(
     r"\n( *+)(?:(-(?=[ \n]))|(?!---)([^\s#:][^\n:]*+:(?=[ \n]))|[^\s#])"
 )
@@ -68,8 +70,9 @@ def excess_of(text: str) -> Excess | None:
     commas, lines = text.count(","), text.count("\n")
     if commas + lines <= ITEMS:
         return None
-    marks = sum(map(text.count, ("- ", "-\n", ": ", ":\n")))
-    found = _sure(text, _long) if marks > ITEMS < lines else None
+    found = None
+    if lines > ITEMS < sum(map(text.count, MARKS)):
+        found = _sure(text, _long)
     if found is None and commas > ITEMS:
         found = _sure(text, _wide)
     return found

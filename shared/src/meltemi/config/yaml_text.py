@@ -10,6 +10,7 @@ from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
+    CollectionStartEvent,
     DocumentEndEvent,
     DocumentStartEvent,
     MappingStartEvent,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from meltemi.config.node import Node
     from meltemi.config.report import Report
 
-WORTH_A_GLANCE: Final = 2_000
+WORTH_A_GLANCE: Final = 1_000
 """Values read before the rest is looked over: most texts have fewer."""
 NOWHERE: Final = Source("", 0, 0, 0)
 QUOTED_ADDRESSES: Final = 8
@@ -86,41 +87,48 @@ class _Builder:
         text = event.value
         plain = event.implicit[0] and event.tag is None
         value = plain_scalar(text) if plain else text
-        node = Scalar(text, value, *_position(event))
-        if event.tag is not None:
-            self._forbid_tag(event.tag, "str", node)
-        return self._admits(event) and self._place(node)
+        line, column = _position(event)
+        return self._admits(event, "str") and self._place(
+            Scalar(text, value, line, column)
+        )
 
     def _collection(self, event: MappingStartEvent | SequenceStartEvent) -> bool:
         is_map = isinstance(event, MappingStartEvent)
         line, column = _position(event)
         node = MapNode(line, column) if is_map else ListNode(line, column)
-        if event.tag is not None:
-            self._forbid_tag(event.tag, "map" if is_map else "seq", node)
-        if not self._admits(event):
+        if not self._admits(event, "map" if is_map else "seq"):
             return False
         if len(self._open) >= DEPTH:
             message = f"nested deeper than {DEPTH} levels"
-            self._report.add("TOO_DEEP", message, node=node)
-            return False
+            return self._refuse("TOO_DEEP", message, event)
         placed = self._place(node)
         self._open.append(node)
         return placed
 
-    def _admits(self, event: NodeEvent) -> bool:
+    def _admits(self, event: ScalarEvent | CollectionStartEvent, tag: str) -> bool:
         self._nodes += 1
         if event.anchor is not None:
             message = "an anchor is not allowed"
             return self._refuse("ALIAS", message, event, ANCHOR_HINT)
+        if event.tag is not None and event.tag not in ("!", TAG + tag):
+            message = f"the tag {event.tag!r} is not allowed"
+            hint = "remove the tag; put strings in quotes"
+            self._refuse("TAG", message, event, hint)
+            return not self._report.full
         if self._nodes > NODES:
             message = f"more than {NODES:,} values"
             return self._refuse("TOO_LARGE", message, event, "split the file")
-        if self._nodes == WORTH_A_GLANCE and (excess := excess_of(self._text)):
-            finding = Finding("TOO_LARGE", excess.message, "", NOWHERE, excess.hint)
-            self._report.document = excess.document
-            self._report.add_at(excess.line, excess.column, finding)
-            return False
-        return not self._report.full
+        return self._nodes != WORTH_A_GLANCE or self._glance()
+
+    def _glance(self) -> bool:
+        """Look the whole text over; return whether the rest is worth reading."""
+        excess = excess_of(self._text)
+        if excess is None:
+            return True
+        finding = Finding("TOO_LARGE", excess.message, "", NOWHERE, excess.hint)
+        self._report.document = excess.document
+        self._report.add_at(excess.line, excess.column, finding)
+        return False
 
     def _place(self, node: Node) -> bool:
         """Put ``node`` where it belongs; a map's nodes are keys and values in turn."""
@@ -138,7 +146,7 @@ class _Builder:
             message = f"the key {key.text!r} stands twice in one map"
             hint = f"the first one is on line {above.keys[key.text].line}: keep one"
             self._report.add("DUPLICATE_KEY", message, node=key, hint=hint)
-            return True
+            return not self._report.full
         above.keys[key.text] = key
         above.values[key.text] = node
         return len(above.keys) <= ITEMS or self._too_many("map", "keys", key)
@@ -152,23 +160,19 @@ class _Builder:
             hint = UNQUOTED_WORD_HINT
             self._report.add("WRONG_TYPE", message, node=node, hint=hint)
         self._key = node
-        return True
+        return not self._report.full
 
     def _too_many(self, what: str, parts: str, node: Node) -> bool:
         message = f"a {what} of more than {ITEMS:,} {parts}"
         self._report.add("TOO_LARGE", message, node=node, hint=SPLIT_HINT)
         return False
 
-    def _refuse(self, code: str, message: str, event: NodeEvent, hint: str) -> bool:
+    def _refuse(
+        self, code: str, message: str, event: NodeEvent, hint: str = ""
+    ) -> bool:
         place = Scalar("", None, *_position(event))
         self._report.add(code, message, node=place, hint=hint)
         return False
-
-    def _forbid_tag(self, tag: str, expected: str, node: Node) -> None:
-        if tag not in ("!", TAG + expected):
-            message = f"the tag {tag!r} is not allowed"
-            hint = "remove the tag; put strings in quotes"
-            self._report.add("TAG", message, node=node, hint=hint)
 
 
 def compose(text: str, report: Report) -> list[tuple[int, Node]]:

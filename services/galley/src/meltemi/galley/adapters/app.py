@@ -38,11 +38,7 @@ def galley_app(galley: Galley) -> FastAPI:
 
 
 def _routes(galley: Galley) -> Iterator[BaseRoute]:
-    yield from _own_views(galley)
-    yield from administration(galley)
-    yield from batches(galley)
-    yield from history(galley)
-    yield from views(galley)
+    """Yield what is asked for most first: a request tries one after another."""
     yield route(
         OBJECT,
         {
@@ -62,6 +58,11 @@ def _routes(galley: Galley) -> Iterator[BaseRoute]:
         },
     )
     yield route(EVERYWHERE, {"GET": many})
+    yield from _own_views(galley)
+    yield from administration(galley)
+    yield from batches(galley)
+    yield from history(galley)
+    yield from views(galley)
 
 
 def _own_views(galley: Galley) -> Iterator[BaseRoute]:
