@@ -19,6 +19,7 @@ from meltemi.config.canonical import content, from_stored, stored
 from meltemi.config.decode import read
 from meltemi.config.finding import InvalidConfigError
 from meltemi.config.kinds import KINDS
+from meltemi.config.values import decode_value
 from meltemi.galley.presentation import as_json
 from meltemi.testkit.grower import grow_document, mutate
 
@@ -44,28 +45,32 @@ def read_any(data: bytes) -> bool:
 
 
 def try_object(kind: Kind, rng: Random) -> bool:
-    """Grow an object and read it, now and then in both spellings."""
+    """Grow an object, read it, now and then in both spellings; tell if rules saw it."""
     document = grow_document(kind, rng)
     taken = read_any(msgspec.json.encode(document))
     if rng.randrange(10) == 0:
         spelled = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
         assert read_any(spelled.encode()) == taken, "both spellings mean the same"
-    return taken
+    try:
+        msgspec.convert(document["spec"], kind.spec, dec_hook=decode_value)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_any_object_of_a_kind_gives_an_object_or_findings(kind: Kind) -> None:
     rng = Random(kind.name)  # noqa: S311 - a test that repeats itself
-    taken = [try_object(kind, rng) for _ in range(FEW)]
-    assert False in taken
+    seen = sum(try_object(kind, rng) for _ in range(FEW))
+    assert seen, "no rule saw any"
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_thousands_of_objects_of_a_kind_give_objects_or_findings(kind: Kind) -> None:
     rng = Random(f"many {kind.name}")  # noqa: S311 - as above
-    taken = [try_object(kind, rng) for _ in range(MANY)]
-    assert {True, False} == set(taken), "the rules see both"
+    seen = sum(try_object(kind, rng) for _ in range(MANY))
+    assert seen > MANY // 20, "the rules see too few"
 
 
 @settings(deadline=None)

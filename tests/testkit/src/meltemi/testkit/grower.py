@@ -41,6 +41,8 @@ NUMBERS: Final = (0, 1, -1, 2, 80, 100, 101, 503, 65535, 65536, 2**31, 2**63, -(
 FRACTIONS: Final = (0.0, -0.5, 0.5, 50.0, 100.0, 100.5, 1e308)
 DEEPEST: Final = 9
 MUTATIONS: Final = 6
+ODDITY: Final = 300
+"""One value in so many is of any type at all."""
 SIGNS: Final = "{}[]:,-'\"&*!|>#%@ \n\tab01~.?\\\0é"
 
 
@@ -82,7 +84,7 @@ def mutate(text: bytes, rng: Random) -> bytes:
 
 
 def _grow(kind: inspect.Type, rng: Random, depth: int) -> object:  # noqa: PLR0911 - a kind of type a line
-    if rng.randrange(60) == 0:
+    if rng.randrange(ODDITY) == 0:
         return _anything(rng, depth)
     match kind:
         case inspect.Metadata(type=inner):
