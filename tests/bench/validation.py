@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from measure import Figure, best
 
 from meltemi.config.canonical import content
 from meltemi.config.decode import decode
+from meltemi.config.finding import InvalidConfigError
+from meltemi.testkit.hostile import HOSTILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from meltemi.config.schema.message import Message
 
 OBJECTS = 1000
-YAML_MILLISECONDS, JSON_MILLISECONDS = 0.5, 0.1
+YAML_MILLISECONDS, JSON_MILLISECONDS, REFUSAL = 0.5, 0.1, 50
 KINDS = (
     """apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -73,7 +76,7 @@ spec:
 
 
 def figures() -> Iterator[Figure]:
-    """Yield the cost of one object out of 1,000 mixed ones, each a text of its own."""
+    """Yield what one of 1,000 mixed objects costs, and the worst hostile text."""
     texts = [KINDS[n % len(KINDS)].format(n=n).encode() for n in range(OBJECTS)]
     documents = [content(_one(text)) for text in texts]
     for name, sample, target in (
@@ -82,6 +85,15 @@ def figures() -> Iterator[Figure]:
     ):
         took = best(partial(_all, sample), runs=5)
         yield Figure(name, took / OBJECTS * 1000, "ms", target)
+    bodies = [make().body for make in HOSTILE.values()]
+    worst = max(best(partial(_refused, body), runs=5) for body in bodies)
+    yield Figure("refuse the worst of hostile texts", worst * 1000, "ms", REFUSAL)
+
+
+def _refused(text: bytes) -> None:
+    with contextlib.suppress(InvalidConfigError):
+        _one(text)
+        raise AssertionError("a hostile text is taken")
 
 
 def _all(sample: list[bytes]) -> None:

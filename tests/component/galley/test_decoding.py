@@ -4,44 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import pytest
 
-from meltemi.config.decode import TEXT_LIMIT
 from meltemi.config.finding import InvalidConfigError
 from meltemi.galley.adapters import decoding
-from meltemi.galley.adapters.decoding import Decoder
+from meltemi.galley.adapters.decoding import SMALL, Decoder
 from meltemi.galley.refusals import BusyError, TooCostlyError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from meltemi.testkit.hostile import HOSTILE, rules
 
 pytestmark = pytest.mark.timeout(60)
 LARGEST_PAUSE = 0.1
 """Seconds the loop may be held up, on a machine that is busy with other tests."""
-
-
-def rules(number: int) -> bytes:
-    return "\n---\n".join(
-        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
-        f"metadata: {{name: rule-{each}, resourceVersion: '7'}}\n"
-        "spec: {host: reviews, trafficPolicy: {connectionPool: {tcp: {connectTimeout: 1s}}}}"
-        for each in range(number)
-    ).encode()
-
-
-HOSTILE: dict[str, Callable[[], bytes]] = {
-    "many small items": lambda: b"- a\n" * (TEXT_LIMIT // 4),
-    "deep brackets": lambda: b"[" * TEXT_LIMIT,
-    "deep braces": lambda: b'{"a":' * (TEXT_LIMIT // 5),
-    "many keys": lambda: b"".join(b"k%d: 1\n" % n for n in range(90_000)),
-    "an alias bomb": lambda: b"a: &a [x]\n" + b"b: [*a,*a,*a]\n" * 70_000,
-    "one long word": lambda: b"a: " + b"x" * (TEXT_LIMIT - 3),
-    "many documents": lambda: b"---\na: 1\n" * (TEXT_LIMIT // 9),
-    "many comments": lambda: b"#\n" * (TEXT_LIMIT // 2),
-    "quotes": lambda: b'"\\x' + b"41" * 500_000,
-}
 
 
 async def read(decoder: Decoder, data: bytes) -> object:
@@ -60,7 +34,10 @@ async def test_a_large_text_reads_as_a_small_one_does() -> None:
     assert (place.file, place.document) == ("a", 1)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+LARGE = [name for name, make in HOSTILE.items() if len(make().body) > SMALL]
+
+
+@pytest.mark.parametrize("name", LARGE)
 async def test_a_hostile_text_is_refused_and_does_not_hold_up_the_loop(
     name: str,
 ) -> None:
@@ -79,7 +56,7 @@ async def test_a_hostile_text_is_refused_and_does_not_hold_up_the_loop(
         async with asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(beat())
             with pytest.raises((InvalidConfigError, TooCostlyError)):
-                await read(decoder, HOSTILE[name]())
+                await read(decoder, HOSTILE[name]().body)
             beating.cancel()
     assert max(pauses) < LARGEST_PAUSE
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import threading
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,15 +15,7 @@ import pytest
 
 from meltemi.bus.nats import NatsBus
 from meltemi.events.codec import changes_subject, decode_change
-from meltemi.testkit.processes import (
-    Program,
-    accepts,
-    etcd_server,
-    free_port,
-    nats_server,
-    python,
-    running,
-)
+from meltemi.testkit.galley_process import BEARER, grounds, started
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
@@ -32,10 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.events.change import Change
-    from meltemi.testkit.processes import EtcdServer
+    from meltemi.testkit.processes import EtcdServer, Program
 
 RULES = "/apis/networking.istio.io/v1/namespaces/default/destinationrules"
-HEADERS = {"Authorization": "Bearer secret", "Content-Type": "application/yaml"}
+HEADERS = {**BEARER, "Content-Type": "application/yaml"}
 TEXT = """\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -56,22 +47,8 @@ class Running:
 
 @pytest.fixture
 def galley(tmp_path: Path) -> Iterator[Running]:
-    token = tmp_path / "token"
-    token.write_text("secret\n", encoding="ascii")
-    port = free_port()
-    with etcd_server() as etcd, nats_server() as nats:
-        environ = {
-            "PATH": os.defpath,
-            "GALLEY_HTTP_ADDRESS": f"127.0.0.1:{port}",
-            "GALLEY_ETCD_ENDPOINTS": etcd.address,
-            "GALLEY_NATS_URL": nats.url,
-            "GALLEY_ADMIN_TOKEN_FILE": str(token),
-        }
-        argv = python("meltemi.galley")
-        log = tmp_path / "galley.log"
-        program = Program(argv, lambda: accepts(port), log, environ)
-        with running(program):
-            yield Running(f"http://127.0.0.1:{port}", nats.url, etcd, program)
+    with grounds(tmp_path) as ground, started(ground.galley()) as made:
+        yield Running(made.url, ground.nats, ground.etcd, made.program)
 
 
 async def put(client: httpx2.AsyncClient, name: str) -> httpx2.Response:
@@ -147,8 +124,7 @@ async def test_a_body_of_five_mebibytes_gets_its_answer(galley: Running) -> None
 async def test_of_two_writers_with_one_revision_exactly_one_wins_each_round(
     galley: Running,
 ) -> None:
-    headers = {"Authorization": "Bearer secret"}
-    async with httpx2.AsyncClient(base_url=galley.url, headers=headers) as client:
+    async with httpx2.AsyncClient(base_url=galley.url, headers=BEARER) as client:
         revision = (await put(client, "rule")).json()["metadata"]["resourceVersion"]
         for number in range(500):
             answers: list[httpx2.Response] = []
@@ -180,8 +156,7 @@ def rule_body(metadata: dict[str, str], host: str) -> dict[str, object]:
 async def test_a_batch_its_history_and_its_watch_are_one_revision_of_etcd(
     galley: Running,
 ) -> None:
-    headers = {"Authorization": "Bearer secret"}
-    async with httpx2.AsyncClient(base_url=galley.url, headers=headers) as client:
+    async with httpx2.AsyncClient(base_url=galley.url, headers=BEARER) as client:
         old = (await put(client, "rule-0")).json()["metadata"]["resourceVersion"]
         items = [rule_body({"name": f"rule-{n}"}, "b") for n in range(64)]
         batch = await client.post("/api/v1/batch?atomic=true", json=items)
@@ -207,7 +182,6 @@ async def test_an_acknowledged_write_survives_kill_9_and_no_other_is_torn(
 ) -> None:
     """F-01: batches of ten while Galley dies ten times."""
     acknowledged = 0
-    headers = {"Authorization": "Bearer secret"}
 
     async def write(client: httpx2.AsyncClient, number: int) -> bool:
         items = [rule_body({"name": f"r-{n}"}, f"h-{number}") for n in range(10)]
@@ -217,7 +191,7 @@ async def test_an_acknowledged_write_survives_kill_9_and_no_other_is_torn(
             return False
         return answer.is_success
 
-    async with httpx2.AsyncClient(base_url=galley.url, headers=headers) as client:
+    async with httpx2.AsyncClient(base_url=galley.url, headers=BEARER) as client:
         number = 0
         for _ in range(10):
             async with asyncio.TaskGroup() as tasks:

@@ -1,11 +1,8 @@
-"""Watching over sockets: a client that is cut off at random misses nothing."""
+"""Watching over sockets: what is told, in both forms."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +13,7 @@ from meltemi.runtime.http import serve_http
 from meltemi.runtime.settings import Address
 from meltemi.store.ports import Write
 from meltemi.testkit.processes import free_port
+from meltemi.testkit.watch_client import FORMS, WatchClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(60)
 RULES = "/apis/networking.istio.io/v1/namespaces/default/destinationrules"
-EVERYWHERE = "/apis/networking.istio.io/v1/destinationrules"
-KILLS = 100
-FORMS = ("application/json", "text/event-stream")
 
 
 def rule(name: str, host: str, **labels: str) -> dict[str, Any]:
@@ -56,95 +51,12 @@ async def served(api: Api) -> AsyncIterator[Address]:
         stopping.set()
 
 
-class Client:
-    """Reads events from a socket, and can be cut off."""
-
-    def __init__(self, address: Address, form: str) -> None:
-        self.address, self.form = address, form
-        self.status = 0
-        self.head = b""
-
-    @contextlib.asynccontextmanager
-    async def watching(self, query: str, last: str = "") -> AsyncIterator[Client]:
-        self.reader, writer = await asyncio.open_connection(
-            self.address.host, self.address.port
-        )
-        streamed = self.form == FORMS[1]
-        path = f"{EVERYWHERE}?{query}" + ("" if streamed else "&watch=1")
-        resume = f"Last-Event-ID: {last}\r\n" if streamed and last else ""
-        if last and not streamed:
-            path += f"&resourceVersion={last}"
-        writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {self.form}\r\n{resume}\r\n".encode()
-        )
-        self.head = await self.reader.readuntil(b"\r\n\r\n")
-        self.status = int(self.head.split()[1])
-        self.text = b""
-        try:
-            yield self
-        finally:
-            writer.transport.abort()
-
-    async def event(self) -> tuple[str, dict[str, Any]]:
-        """Return the next event's type and object."""
-        end = b"\n\n" if self.form == FORMS[1] else b"\n"
-        while end not in self.text:
-            size = int(await self.reader.readuntil(b"\r\n"), 16)
-            if not size:
-                raise EOFError
-            self.text += (await self.reader.readexactly(size + 2))[:-2]
-        line, _, self.text = self.text.partition(end)
-        if self.form == FORMS[1]:
-            kind, number, data = line.decode().split("\n")
-            told = json.loads(data.removeprefix("data: "))
-            version = told["metadata"]["resourceVersion"]
-            assert number == f"id: {version}", "the id is where to resume"
-            return kind.removeprefix("event: "), told
-        event = json.loads(line)
-        return event["type"], event["object"]
-
-
-@pytest.mark.parametrize("form", FORMS)
-async def test_a_client_cut_off_at_random_sees_each_revision_once_in_order(
-    api: Api, served: Address, form: str
-) -> None:
-    rng = Random(7)  # noqa: S311 - a test that repeats itself
-    start = str(await put(api, "first", "a"))
-    written: list[int] = []
-    seen: list[int] = []
-
-    async def write() -> None:
-        for number in range(KILLS * 3):
-            name = f"rule-{rng.randrange(5)}"
-            written.append(await put(api, name, f"host-{number}"))
-            await asyncio.sleep(0)
-
-    async def watch() -> None:
-        last, kills = start, 0
-        while len(seen) < KILLS * 3:
-            client = Client(served, form)
-            patience = rng.randrange(6) if kills < KILLS else KILLS * 3
-            async with client.watching("", last):
-                assert client.status == 200
-                for _ in range(min(patience, KILLS * 3 - len(seen))):
-                    _, told = await client.event()
-                    last = told["metadata"]["resourceVersion"]
-                    seen.append(int(last))
-            kills += 1
-        assert kills >= KILLS
-
-    async with asyncio.timeout(50), asyncio.TaskGroup() as tasks:
-        tasks.create_task(write())
-        tasks.create_task(watch())
-    assert seen == written
-
-
 @pytest.mark.parametrize("form", FORMS)
 async def test_events_say_what_happened_and_begin_with_what_is_there(
     api: Api, served: Address, form: str
 ) -> None:
     await put(api, "old", "a")
-    client = Client(served, form)
+    client = WatchClient(served, form)
     async with asyncio.timeout(20), client.watching(""):
         assert f"content-type: {form}".encode() in client.head
         assert await client.event() == ("ADDED", await shown(api, "old"))
@@ -169,7 +81,7 @@ async def shown(api: Api, name: str) -> dict[str, Any]:
 
 async def test_a_selection_sees_objects_come_and_go(api: Api, served: Address) -> None:
     start = await put(api, "rule", "a", team="a")
-    client = Client(served, FORMS[0])
+    client = WatchClient(served, FORMS[0])
     async with (
         asyncio.timeout(20),
         client.watching("labelSelector=team%3Da", str(start)),
@@ -188,7 +100,7 @@ async def test_a_batch_of_which_a_client_saw_a_part_is_told_again(
     texts = [rule(name, "a") for name in ("one", "two", "three")]
     batch = await api.client.post("/api/v1/batch", json=texts)
     assert batch.status_code == 200
-    client = Client(served, FORMS[0])
+    client = WatchClient(served, FORMS[0])
     async with asyncio.timeout(20), client.watching("", str(start)):
         _, first = await client.event()
     last = first["metadata"]["resourceVersion"]
@@ -205,7 +117,7 @@ async def test_a_start_that_is_no_longer_in_the_history_is_410(
     await put(api, "rule", "c")
     await api.ledger.compact(Revision(head + 1))
     for form in FORMS:
-        client = Client(served, form)
+        client = WatchClient(served, form)
         async with asyncio.timeout(20), client.watching("", str(start)):
             assert client.status == 410
 
@@ -214,7 +126,7 @@ async def test_a_watch_that_is_overtaken_ends_with_an_error_event(
     api: Api, served: Address
 ) -> None:
     start = await put(api, "rule", "a")
-    client = Client(served, FORMS[0])
+    client = WatchClient(served, FORMS[0])
     async with asyncio.timeout(20), client.watching("", str(start)):
         api.ledger.replace("beef")
         kind, told = await client.event()
@@ -227,7 +139,7 @@ async def test_a_watch_ends_after_the_time_it_asked_for(
     api: Api, served: Address
 ) -> None:
     await put(api, "rule", "a")
-    client = Client(served, FORMS[0])
+    client = WatchClient(served, FORMS[0])
     async with asyncio.timeout(20), client.watching("timeoutSeconds=1"):
         assert (await client.event())[0] == "ADDED"
         assert (await client.event())[0] == "BOOKMARK"
@@ -240,7 +152,7 @@ async def test_what_cannot_be_read_is_still_told_to_be_gone(
 ) -> None:
     place = "/mesh/v1/default/destinationrules.networking.istio.io/default/odd"
     start = await api.ledger.commit([Write(place, b"no object")])
-    client = Client(served, FORMS[0])
+    client = WatchClient(served, FORMS[0])
     async with asyncio.timeout(20), client.watching("", str(start)):
         assert (await api.client.delete(f"{RULES}/odd")).status_code == 200
         kind, told = await client.event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import httpx2
@@ -48,7 +48,7 @@ REVIEWS = """
       ports: [{number: 9080, name: http, protocol: HTTP}]
       endpoints: [{address: 127.0.0.1, ports: {http: 21100}}]
     """
-METADATA = {
+METADATA: dict[str, Any] = {
     "NAMESPACE": "default",
     "MELTEMI_EXPLICIT": {"http_proxy": "127.0.0.1:15080"},
 }

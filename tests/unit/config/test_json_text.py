@@ -19,6 +19,8 @@ def test_json_becomes_plain_values() -> None:
         ("1e999", "out of range"),
         ("9" * 41, "over 40 digits"),
         ("[" * 100_000, "nested too deep"),
+        ("[" * 51 + "]" * 51, "nested too deep"),
+        (f"[{'1,' * 5_000}1]", "more than 4,096 items"),
         ("{a: 1}", "property name"),
         ("", "Expecting value"),
         ('{"a": 1} x', "Extra data"),

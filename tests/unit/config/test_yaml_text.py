@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from meltemi.config.extent import DEPTH
 from meltemi.config.node import MapNode, plain_value
 from meltemi.config.report import Report
-from meltemi.config.yaml_text import DEPTH, compose
+from meltemi.config.yaml_text import compose
 
 
 def read(text: str) -> list[tuple[int, object]]:
@@ -76,3 +77,10 @@ def test_addresses_in_flow_lists_are_quoted_where_libyaml_needs_it() -> None:
     assert read("a: [::1, 001:db8::]\nb: [fe80::, x]\n") == [
         (1, {"a": ["::1", "001:db8::"], "b": ["fe80::", "x"]})
     ]
+
+
+@pytest.mark.parametrize("text", ["a: 1\n---\nb: [c", "a: 1\n---\nb: 1\nc: &d [e]\n"])
+def test_of_a_document_that_breaks_off_only_the_break_is_told(text: str) -> None:
+    report = Report("f")
+    assert [number for number, _ in compose(text, report)] == [1]
+    assert len(report.findings) == 1

@@ -34,7 +34,7 @@ def test_its_objects_bear_its_label_and_services_come_first() -> None:
 def test_every_problem_of_every_file_is_told_with_its_place() -> None:
     broken = named(b"one").replace(b"host:", b"hots:")
     with pytest.raises(InvalidConfigError) as refused:
-        read_folder([("a.yaml", broken), ("b.yaml", ENTRY), ("c.yaml", b"a: [")])
+        read_folder([("a.yaml", broken), ("b.yaml", ENTRY), ("c.yaml", b"a: b: c")])
     places = {str(each.source).rpartition(":")[0] for each in refused.value.findings}
     assert {"a.yaml:4", "c.yaml:1"} <= places
 

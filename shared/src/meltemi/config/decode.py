@@ -9,13 +9,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.canonical import content
 from meltemi.config.envelope import read_carefully, read_quickly
 from meltemi.config.finding import Finding, Source
-from meltemi.config.json_text import NotStrictJsonError, load
+from meltemi.config.json_text import (
+    LONGEST_INTEGER,
+    NotJsonNumberError,
+    NotStrictJsonError,
+    load,
+)
 from meltemi.config.node import ListNode, MapNode, Scalar, node_of, plain_value
 from meltemi.config.report import Report
 from meltemi.config.rules.check import check
@@ -69,7 +75,8 @@ def read(data: bytes, *, file: str, default_namespace: str) -> Decoded:
     report = Report(file)
     text = _text(data, report)
     report.raise_errors()
-    resources = _from_json(text, default_namespace)
+    resources = _from_json(text, default_namespace, report)
+    report.raise_errors()
     if not resources:
         resources = _from_tree(text, default_namespace, report)
     report.raise_errors()
@@ -117,18 +124,37 @@ def _text(data: bytes, report: Report) -> str:
         return ""
 
 
-def _from_json(text: str, namespace: str) -> tuple[Resource[Message], ...]:
+def _from_json(
+    text: str, namespace: str, report: Report
+) -> tuple[Resource[Message], ...]:
     """Return the one object of a faultless JSON text; () asks for a closer look."""
-    if not text.startswith("{") or len(text) > SURELY_SMALL:
+    if not text.startswith("{"):
         return ()
     try:
         written = read_quickly(load(text))
+    except NotJsonNumberError as error:
+        _refuse_number(text, error, report)
+        return ()
     except NotStrictJsonError:
         return ()
     if written is None:
         return ()
     resource = written.resource(namespace)
-    return () if next(check(resource), None) else (resource,)
+    if next(check(resource), None):
+        return ()
+    if len(text) > SURELY_SMALL:
+        _refuse_large((resource,), report)
+    return (resource,)
+
+
+def _refuse_number(text: str, error: NotJsonNumberError, report: Report) -> None:
+    """Say where the number stands: a YAML reader would take it for a string."""
+    word = re.escape(error.word[:LONGEST_INTEGER])
+    places = re.finditer(rf'"(?:[^"\\]++|\\.)*+"|({word})', text)
+    at = next(match.start() for match in places if match[1] is not None)
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    hint = "write a finite number, or quote it if it is a word"
+    report.add_at(line, column, Finding("NUMBER", str(error), "", NOWHERE, hint))
 
 
 def _from_tree(
@@ -157,7 +183,8 @@ def _objects(text: str, report: Report) -> Iterator[Node]:
 
 def _documents(text: str, report: Report) -> list[tuple[int, Node]]:
     documents = compose(text, report)
-    if report.findings and text.startswith("{"):
+    malformed = any(each.code == "MALFORMED_YAML" for each in report.findings)
+    if malformed and text.startswith("{"):
         try:
             value = load(text)
         except NotStrictJsonError:

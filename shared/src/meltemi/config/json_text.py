@@ -6,6 +6,8 @@ import json
 from math import isfinite
 from typing import Final
 
+from meltemi.config.extent import excess_of, is_deep
+
 LONGEST_INTEGER: Final = 40
 
 
@@ -13,14 +15,27 @@ class NotStrictJsonError(ValueError):
     """The text is not JSON, or repeats a key, or holds a number JSON cannot."""
 
 
+class NotJsonNumberError(NotStrictJsonError):
+    """The text would be JSON, but for the number ``word``."""
+
+    def __init__(self, message: str, word: str) -> None:
+        super().__init__(message)
+        self.word = word
+
+
 def load(text: str) -> object:
     """Return the value of ``text``.
 
     Raises:
-        NotStrictJsonError: If it is malformed, nested too deep, repeats a key in an
-            object, or holds a number that is not finite or has over 40 digits.
+        NotJsonNumberError: If it holds a number that is not finite or has over 40
+            digits.
+        NotStrictJsonError: If it is malformed, nested too deep, too long, or repeats
+            a key in an object.
 
     """
+    excess = excess_of(text)
+    if excess is not None:
+        raise NotStrictJsonError(f"{excess.message}: {excess.hint}")
     try:
         value: object = json.loads(
             text,
@@ -35,6 +50,8 @@ def load(text: str) -> object:
         raise
     except ValueError as error:
         raise NotStrictJsonError(str(error)) from error
+    if is_deep(text):
+        raise NotStrictJsonError("nested too deep")
     return value
 
 
@@ -48,15 +65,16 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _finite(text: str) -> float:
     number = float(text)
     if not isfinite(number):
-        raise NotStrictJsonError(f"{text} is out of range")
+        raise NotJsonNumberError(f"{text} is out of range", text)
     return number
 
 
 def _short(text: str) -> int:
     if len(text) > LONGEST_INTEGER:
-        raise NotStrictJsonError(f"an integer has over {LONGEST_INTEGER} digits")
+        message = f"an integer has over {LONGEST_INTEGER} digits"
+        raise NotJsonNumberError(message, text)
     return int(text)
 
 
 def _no_constant(text: str) -> float:
-    raise NotStrictJsonError(f"{text} is not JSON")
+    raise NotJsonNumberError(f"{text} is not JSON", text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -11,6 +10,8 @@ from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentEndEvent,
     DocumentStartEvent,
     MappingStartEvent,
     NodeEvent,
@@ -18,6 +19,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
+from meltemi.config.extent import DEPTH, ITEMS, NODES, excess_of
 from meltemi.config.finding import Finding, Source
 from meltemi.config.node import ListNode, MapNode, Scalar, plain_scalar
 
@@ -27,102 +29,149 @@ if TYPE_CHECKING:
     from meltemi.config.node import Node
     from meltemi.config.report import Report
 
-DEPTH: Final = 50
-NODES: Final = 100_000
+WORTH_A_GLANCE: Final = 1_000
+"""Values read before the rest is looked over: most texts have fewer."""
+NOWHERE: Final = Source("", 0, 0, 0)
 QUOTED_ADDRESSES: Final = 8
 """Lines with an unquoted ``::`` that one text is forgiven."""
 SHORT: Final = 64 * 1024
 """Characters of a text that may be read that often."""
 ADDRESS: Final = re.compile(r"(?<=[\[,\s])([0-9a-fA-F:]*::[0-9a-fA-F:.]*)(?=[\s,\]])")
+UNREADABLE: Final = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+"""What may not stand unescaped (YAML 1.1 §5.1)."""
+NO_DOCUMENT: Final = "expected <document start>"
+"""libyaml's words where a document seems to end, and no other one begins."""
 TAG: Final = "tag:yaml.org,2002:"
+SPLIT_HINT: Final = "split it over several objects"
 ANCHOR_HINT: Final = "write the value out in each place"
 UNQUOTED_WORD_HINT: Final = "YAML 1.1 reads this word as a value: put it in quotes"
 
 
-@dataclass(slots=True)
 class _Builder:
     """Builds one document after another from the reader's events."""
 
-    report: Report
-    roots: list[tuple[int, Node]] = field(default_factory=list)
-    open: list[ListNode | MapNode] = field(default_factory=list)
-    pending: list[Scalar | None] = field(default_factory=list)
-    """For each open node the key that waits for its value."""
-    nodes: int = 0
+    def __init__(self, text: str, report: Report) -> None:
+        self._text, self._report = text, report
+        self._roots: list[tuple[int, Node]] = []
+        self._whole = 0
+        """Documents that were read to their end."""
+        self._open: list[ListNode | MapNode] = []
+        self._key: Scalar | None = None
+        """The key of the innermost map that waits for its value."""
+        self._nodes = 0
+
+    def documents(self, *, torn: bool) -> list[tuple[int, Node]]:
+        """Return what was read to its end; ``torn``: the last end was none."""
+        return self._roots[: self._whole - torn]
 
     def take(self, event: Event) -> bool:
         """Add ``event``; return False when a limit or an alias ends the reading."""
         if isinstance(event, ScalarEvent):
-            return self._admits(event) and self._place(_scalar(event, self.report))
+            return self._scalar(event)
         if isinstance(event, CollectionEndEvent):
-            self.open.pop()
-            self.pending.pop()
+            self._open.pop()
             return True
         if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            return self._admits(event) and self._open(_collection(event, self.report))
+            return self._collection(event)
         if isinstance(event, AliasEvent):
-            return self._refuse(event, "ALIAS", "an alias is not allowed", ANCHOR_HINT)
+            return self._refuse("ALIAS", "an alias is not allowed", event, ANCHOR_HINT)
         if isinstance(event, DocumentStartEvent):
-            self.report.document = len(self.roots) + 1
+            self._report.document = len(self._roots) + 1
+        elif isinstance(event, DocumentEndEvent):
+            self._whole += 1
         return True
 
-    def _admits(self, event: NodeEvent) -> bool:
-        self.nodes += 1
-        if event.anchor is not None:
-            return self._refuse(event, "ALIAS", "an anchor is not allowed", ANCHOR_HINT)
-        if self.nodes > NODES:
-            message = f"more than {NODES:,} values"
-            return self._refuse(event, "TOO_LARGE", message, "split the file")
-        return True
+    def _scalar(self, event: ScalarEvent) -> bool:
+        text = event.value
+        plain = event.implicit[0] and event.tag is None
+        value = plain_scalar(text) if plain else text
+        line, column = _position(event)
+        return self._admits(event, "str") and self._place(
+            Scalar(text, value, line, column)
+        )
 
-    def _open(self, node: ListNode | MapNode) -> bool:
-        if len(self.open) >= DEPTH:
-            message = f"nested deeper than {DEPTH} levels"
-            self.report.add("TOO_DEEP", message, node=node)
+    def _collection(self, event: MappingStartEvent | SequenceStartEvent) -> bool:
+        is_map = isinstance(event, MappingStartEvent)
+        line, column = _position(event)
+        node = MapNode(line, column) if is_map else ListNode(line, column)
+        if not self._admits(event, "map" if is_map else "seq"):
             return False
+        if len(self._open) >= DEPTH:
+            message = f"nested deeper than {DEPTH} levels"
+            return self._refuse("TOO_DEEP", message, event)
         placed = self._place(node)
-        self.open.append(node)
-        self.pending.append(None)
+        self._open.append(node)
         return placed
 
-    def _place(self, node: Node) -> bool:
-        if not self.open:
-            self.roots.append((self.report.document, node))
+    def _admits(self, event: ScalarEvent | CollectionStartEvent, tag: str) -> bool:
+        self._nodes += 1
+        if event.anchor is not None:
+            message = "an anchor is not allowed"
+            return self._refuse("ALIAS", message, event, ANCHOR_HINT)
+        if event.tag is not None and event.tag not in ("!", TAG + tag):
+            message = f"the tag {event.tag!r} is not allowed"
+            hint = "remove the tag; put strings in quotes"
+            self._refuse("TAG", message, event, hint)
+            return not self._report.full
+        if self._nodes > NODES:
+            message = f"more than {NODES:,} values"
+            return self._refuse("TOO_LARGE", message, event, "split the file")
+        return self._nodes != WORTH_A_GLANCE or self._glance()
+
+    def _glance(self) -> bool:
+        """Look the whole text over; return whether the rest is worth reading."""
+        excess = excess_of(self._text)
+        if excess is None:
             return True
-        above = self.open[-1]
+        finding = Finding("TOO_LARGE", excess.message, "", NOWHERE, excess.hint)
+        self._report.document = excess.document
+        self._report.add_at(excess.line, excess.column, finding)
+        return False
+
+    def _place(self, node: Node) -> bool:
+        """Put ``node`` where it belongs; a map's nodes are keys and values in turn."""
+        above = self._open[-1] if self._open else None
         if isinstance(above, ListNode):
             above.items.append(node)
+            return len(above.items) <= ITEMS or self._too_many("list", "items", node)
+        if above is None:
+            self._roots.append((self._report.document, node))
             return True
-        key = self.pending[-1]
+        key, self._key = self._key, None
         if key is None:
-            return self._key(node)
-        self._value(above, key, node)
-        return True
+            return self._take_key(node)
+        if key.text in above.keys:
+            message = f"the key {key.text!r} stands twice in one map"
+            hint = f"the first one is on line {above.keys[key.text].line}: keep one"
+            self._report.add("DUPLICATE_KEY", message, node=key, hint=hint)
+            return not self._report.full
+        above.keys[key.text] = key
+        above.values[key.text] = node
+        return len(above.keys) <= ITEMS or self._too_many("map", "keys", key)
 
-    def _key(self, node: Node) -> bool:
+    def _take_key(self, node: Node) -> bool:
         if not isinstance(node, Scalar):
-            self.report.add("WRONG_TYPE", "a map's key must be a string", node=node)
+            self._report.add("WRONG_TYPE", "a map's key must be a string", node=node)
             return False
         if node.value is None or isinstance(node.value, bool | float):
             message = f"the key {node.text!r} is not a string"
             hint = UNQUOTED_WORD_HINT
-            self.report.add("WRONG_TYPE", message, node=node, hint=hint)
-        self.pending[-1] = node
-        return True
+            self._report.add("WRONG_TYPE", message, node=node, hint=hint)
+        self._key = node
+        return not self._report.full
 
-    def _value(self, above: MapNode, key: Scalar, node: Node) -> None:
-        self.pending[-1] = None
-        if key.text in above.keys:
-            message = f"the key {key.text!r} stands twice in one map"
-            hint = f"the first one is on line {above.keys[key.text].line}: keep one"
-            self.report.add("DUPLICATE_KEY", message, node=key, hint=hint)
-            return
-        above.keys[key.text] = key
-        above.values[key.text] = node
+    def _too_many(self, what: str, parts: str, node: Node) -> bool:
+        message = f"a {what} of more than {ITEMS:,} {parts}"
+        self._report.add("TOO_LARGE", message, node=node, hint=SPLIT_HINT)
+        return False
 
-    def _refuse(self, event: NodeEvent, code: str, message: str, hint: str) -> bool:
+    def _refuse(
+        self, code: str, message: str, event: NodeEvent, hint: str = ""
+    ) -> bool:
         place = Scalar("", None, *_position(event))
-        self.report.add(code, message, node=place, hint=hint)
+        self._report.add(code, message, node=place, hint=hint)
         return False
 
 
@@ -130,12 +179,14 @@ def compose(text: str, report: Report) -> list[tuple[int, Node]]:
     """Return the root of each document in ``text``, with the document's number.
 
     What the text's form forbids goes to ``report``: malformed YAML, aliases and
-    anchors, keys that stand twice, foreign tags, more than `NODES` values or `DEPTH`
-    levels. Reading ends at the first one that makes the rest meaningless.
+    anchors, keys that stand twice, foreign tags, too many values, items or levels.
+    Reading ends at the first one that makes the rest meaningless, and the document
+    that is broken off there is left out: what it lacks is not the user's mistake.
     """
+    torn = False
     for _ in range(QUOTED_ADDRESSES):
         report.findings.clear()  # each round reads the whole text
-        builder = _Builder(report)
+        builder = _Builder(text, report)
         try:
             _read(CParser(text), builder)
         except yaml.MarkedYAMLError as error:
@@ -144,10 +195,11 @@ def compose(text: str, report: Report) -> list[tuple[int, Node]]:
             if quoted != text:
                 text = quoted
                 continue
+            torn = NO_DOCUMENT in (error.problem or "")
         except yaml.YAMLError:  # the reader's: it has no mark
             _note_unreadable(text, report)
         break
-    return builder.roots
+    return builder.documents(torn=torn)
 
 
 def _with_quoted_address(text: str, error: yaml.MarkedYAMLError) -> str:
@@ -165,35 +217,8 @@ def _with_quoted_address(text: str, error: yaml.MarkedYAMLError) -> str:
 
 def _read(parser: CParser, builder: _Builder) -> None:
     event = parser.get_event()
-    while event is not None and builder.take(event) and not builder.report.full:
+    while event is not None and builder.take(event):
         event = parser.get_event()
-
-
-def _scalar(event: ScalarEvent, report: Report) -> Scalar:
-    text = event.value
-    tagged = event.tag is not None
-    value = plain_scalar(text) if event.implicit[0] and not tagged else text
-    node = Scalar(text, value, *_position(event))
-    if event.tag is not None:
-        _forbid_tag(event.tag, "str", node, report)
-    return node
-
-
-def _collection(
-    event: MappingStartEvent | SequenceStartEvent, report: Report
-) -> ListNode | MapNode:
-    line, column = _position(event)
-    is_map = isinstance(event, MappingStartEvent)
-    if event.tag is not None:
-        place = Scalar("", None, line, column)
-        _forbid_tag(event.tag, "map" if is_map else "seq", place, report)
-    return MapNode(line, column) if is_map else ListNode(line, column)
-
-
-def _forbid_tag(tag: str, expected: str, node: Node, report: Report) -> None:
-    if tag not in ("!", TAG + expected):
-        hint = "remove the tag; put strings in quotes"
-        report.add("TAG", f"the tag {tag!r} is not allowed", node=node, hint=hint)
 
 
 def _position(event: Event) -> tuple[int, int]:
@@ -206,9 +231,7 @@ def _note(error: yaml.MarkedYAMLError, report: Report) -> None:
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     context = f"{error.context}: " if error.context else ""
     message = f"malformed YAML: {context}{error.problem}"
-    finding = Finding(
-        "MALFORMED_YAML", message, "", Source("", 0, 0, 0), _advice(error)
-    )
+    finding = Finding("MALFORMED_YAML", message, "", NOWHERE, _advice(error))
     report.add_at(line, column, finding)
 
 
@@ -222,22 +245,12 @@ def _advice(error: yaml.MarkedYAMLError) -> str:
 
 
 def _note_unreadable(text: str, report: Report) -> None:
-    bad = next((i for i, each in enumerate(text) if not _readable(each)), 0)
+    found = UNREADABLE.search(text)
+    bad = found.start() if found else 0
     before = text[:bad]
     line = before.count("\n") + 1
     column = bad - (before.rfind("\n") + 1) + 1
     message = f"malformed YAML: character {text[bad : bad + 1]!r} is not allowed"
     hint = "remove it, or write it as an escape in double quotes"
-    finding = Finding("MALFORMED_YAML", message, "", Source("", 0, 0, 0), hint)
+    finding = Finding("MALFORMED_YAML", message, "", NOWHERE, hint)
     report.add_at(line, column, finding)
-
-
-def _readable(character: str) -> bool:
-    """Tell whether YAML 1.1 §5.1 lets ``character`` stand unescaped."""
-    return (
-        character in "\t\n\r\x85\ufeff"
-        or "\x20" <= character <= "\x7e"
-        or "\xa0" <= character <= "\ud7ff"
-        or "\ue000" <= character <= "\ufffd"
-        or character > "\uffff"
-    )

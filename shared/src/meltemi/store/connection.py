@@ -28,6 +28,7 @@ RETRY = Backoff(first=0.05, ceiling=0.5)
 CHANNEL = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd refuses pings under 5 s
     ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),  # what newer grpcio goes by
     ("grpc.max_receive_message_length", -1),  # a page of 500 objects may be big
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),

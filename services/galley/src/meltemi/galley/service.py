@@ -29,6 +29,10 @@ from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
     from meltemi.bus.ports import Publisher
     from meltemi.galley.settings import GalleySettings
     from meltemi.kernel.clock import Clock
@@ -56,8 +60,13 @@ class GalleyService:
         )
         self._pruning = Pruning(ledger, settings.mesh)
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Serve the API and ring changes until ``stopping``."""
+    async def run(
+        self,
+        stopping: asyncio.Event,
+        *,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
+        """Serve the API, with ``around`` it, and ring changes until ``stopping``."""
         async with (
             # Pilots are our own: no proxy of the environment stands between
             httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
@@ -76,7 +85,7 @@ class GalleyService:
             pruning = tasks.create_task(self._pruning.run())
             sourcing = tasks.create_task(_sourced(directory))
             address, tls = self._settings.http_address, self._settings.tls
-            await serve_http(app, address, stopping=stopping, tls=tls)
+            await serve_http(around(app), address, stopping=stopping, tls=tls)
             relaying.cancel()
             pruning.cancel()
             sourcing.cancel()

@@ -51,11 +51,7 @@ def _sources(galley: Galley, directory: Directory | None) -> BaseRoute:
 
 
 def _routes(galley: Galley) -> Iterator[BaseRoute]:
-    yield from _own_views(galley)
-    yield from administration(galley)
-    yield from batches(galley)
-    yield from history(galley)
-    yield from views(galley)
+    """Yield what is asked for most first: a request tries one after another."""
     yield route(
         OBJECT,
         {
@@ -75,6 +71,11 @@ def _routes(galley: Galley) -> Iterator[BaseRoute]:
         },
     )
     yield route(EVERYWHERE, {"GET": many})
+    yield from _own_views(galley)
+    yield from administration(galley)
+    yield from batches(galley)
+    yield from history(galley)
+    yield from views(galley)
 
 
 def _own_views(galley: Galley) -> Iterator[BaseRoute]:

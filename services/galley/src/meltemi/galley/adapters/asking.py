@@ -164,4 +164,4 @@ def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
 
 def timestamp(now: datetime) -> str:
     """Return ``now`` in RFC 3339, UTC, with microseconds: ``…T12:00:00.000000Z``."""
-    return now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return now.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
