@@ -1,0 +1,144 @@
+"""What holds of the translation, whatever the mesh."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.testkit.mesh import resources
+from meltemi.testkit.mesh_grower import grow_mesh
+from meltemi.testkit.translation import CLASSES, holding, versions
+
+if TYPE_CHECKING:
+    from meltemi.pilot.scope.proxy import ProxyClass
+
+SIZE = 14
+SEEDS = range(6)
+EDITS = 100
+ELSEWHERE = """
+    apiVersion: networking.istio.io/v1
+    kind: DestinationRule
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec: {host: reviews.default.svc.cluster.local, exportTo: ["."], trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: VirtualService
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec:
+      hosts: [reviews.default.svc.cluster.local]
+      exportTo: ["."]
+      http: [{directResponse: {status: 404}}]
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: ServiceEntry
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec:
+      hosts: [nobodys.example.com]
+      exportTo: ["."]
+      ports: [{number: 80, name: http, protocol: HTTP}]
+      resolution: STATIC
+      endpoints: [{address: 10.3.0.1}]
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: Sidecar
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec: {egress: [{hosts: ["./*"]}]}
+    ---
+    apiVersion: security.istio.io/v1
+    kind: AuthorizationPolicy
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec: {action: DENY, rules: [{}]}
+    ---
+    apiVersion: security.istio.io/v1
+    kind: PeerAuthentication
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec: {mtls: {mode: STRICT}}
+    ---
+    apiVersion: security.istio.io/v1
+    kind: RequestAuthentication
+    metadata: {name: nobodys, namespace: default}
+    spec: {selector: {matchLabels: {app: nobody}}, jwtRules: [{issuer: a, jwks: '{"keys":[]}'}]}
+    ---
+    apiVersion: networking.istio.io/v1alpha3
+    kind: EnvoyFilter
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec:
+      configPatches:
+        - {applyTo: CLUSTER, match: {context: ANY}, patch: {operation: MERGE, value: {connectTimeout: 9s}}}
+    """
+
+every_class = pytest.mark.parametrize("group", CLASSES.values(), ids=CLASSES)
+every_seed = pytest.mark.parametrize("seed", SEEDS)
+
+
+def rng(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - a test that repeats itself
+
+
+@every_class
+@every_seed
+def test_the_order_of_arrival_changes_no_byte(group: ProxyClass, seed: int) -> None:
+    objects = grow_mesh(rng(seed), SIZE)
+    shuffled = list(objects)
+    rng(seed).shuffle(shuffled)
+    assert versions(holding(shuffled), group) == versions(holding(objects), group)
+
+
+@every_class
+@every_seed
+def test_what_selects_no_proxy_of_a_class_changes_no_byte_of_it(
+    group: ProxyClass, seed: int
+) -> None:
+    objects = grow_mesh(rng(seed), SIZE)
+    before = versions(holding(objects), group)
+    for other in resources(ELSEWHERE):
+        assert versions(holding((*objects, other)), group) == before, other.kind
+
+
+@every_class
+@every_seed
+def test_what_leaves_and_returns_leaves_no_trace(group: ProxyClass, seed: int) -> None:
+    mesh = holding(grow_mesh(rng(seed), SIZE))
+    before = versions(mesh, group)
+    for each in grow_mesh(rng(seed), SIZE):
+        again = mesh.drop(each.key).put(each)
+        assert versions(again, group) == before, each.key
+
+
+@every_class
+def test_a_rebuild_equals_what_edits_led_to(group: ProxyClass) -> None:
+    choices = rng(7)
+    pool = grow_mesh(choices, 3 * SIZE)
+    edited, held = holding(()), dict[object, object]()
+    for number in range(EDITS):
+        each = choices.choice(pool)
+        if each.key in held and choices.random() < 0.5:
+            edited = edited.drop(each.key)
+            del held[each.key]
+        else:
+            edited = edited.put(each)
+            held[each.key] = each
+        if number % 10 == 0:
+            whole = holding([one for one in pool if one.key in held])
+            assert versions(edited, group) == versions(whole, group)
+
+
+def test_the_seed_of_hashes_changes_no_byte() -> None:
+    command = [sys.executable, "-m", "meltemi.testkit.translation"]
+    said = {
+        subprocess.run(
+            command,
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
+    assert len(said.pop()) > 100
