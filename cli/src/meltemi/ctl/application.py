@@ -20,6 +20,8 @@ MODULES = {
     "meltemi.ctl.galley.transfer": ("export", "import"),
     "meltemi.ctl.galley.explain": ("explain",),
     "meltemi.ctl.galley.events": ("events",),
+    "meltemi.ctl.lens.translate": ("translate",),
+    "meltemi.ctl.lens.trace": ("trace",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),
 }
