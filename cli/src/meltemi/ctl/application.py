@@ -22,6 +22,7 @@ MODULES = {
     "meltemi.ctl.galley.events": ("events",),
     "meltemi.ctl.lens.translate": ("translate",),
     "meltemi.ctl.lens.trace": ("trace",),
+    "meltemi.ctl.lens.authz": ("authz",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),
 }

@@ -31,7 +31,7 @@ def origins(made: ir.Resources, answer: Answer, step: Step) -> tuple[Origin, ...
             names = {each.cluster for each in answer.targets}
             found = [each.origins for each in made.clusters if each.name in names]
         case Stage.POLICY:
-            found = [_rule(step.name)]
+            found = [_rules(step.name) or _rules(step.why)]
         case _:
             found = []
     return tuple(dict.fromkeys(each for several in found for each in several))
@@ -42,9 +42,11 @@ def _listeners(made: ir.Resources, answer: Answer) -> Iterator[ir.Listener]:
 
 
 def _chains(made: ir.Resources, answer: Answer) -> Iterator[ir.FilterChain]:
+    """Yield the chain; of several without a name nobody can tell which it was."""
     for listener in _listeners(made, answer):
         several = (*listener.chains, *((listener.default,) if listener.default else ()))
-        yield from (each for each in several if each.name == answer.chain)
+        found = [each for each in several if each.name == answer.chain]
+        yield from found if len(found) == 1 else ()
 
 
 def _routes(made: ir.Resources, answer: Answer) -> Iterator[ir.Route]:
@@ -54,9 +56,9 @@ def _routes(made: ir.Resources, answer: Answer) -> Iterator[ir.Route]:
                 yield from host.routes[answer.rule : answer.rule + 1]
 
 
-def _rule(name: str) -> tuple[Origin, ...]:
-    found = POLICY.fullmatch(name)
-    if found is None:
-        return ()
-    namespace, policy, rule = found.groups()
-    return (Origin("AuthorizationPolicy", namespace, policy, f"spec.rules[{rule}]"),)
+def _rules(text: str) -> tuple[Origin, ...]:
+    """Return the rules that ``text`` names: of a refusal, those that did not match."""
+    return tuple(
+        Origin("AuthorizationPolicy", namespace, policy, f"spec.rules[{rule}]")
+        for namespace, policy, rule in POLICY.findall(text)
+    )

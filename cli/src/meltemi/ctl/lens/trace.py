@@ -91,7 +91,7 @@ def lines(world: World, journey: Journey) -> Iterator[str]:
             name = f" {step.name}" if step.name else ""
             yield f"  {step.stage.value}{name}: {step.why}"
             for origin in origins(visit.held.made, visit.answer, step):
-                yield f"      {_where(world, origin)}"
+                yield f"      {where(world, origin)}"
         for target in visit.answer.targets:
             for each in target.endpoints:
                 sick = "" if each.healthy else ", unhealthy"
@@ -109,12 +109,13 @@ def plain(world: World, journey: Journey) -> dict[str, Any]:
     return {
         "arrives": problem is None,
         "problem": {"proxy": problem[0], "code": problem[1].value} if problem else None,
-        "client": _visit(world, journey.client),
-        "servers": [_visit(world, each) for each in journey.servers],
+        "client": visit_plain(world, journey.client),
+        "servers": [visit_plain(world, each) for each in journey.servers],
     }
 
 
-def _visit(world: World, visit: Visit) -> dict[str, Any]:
+def visit_plain(world: World, visit: Visit) -> dict[str, Any]:
+    """Return what one proxy did, as JSON."""
     answer = visit.answer
     return {
         "proxy": visit.proxy,
@@ -165,7 +166,8 @@ def _origin(world: World, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _where(world: World, origin: Origin) -> str:
+def where(world: World, origin: Origin) -> str:
+    """Return an object, its field, and the line it stands on."""
     source = world.source(origin)
     path = f" {origin.path}" if origin.path else ""
     place = f" ({source.file}:{source.line})" if source else ""
