@@ -1,14 +1,12 @@
-"""A mesh as files or Galley hold it, and where in them each object stands."""
+"""A mesh as files hold it, and where in them each object stands."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meltemi.config.decode import decode, objects_in, resource_at
+from meltemi.config.decode import objects_in, resource_at
 from meltemi.config.finding import Finding, InvalidConfigError, Source, steps
-from meltemi.config.kinds import KINDS
 from meltemi.config.node import nearest_node
 from meltemi.config.report import Report
 from meltemi.kernel.names import Epoch, Key, Namespace, Revision
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from meltemi.config.node import Node
-    from meltemi.config.resource import Resource
-    from meltemi.config.schema.message import Message
     from meltemi.pilot.ir import Origin
 
 
@@ -41,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A mesh, arranged; ``places`` is empty for one that came from Galley."""
+    """A mesh, arranged, and the place of each object of it."""
 
     index: Index
     places: Mapping[Key, Place] = field(default_factory=dict[Key, Place])
@@ -73,24 +69,6 @@ def written(texts: Iterable[tuple[str, bytes]], *, namespace: str) -> World:
     if problems:
         raise InvalidConfigError(problems)
     return World(_arranged(mesh), places)
-
-
-def stored(objects: Iterable[Mapping[str, object]]) -> World:
-    """Return the mesh of ``objects``, as Galley lists them."""
-    mesh = Mesh()
-    for each in objects:
-        for found in _decoded(each):
-            mesh = mesh.put(found)
-    return World(_arranged(mesh))
-
-
-LISTS = tuple(f"/apis/{kind.api_version}/{kind.plural}" for kind in KINDS)
-"""Where Galley lists the objects of each kind."""
-
-
-def _decoded(item: Mapping[str, object]) -> tuple[Resource[Message], ...]:
-    data = json.dumps(item).encode()
-    return decode(data, file="galley", default_namespace="default")
 
 
 def _arranged(mesh: Mesh) -> Index:
