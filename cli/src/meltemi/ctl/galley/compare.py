@@ -1,6 +1,7 @@
 """``meltemi diff``, ``history`` and ``rollback``: then, now, and as it would be."""
 
 import difflib
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -22,22 +23,47 @@ from meltemi.ctl.state import StateOption
 
 EXIT_DIFFERENT = 1
 
+commands = typer.Typer()
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    app.command()(diff)
+    app.registered_commands.extend(commands.registered_commands)
     app.command()(history)
     app.command()(rollback)
 
 
-def diff(
+@commands.command()
+def diff(  # noqa: PLR0913 - Typer reads the signature
     *,
     filename: Files,
     state: StateOption,
     namespace: NamespaceOption = "default",
     recursive: Recursive = False,
+    proxies: Annotated[
+        bool, typer.Option("--proxies", help="What changes on which proxies.")
+    ] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", help="For --proxies: the mesh, as files or folders."),
+    ] = None,
 ) -> None:
     """Show what apply would change. Exits 0 for nothing, 1 for something."""
+    if proxies != bool(against):
+        raise typer.BadParameter("--proxies and --against DIR go together")
+    if against:
+        from meltemi.ctl.lens.effects import show_effects  # noqa: PLC0415 - slow
+
+        if show_effects(against, filename, namespace=namespace, recursive=recursive):
+            raise typer.Exit(EXIT_DIFFERENT)
+        return
+    if _differs(filename, state, namespace, recursive=recursive):
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _differs(
+    filename: list[str], state: Path, namespace: str, *, recursive: bool
+) -> bool:
     resources = read(filename, namespace, recursive=recursive)
     galley = connect(state)
     different = False
@@ -60,8 +86,7 @@ def diff(
         different = different or bool(lines)
         for line in lines:
             typer.echo(line)
-    if different:
-        raise typer.Exit(EXIT_DIFFERENT)
+    return different
 
 
 def history(

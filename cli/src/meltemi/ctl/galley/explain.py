@@ -12,6 +12,7 @@ import typer
 
 from meltemi.config.kinds import kind_called
 from meltemi.config.schema.message import Message
+from meltemi.ctl.output import NamespaceOption
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +21,26 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    path: Annotated[str, typer.Argument(metavar="KIND[.FIELD…]")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="KIND[.FIELD…]|proxy/X TYPE NAME")
+    ],
+    *,
+    filename: Annotated[
+        list[str] | None, typer.Option("-f", "--filename", help="The mesh of proxy/X.")
+    ] = None,
+    namespace: NamespaceOption = "default",
 ) -> None:
-    """Tell what a kind, or a field of it, means and holds."""
-    word, *steps = path.split(".")
+    """Tell what a field means, or which objects made a proxy's resource."""
+    if words[0].startswith("proxy/"):
+        from meltemi.ctl.lens.made_by import (  # noqa: PLC0415 - slow to import
+            explain_resource,
+        )
+
+        explain_resource(words, filename or [], namespace)
+        return
+    if len(words) > 1:
+        raise typer.BadParameter(f"expected one KIND[.FIELD…], found {words}")
+    word, *steps = words[0].split(".")
     kind = kind_called(word)
     if kind is None:
         raise typer.BadParameter(f"{word!r} is not a kind")

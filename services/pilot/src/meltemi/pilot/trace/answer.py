@@ -124,7 +124,8 @@ class Answer:
         chain: By name; chains need not have one.
         routes: The name of the route configuration, when it comes by RDS.
         host: The virtual host.
-        route: By name; routes need not have one.
+        route: By name; routes need not have one, and several may have the same.
+        rule: Which of the virtual host's routes it is, from 0; -1 before one is found.
         targets: Where it may go, by weight.
         verdicts: Of the policy filters, until the first refusal.
         problem: None when it arrives, or is answered by the proxy itself.
@@ -137,6 +138,7 @@ class Answer:
     routes: str = ""
     host: str = ""
     route: str = ""
+    rule: int = -1
     targets: tuple[Target, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     problem: Problem | None = None

@@ -137,7 +137,8 @@ def _host(visit: Visit, table: RouteConfiguration, manager: Manager) -> Answer:
     if found is None:
         return visit.then(Stage.ROUTE, "", why).ends(Problem.NO_ROUTE)
     visit = visit.then(Stage.ROUTE, found.name, why)
-    visit = replace(visit, answer=replace(visit.answer, route=found.name))
+    rule = list(host.routes).index(found)
+    visit = replace(visit, answer=replace(visit.answer, route=found.name, rule=rule))
     return _action(visit, found)
 
 

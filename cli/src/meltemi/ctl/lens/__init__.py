@@ -1,0 +1,1 @@
+"""What the mesh makes of its configuration: translated, traced, explained."""

@@ -1,0 +1,151 @@
+"""A call from one workload to another, through both of their proxies.
+
+::
+
+    caller's proxy: listener ─ chain ─ routes ─ host ─ route ─ cluster ─▶ endpoint
+    its workload's proxy:      chain ─ handshake ─ policies ─ route ─ cluster
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from meltemi.ctl.lens.client_tls import client_tls
+from meltemi.ctl.lens.held import held
+from meltemi.ctl.lens.proxies import account, sidecar
+from meltemi.kernel.errors import Blame, MeshError
+from meltemi.pilot.trace import Call, Way, trace
+
+if TYPE_CHECKING:
+    from meltemi.ctl.lens.held import Held
+    from meltemi.ctl.lens.world import World
+    from meltemi.pilot.model.service import Instance, Service
+    from meltemi.pilot.scope.proxy import Proxy
+    from meltemi.pilot.trace import Answer, Endpoint, Http, Problem
+
+ANYWHERE = "240.240.0.1"
+"""Where a service without an address is called: what its client's DNS would say."""
+
+
+class UnknownHostError(MeshError):
+    """No service has that host and port."""
+
+    code = "lens.unknown-host"
+    blame = Blame.CALLER
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What one proxy did."""
+
+    proxy: str
+    held: Held
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What the caller's proxy did, then the proxy of each workload it may go to."""
+
+    client: Visit
+    servers: tuple[Visit, ...] = ()
+
+    @property
+    def problem(self) -> tuple[str, Problem] | None:
+        """The proxy at which the call fails, and why; the first of several."""
+        for visit in (self.client, *self.servers):
+            if visit.answer.problem:
+                return visit.proxy, visit.answer.problem
+        return None
+
+
+def travel(world: World, caller: Proxy, call: Call) -> Journey:
+    """Return what becomes of ``call``: every endpoint of one cluster is alike.
+
+    So the first healthy endpoint of each target stands for all.
+    """
+    here = held(world.index, caller.group)
+    answer = trace(here.envoy, call)
+    client = Visit(caller.name, here, answer)
+    if answer.problem:
+        return Journey(client)
+    servers = (
+        _served(world, client, call, (target.cluster, endpoint), caller)
+        for target in answer.targets
+        if target.weight
+        for endpoint in [each for each in target.endpoints if each.healthy][:1]
+    )
+    return Journey(client, tuple(each for each in servers if each))
+
+
+def address_of(world: World, host: str, port: int, namespace: str) -> str:
+    """Return the address that a client in ``namespace`` finds for ``host``.
+
+    Raises:
+        UnknownHostError: If no service is called that, or it lacks the port.
+
+    """
+    suffix = world.index.config.domain_suffix
+    names = (host, f"{host}.{namespace}.svc.{suffix}", f"{host}.svc.{suffix}")
+    known = world.index.services.by_host
+    for name in names:
+        for service in known.get(name, {}).values():
+            if service.port(port) is None:
+                ports = ", ".join(str(each.number) for each in service.ports)
+                raise UnknownHostError(f"{name} has no port {port}, but {ports}")
+            return _address(service)
+    raise UnknownHostError(f"{host!r} is no service: {', '.join(sorted(known))}")
+
+
+def principal(world: World, caller: Proxy) -> str:
+    """Return the SPIFFE id that the caller's certificate shows."""
+    trust = world.index.config.trust_domain
+    group = caller.group
+    name = group.node.service_account or "default"
+    return f"spiffe://{trust}/ns/{group.namespace}/sa/{name}"
+
+
+def _address(service: Service) -> str:
+    if service.headless:
+        return service.instances[0].address
+    if service.address != "0.0.0.0":  # noqa: S104 - compared, never bound
+        return service.address.partition("/")[0]
+    return next(iter(service.automatic_addresses), ANYWHERE)
+
+
+def _served(
+    world: World, client: Visit, call: Call, to: tuple[str, Endpoint], caller: Proxy
+) -> Visit | None:
+    cluster, endpoint = to
+    workload = _workload(world, endpoint)
+    if workload is None:
+        return None
+    tls = client_tls(client.held.envoy, cluster, endpoint, principal(world, caller))
+    there = held(world.index, sidecar(world, workload).group)
+    arriving = replace(
+        call,
+        address=endpoint.address,
+        port=endpoint.port,
+        way=Way.INBOUND,
+        tls=tls,
+        source=caller.node_id.split("~")[1],
+        http=_forwarded(call.http),
+    )
+    name = f"{workload.name}.{workload.namespace}"
+    return Visit(name, there, trace(there.envoy, arriving))
+
+
+def _forwarded(request: Http | None) -> Http | None:
+    if request is None:
+        return None
+    return replace(request, headers=(*request.headers, ("x-forwarded-proto", "http")))
+
+
+def _workload(world: World, endpoint: Endpoint) -> Instance | None:
+    """Return whose endpoint it is; None when no workload of the mesh has it."""
+    for service in world.index.services.all:
+        for each in service.instances:
+            if each.name and account(each) and endpoint.address in each.addresses:
+                return each
+    return None

@@ -1,0 +1,84 @@
+"""``meltemi explain proxy/NAME``: which objects made one of a proxy's resources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from meltemi.ctl.galley.text import texts
+from meltemi.ctl.lens.held import held
+from meltemi.ctl.lens.proxies import named
+from meltemi.ctl.lens.trace import where
+from meltemi.ctl.lens.world import written
+from meltemi.pilot import ir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+KINDS = ("cluster", "route", "listener")
+WORDS = 3
+Part = tuple[str, ir.Origins]
+
+
+def explain_resource(
+    words: Sequence[str], filename: Sequence[str], namespace: str
+) -> None:
+    """Print what made the resource that ``words`` name: proxy/X KIND NAME.
+
+    Raises:
+        typer.BadParameter: If they name none.
+
+    """
+    if len(words) != WORDS or words[1] not in KINDS or not filename:
+        raise typer.BadParameter(
+            f"expected proxy/NAME {'|'.join(KINDS)} NAME -f FILE, found {words}"
+        )
+    proxy, kind, name = words[0].removeprefix("proxy/"), words[1], words[2]
+    world = written(texts(filename), namespace=namespace)
+    made = held(world.index, named(world, proxy).group).made
+    known = {each for each, _ in _parts(made, kind, None)}
+    if name not in known:
+        raise typer.BadParameter(
+            f"{proxy} has no {kind} {name!r}: {', '.join(sorted(known))}"
+        )
+    for title, origins in _parts(made, kind, name):
+        typer.echo(title)
+        for origin in origins:
+            typer.echo(f"    {where(world, origin)}")
+
+
+def _parts(made: ir.Resources, kind: str, name: str | None) -> Iterator[Part]:
+    """Yield each resource of a kind; of the one called ``name`` its parts, too."""
+    several: dict[str, Sequence[ir.Cluster | ir.Listener | ir.RouteTable]] = {
+        "cluster": made.clusters,
+        "listener": made.listeners,
+        "route": made.routes,
+    }
+    for each in several[kind]:
+        if name is None:
+            yield each.name, each.origins
+        elif name == each.name:
+            yield each.name, () if isinstance(each, ir.RouteTable) else each.origins
+            yield from _inside(each)
+
+
+def _inside(whole: ir.Cluster | ir.Listener | ir.RouteTable) -> Iterator[Part]:
+    match whole:
+        case ir.Listener():
+            yield from _chains(whole)
+        case ir.RouteTable():
+            yield from _routes(whole)
+        case _:
+            return
+
+
+def _chains(listener: ir.Listener) -> Iterator[Part]:
+    for chain in listener.chains:
+        yield f"  chain {chain.name or '(unnamed)'}", chain.origins
+
+
+def _routes(table: ir.RouteTable) -> Iterator[Part]:
+    for host in table.hosts:
+        for number, route in enumerate(host.routes):
+            yield f"  {host.name} route {number} {route.name}".rstrip(), route.origins

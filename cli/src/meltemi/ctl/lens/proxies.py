@@ -1,0 +1,82 @@
+"""The proxies that a mesh's workloads have, from what is written about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.kernel.errors import Blame, MeshError
+from meltemi.pilot.scope.proxy import Proxy, proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from meltemi.ctl.lens.world import World
+    from meltemi.pilot.model.service import Instance
+
+GATEWAY_LABELS = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
+GATEWAY_ADDRESS = "127.0.0.1"
+
+
+class UnknownProxyError(MeshError):
+    """Nothing in the configuration describes a workload of that name."""
+
+    code = "lens.unknown-proxy"
+    blame = Blame.CALLER
+
+
+def named(world: World, name: str) -> Proxy:
+    """Return the proxy called ``name``: a node id, ``NAME.NAMESPACE`` or ``NAME``.
+
+    Raises:
+        UnknownProxyError: If no workload is called that, or several are.
+        InvalidNodeError: If it is a node id that says too little.
+
+    """
+    if "~" in name:
+        return proxy(name, {})
+    found = {
+        f"{each.name}.{each.namespace}": each
+        for each in workloads(world)
+        if name in (each.name, f"{each.name}.{each.namespace}")
+    }
+    if len(found) == 1:
+        return sidecar(world, next(iter(found.values())))
+    known = sorted({f"{each.name}.{each.namespace}" for each in workloads(world)})
+    raise UnknownProxyError(
+        f"{name!r} is {'several workloads' if found else 'no workload'}: "
+        f"expected one of {', '.join(known) or 'none, as no WorkloadEntry is there'}"
+    )
+
+
+def workloads(world: World) -> Iterator[Instance]:
+    """Yield every endpoint that is a workload with a name."""
+    for service in world.index.services.all:
+        yield from (each for each in service.instances if each.name)
+
+
+def sidecar(world: World, workload: Instance) -> Proxy:
+    """Return the captured sidecar that ``workload`` has."""
+    metadata: dict[str, object] = {
+        "LABELS": dict(workload.labels),
+        "SERVICE_ACCOUNT": account(workload),
+        "NETWORK": workload.network,
+        "INSTANCE_IPS": list(workload.addresses),
+    }
+    where = f"{workload.name}.{workload.namespace}"
+    domain = f"{workload.namespace}.svc.{world.index.config.domain_suffix}"
+    node = f"sidecar~{workload.address}~{where}~{domain}"
+    return proxy(node, metadata, workload.locality)
+
+
+def gateway(world: World, name: str, labels: Mapping[str, str]) -> Proxy:
+    """Return a gateway called ``NAME.NAMESPACE`` with ``labels``."""
+    title, _, namespace = name.partition(".")
+    namespace = namespace or world.index.config.root_namespace
+    domain = f"{namespace}.svc.{world.index.config.domain_suffix}"
+    node = f"router~{GATEWAY_ADDRESS}~{title}.{namespace}~{domain}"
+    return proxy(node, {"LABELS": dict(labels or GATEWAY_LABELS)})
+
+
+def account(workload: Instance) -> str:
+    """Return the service account's name, however the entry spells it."""
+    return workload.service_account.rpartition("/")[2]

@@ -1,0 +1,174 @@
+"""``meltemi trace``: where a request goes, at both ends, and whose line says so."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from meltemi.ctl.galley.text import texts
+from meltemi.ctl.galley.write import Recursive
+from meltemi.ctl.lens.journey import Journey, Visit, address_of, travel
+from meltemi.ctl.lens.origins import origins
+from meltemi.ctl.lens.proxies import named
+from meltemi.ctl.lens.world import World, written
+from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.pilot.ir import Origin
+from meltemi.pilot.trace import Call, Http
+
+EXIT_FAILS = 1
+PORTS = {"http": 80, "tcp": 0}
+Sources = Annotated[
+    list[str],
+    typer.Option("-f", "--filename", help="The mesh: files, folders, or -."),
+]
+
+
+commands = typer.Typer()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.registered_commands.extend(commands.registered_commands)
+
+
+@commands.command()
+def trace(  # noqa: PLR0913 - Typer reads the signature
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="CONNECT for TCP.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="http:// or tcp://.")],
+    *,
+    filename: Sources,
+    caller: Annotated[str, typer.Option("--from", help="The workload that asks.")],
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", help="NAME: VALUE.")
+    ] = None,
+    namespace: NamespaceOption = "default",
+    recursive: Recursive = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Tell where a request goes and why. Exits 1 when it would not arrive."""
+    world = written(texts(filename, recursive=recursive), namespace=namespace)
+    who = named(world, caller)
+    call = _call(method, url, header or [])
+    address = address_of(world, call.address, call.port, who.group.namespace)
+    journey = travel(world, who, replace(call, address=address))
+    if output is Output.TABLE:
+        for line in lines(world, journey):
+            typer.echo(line)
+    else:
+        show(plain(world, journey), output, ())
+    if journey.problem:
+        raise typer.Exit(EXIT_FAILS)
+
+
+def _call(method: str, url: str, headers: list[str]) -> Call:
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise typer.BadParameter(f"{url!r} is not http://HOST[:PORT]/… or tcp://…")
+    port = parts.port or PORTS[parts.scheme]
+    if not port:
+        raise typer.BadParameter(f"{url!r} has no port")
+    if parts.scheme == "tcp":
+        return Call(parts.hostname, port)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    request = Http(parts.netloc, path, method.upper(), tuple(map(_header, headers)))
+    return Call(parts.hostname, port, http=request)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise typer.BadParameter(f"{text!r} is not NAME: VALUE")
+    return name.strip(), value.strip()
+
+
+def lines(world: World, journey: Journey) -> Iterator[str]:
+    """Yield the journey as a person reads it."""
+    for visit in (journey.client, *journey.servers):
+        yield f"{visit.proxy} ({'client' if visit is journey.client else 'server'})"
+        for step in visit.answer.steps:
+            name = f" {step.name}" if step.name else ""
+            yield f"  {step.stage.value}{name}: {step.why}"
+            for origin in origins(visit.held.made, visit.answer, step):
+                yield f"      {where(world, origin)}"
+        for target in visit.answer.targets:
+            for each in target.endpoints:
+                sick = "" if each.healthy else ", unhealthy"
+                yield f"  endpoint {each.address}:{each.port} ({target.cluster}{sick})"
+    if journey.problem:
+        proxy, problem = journey.problem
+        yield f"fails at {proxy}: {problem.value}"
+    else:
+        yield "arrives"
+
+
+def plain(world: World, journey: Journey) -> dict[str, Any]:
+    """Return the journey as JSON."""
+    problem = journey.problem
+    return {
+        "arrives": problem is None,
+        "problem": {"proxy": problem[0], "code": problem[1].value} if problem else None,
+        "client": visit_plain(world, journey.client),
+        "servers": [visit_plain(world, each) for each in journey.servers],
+    }
+
+
+def visit_plain(world: World, visit: Visit) -> dict[str, Any]:
+    """Return what one proxy did, as JSON."""
+    answer = visit.answer
+    return {
+        "proxy": visit.proxy,
+        "problem": answer.problem.value if answer.problem else None,
+        "steps": [
+            {
+                "stage": step.stage.value,
+                "name": step.name,
+                "why": step.why,
+                "origins": [
+                    _origin(world, each)
+                    for each in origins(visit.held.made, answer, step)
+                ],
+            }
+            for step in answer.steps
+        ],
+        "verdicts": [
+            {
+                "filter": each.filter,
+                "policy": each.policy,
+                "allowed": each.allowed,
+                "sure": each.sure,
+                "why": each.why,
+            }
+            for each in answer.verdicts
+        ],
+        "targets": [
+            {
+                "cluster": target.cluster,
+                "weight": target.weight,
+                "endpoints": [
+                    {"address": f"{each.address}:{each.port}", "healthy": each.healthy}
+                    for each in target.endpoints
+                ],
+            }
+            for target in answer.targets
+        ],
+    }
+
+
+def _origin(world: World, origin: Origin) -> dict[str, Any]:
+    source = world.source(origin)
+    return {
+        "object": origin.subject,
+        "path": origin.path,
+        "file": source.file if source else "",
+        "line": source.line if source else 0,
+    }
+
+
+def where(world: World, origin: Origin) -> str:
+    """Return an object, its field, and the line it stands on."""
+    source = world.source(origin)
+    path = f" {origin.path}" if origin.path else ""
+    place = f" ({source.file}:{source.line})" if source else ""
+    return f"{origin.subject}{path}{place}"
