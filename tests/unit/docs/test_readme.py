@@ -61,7 +61,8 @@ def typed(page: str) -> Iterator[str]:
 
 def calls(line: str, program: str) -> Iterator[list[str]]:
     """Yield the words behind ``program`` wherever a line of shell calls it."""
-    for found in re.finditer(rf"(?:^|[\s/(]){program}((?: [^|;&>)#\n]+)?)", line):
+    words = r"(?: (?:'[^'\n]*'|[^'|;&>)#\n])+)?"
+    for found in re.finditer(rf"(?:^|[\s/(]){program}({words})", line):
         yield shlex.split(found[1])
 
 

@@ -174,3 +174,11 @@ def test_a_token_no_key_can_have_signed_does_not_pass() -> None:
     )
     fitting = headed({"kid": "k", "alg": "ES256"}, iss=ISSUER)
     assert answer(text(rule()), fitting).problem is None
+
+
+def test_a_key_without_a_set_gets_one_and_a_set_without_keys_is_nobodys() -> None:
+    single = json.dumps(json.loads(KEYS)["keys"][0])
+    (made,) = http_chain(held_by(text(f"issuer: a, jwks: '{single}'"))).tokens
+    assert json.loads(made.issuers[0].keys) == json.loads(KEYS)
+    (made,) = http_chain(held_by(text("issuer: a, jwks: '{\"keys\":[]}'"))).tokens
+    assert made.issuers[0].keys == NOBODYS_KEYS

@@ -49,6 +49,8 @@ def check_jwks(path: str, text: str) -> Iterator[Finding]:
     if not isinstance(keys, list):
         yield problem(path, "is not a key set", 'write {"keys": [...]}')
         return
+    if not keys:
+        yield warning(path, "has no keys: every token is refused")
     for number, key in enumerate(keys, 1):
         yield from _check_key(path, number, key)
 

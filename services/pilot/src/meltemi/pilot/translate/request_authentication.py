@@ -5,6 +5,7 @@ Source: pilot/pkg/security/authn/policy_applier.go convertToEnvoyJwtConfig.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from meltemi.pilot.ir import SECOND, token
@@ -80,10 +81,23 @@ def _source(rule: JWTRule) -> KeySource:
     return KeySource(rule.issuer or "", rule.jwks_uri or "", timeout)
 
 
+def _inline(rule: JWTRule) -> str:
+    """Return the keys of the rule itself as a key set; empty: it has none.
+
+    Envoy refuses a whole listener over a set without keys, and a key without its set.
+    """
+    if not rule.jwks:
+        return ""
+    written = json.loads(rule.jwks)
+    if "keys" not in written:
+        return json.dumps({"keys": [written]})
+    return rule.jwks if written["keys"] else ""
+
+
 def _issuer(rule: JWTRule, keys: Mapping[KeySource, str]) -> token.TokenIssuer:
     return token.TokenIssuer(
         issuer=rule.issuer or "",
-        keys=rule.jwks or keys.get(_source(rule)) or NOBODYS_KEYS,
+        keys=_inline(rule) or keys.get(_source(rule)) or NOBODYS_KEYS,
         audiences=rule.audiences,
         headers=tuple((each.name, each.prefix or "") for each in rule.from_headers),
         params=rule.from_params,
