@@ -203,6 +203,13 @@ def test_what_istio_refuses_is_refused(spec: str, told: str) -> None:
             ),
         ),
         (
+            policy("connectionPool: {http: {http2KeepAlive: {interval: 5s}}}"),
+            (
+                "spec.trafficPolicy.connectionPool.http.http2KeepAlive: has no effect "
+                "without both interval and timeout"
+            ),
+        ),
+        (
             policy("outlierDetection: {consecutiveErrors: 5}"),
             "spec.trafficPolicy.outlierDetection.consecutiveErrors: is deprecated",
         ),

@@ -177,3 +177,48 @@ def test_a_cluster_names_the_rule_and_the_service_it_comes_from() -> None:
         ir.Origin("ServiceEntry", "default", "reviews"),
         ir.Origin("DestinationRule", "default", "reviews", "spec"),
     )
+
+
+def test_pings_need_an_interval_and_a_timeout() -> None:
+    half = "trafficPolicy: {connectionPool: {http: {http2KeepAlive: {interval: 5s}}}}"
+    http = whole(half).http
+    assert http is None or http.keepalive_interval is None
+    http = whole(half.replace("5s}", "5s, timeout: 2s}")).http
+    assert http
+    assert http.keepalive_interval == 5 * ir.SECOND
+    assert http.keepalive_timeout == 2 * ir.SECOND
+
+
+def test_a_name_that_is_looked_up_once_has_one_endpoint() -> None:
+    found = clusters.captured(
+        sidecar_scope(
+            """
+            apiVersion: networking.istio.io/v1
+            kind: ServiceEntry
+            metadata: {name: api}
+            spec:
+              hosts: [api.example.com]
+              location: MESH_EXTERNAL
+              resolution: DNS_ROUND_ROBIN
+              ports: [{number: 80, name: http, protocol: HTTP}]
+              workloadSelector: {labels: {app: api}}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: WorkloadEntry
+            metadata: {name: one}
+            spec: {address: one.example.com, labels: {app: api}}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: WorkloadEntry
+            metadata: {name: two}
+            spec: {address: two.example.com, labels: {app: api}}
+            """
+        )
+    )
+    (members,) = [
+        each.cluster.members
+        for each in found
+        if each.cluster.name == "outbound|80||api.example.com"
+    ]
+    assert members
+    assert sum(len(each.endpoints) for each in members.localities) == 1

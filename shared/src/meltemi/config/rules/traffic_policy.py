@@ -205,6 +205,9 @@ def _check_http(path: str, http: HTTPSettings) -> Iterator[Finding]:
         alive, here = http.http2_keep_alive, f"{path}.http.http2KeepAlive"
         yield from check_duration(f"{here}.interval", alive.interval)
         yield from check_duration(f"{here}.timeout", alive.timeout)
+        if alive.interval is None or alive.timeout is None:
+            message = "has no effect without both interval and timeout"
+            yield warning(here, message, "set both")
 
 
 def _check_counts(path: str, counts: dict[str, int | None]) -> Iterator[Finding]:

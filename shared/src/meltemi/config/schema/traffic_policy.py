@@ -63,7 +63,7 @@ class TCPSettings(Message, frozen=True, kw_only=True):
 
 
 class HTTP2KeepAlive(Message, frozen=True, kw_only=True):
-    """PING frames on HTTP/2 connections; both fields are set."""
+    """PING frames on HTTP/2 connections; none unless both fields are set."""
 
     interval: Duration | None = None
     timeout: Duration | None = None

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from meltemi.pilot.snapshot import Snapshot
 
 
-def refused_by_envoy(made: Snapshot, folder: Path) -> str:
-    """Return what Envoy has against ``made``; deprecated fields count. Empty: nothing.
+def refused_by_envoy(made: Snapshot, folder: Path, *, deprecated: bool) -> str:
+    """Return what Envoy has against ``made``; empty: nothing.
 
-    A file is left in ``folder``.
+    ``deprecated``: a field that Envoy means to drop counts. A file is left in
+    ``folder``.
     """
     config = folder / "envoy.json"
     config.write_text(MessageToJson(static(made)))
@@ -40,7 +41,7 @@ def refused_by_envoy(made: Snapshot, folder: Path) -> str:
         check=False,
         timeout=30,
     )
-    if result.returncode or "deprecated" in result.stderr:
+    if result.returncode or (deprecated and "deprecated" in result.stderr):
         return result.stdout + result.stderr
     return ""
 

@@ -114,7 +114,9 @@ def _http(
 
 def _requests(options: ir.HttpOptions, http: HTTPSettings) -> ir.HttpOptions:
     """Return ``options`` under ``http``; a limit of streams means HTTP/2 to Istio."""
-    alive, streams = http.http2_keep_alive, http.max_concurrent_streams or 0
+    streams, alive = http.max_concurrent_streams or 0, http.http2_keep_alive
+    if alive and not (alive.interval and alive.timeout):
+        alive = None  # Envoy refuses one without the other
     if streams and options.version is ir.HttpVersion.HTTP1:
         options = replace(options, version=ir.HttpVersion.HTTP2)
     return replace(

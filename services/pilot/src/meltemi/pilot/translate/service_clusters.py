@@ -156,10 +156,12 @@ class _Builder:
     def _members(
         self, cluster: str, subset: Subset | None, policy: TrafficPolicy
     ) -> ir.LoadAssignment:
-        named = _discovery(self.service, self.scope.group.role) in BY_NAME
+        discovery = _discovery(self.service, self.scope.group.role)
         labels = subset.labels if subset else {}
+        named = discovery in BY_NAME
         chosen = Chosen(self.service, self.port, labels, named=named)
-        return assignment(cluster, chosen, policy, self.scope)
+        found = assignment(cluster, chosen, policy, self.scope)
+        return _single(found) if discovery is ir.Discovery.LOGICAL_DNS else found
 
     def _under(
         self, policy: TrafficPolicy, cluster: ir.Cluster, subset: Subset | None
@@ -225,6 +227,13 @@ class _Builder:
             own = ir.Origin(kind, metadata.namespace, metadata.name, path)
             origins.append(own)
         return tuple(origins)
+
+
+def _single(members: ir.LoadAssignment) -> ir.LoadAssignment:
+    """Return the first endpoint alone: of more, Envoy takes no LOGICAL_DNS cluster."""
+    held = [each for each in members.localities if each.endpoints][:1]
+    first = tuple(replace(each, endpoints=each.endpoints[:1]) for each in held)
+    return replace(members, localities=first)
 
 
 def _checked(cluster: ir.Cluster) -> ir.Cluster:
