@@ -163,6 +163,44 @@ async def test_no_token_poses_as_the_administrator(api: Api) -> None:
     assert "cannot be called 'admin'" in answer.json()["detail"]
 
 
+async def test_each_object_of_a_batch_is_in_the_audit(api: Api) -> None:
+    bearer = await token(api, A_ONLY)
+    names = [{"name": "rule", "namespace": each} for each in ("a", "b")]
+    items = [{**rule(), "metadata": each} for each in names]
+    batch = "/api/v1/batch?atomic="
+    told = await api.client.post(f"{batch}false", json=items, headers=bearer)
+    assert [each["outcome"] for each in told.json()["items"]] == ["created", "refused"]
+    assert told.json()["items"][1]["status"] == 403
+    await api.client.post(f"{batch}true", json=items, headers=bearer)
+    audit = (await api.client.get("/api/v1/audit?verb=batch")).json()["items"]
+    seen = [(each["target"], each["outcome"], each["allowed"]) for each in audit]
+    assert sorted(seen[2:]) == [
+        ("DestinationRule/a/rule", "created", True),
+        ("DestinationRule/b/rule", "caller.forbidden", False),
+    ]
+    assert {(target, allowed) for target, _, allowed in seen[:2]} == {
+        ("DestinationRule/a/rule", False),
+        ("DestinationRule/b/rule", False),
+    }, "together or not at all"
+    (created,) = [each for each in audit if each["outcome"] == "created"]
+    assert int(created["revision"]) > 0
+
+
+async def test_a_token_that_is_not_believed_reads_nothing(api: Api) -> None:
+    wrong = {"Authorization": "Bearer rubbish"}
+    assert (await api.client.get(url("a", ""), headers=wrong)).status_code == 401
+    nobody = {"Authorization": ""}
+    assert (await api.client.get(url("a", ""), headers=nobody)).status_code == 200
+
+
+async def test_a_parameter_that_nothing_reads_is_refused(api: Api) -> None:
+    await api.client.put(url("a"), json=rule())
+    everything = await api.client.delete(url("a", "?labelselector=team%3Dnone"))
+    assert everything.status_code == 400
+    assert "did you mean 'labelSelector'?" in everything.json()["detail"]
+    assert (await api.client.get(url("a"))).status_code == 200
+
+
 async def test_every_write_is_in_the_audit_and_in_its_file(
     api: Api, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from meltemi.config.json_text import NotStrictJsonError, load
 
 
 def test_json_becomes_plain_values() -> None:
+    assert load('"\\ud83d\\ude00 \\u00e9"') == "😀 é"
     assert load('{"a": [1, 1.5, "x", true, null]}') == {"a": [1, 1.5, "x", True, None]}
 
 
@@ -24,6 +25,8 @@ def test_json_becomes_plain_values() -> None:
         ("{a: 1}", "property name"),
         ("", "Expecting value"),
         ('{"a": 1} x', "Extra data"),
+        ('{"a": "\\ud800"}', "half of a character"),
+        ('{"\\uDC00": 1}', "half of a character"),
     ],
 )
 def test_what_json_readers_quietly_pass_is_refused(text: str, reason: str) -> None:

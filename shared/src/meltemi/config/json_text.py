@@ -52,7 +52,18 @@ def load(text: str) -> object:
         raise NotStrictJsonError(str(error)) from error
     if is_deep(text):
         raise NotStrictJsonError("nested too deep")
+    if "\\u" in text:
+        _check_pairs(value)
     return value
+
+
+def _check_pairs(value: object) -> None:
+    """Refuse half of a surrogate pair: no text in UTF-8 can hold it (RFC 8259 §8.2)."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise NotStrictJsonError(f"{half} is half of a character") from error
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

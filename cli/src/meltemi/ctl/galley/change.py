@@ -95,12 +95,28 @@ def edit(
         path = Path(folder) / f"{where.name}.yaml"
         before = as_yaml(editable(answer.body))
         path.write_text(before, encoding="utf-8")
-        subprocess.run([*_editor(), str(path)], check=True)  # noqa: S603 - the user's
+        _open(path)
         if path.read_text(encoding="utf-8") == before:
             typer.echo(f"{where.title} unchanged")
             return
-        (resource,) = read([str(path)], namespace)
+        found = read([str(path)], namespace)
+        if len(found) != 1:
+            raise typer.BadParameter(f"one object is edited, and {len(found)} are left")
+        (resource,) = found
         apply_one(galley, resource, Manner(dry_run=False, reason=reason))
+
+
+def _open(path: Path) -> None:
+    """Let the user edit the file; raise `typer.Exit` if the editor gives up."""
+    command = [*_editor(), str(path)]
+    try:
+        done = subprocess.run(command, check=False)  # noqa: S603 - the user's
+    except OSError as error:
+        typer.echo(f"{command[0]}: {error.strerror}: set EDITOR to another", err=True)
+        raise typer.Exit(1) from error
+    if done.returncode:
+        typer.echo(f"{command[0]} ended with {done.returncode}: unchanged", err=True)
+        raise typer.Exit(1)
 
 
 def one(words: list[str], namespace: str) -> Target:

@@ -41,7 +41,7 @@ def create(  # noqa: PLR0913 - Typer reads the signature
         list[str],
         typer.Option(
             metavar="VERBS:NAMESPACES[:KINDS]",
-            help="What it is good for: read:*, read,write:a, create:a:EnvoyFilter.",
+            help="What it is good for: read:*, or write:NS:EnvoyFilter.",
         ),
     ] = [],  # noqa: B006 - Typer reads it, nobody changes it
     ns: Annotated[str, typer.Option("--ns", help="A workload's namespace.")] = "",

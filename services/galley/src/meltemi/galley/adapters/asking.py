@@ -15,6 +15,7 @@ from meltemi.galley.refusals import ForbiddenError, InvalidQueryError
 from meltemi.kernel.errors import MeshError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from fastapi import Request, Response
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 ANONYMOUS = "anonymous"
 REASON = "Meltemi-Reason"
 LONGEST_REASON = 500
+Part = tuple[str, str] | None
+"""Outcome and revision of one object of a request; None: those of the request."""
 DENIED = frozenset({"caller.unauthenticated", "caller.forbidden"})
 
 
@@ -136,30 +139,44 @@ def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
 
     async def endpoint(request: Request) -> Response:
         request.state.actor = ANONYMOUS
+        request.state.parts = {}
         try:
             answer = await handler(request)
         except MeshError as error:
-            note(request, error.code, "")
+            note_all(request, error.code, "")
             raise
-        note(request, answer.headers.get(OUTCOME, "done"), answer.headers.get("etag"))
+        except Exception:
+            note_all(request, "failed", "")
+            raise
+        outcome = answer.headers.get(OUTCOME, "done")
+        note_all(request, outcome, (answer.headers.get("etag") or "").strip('"'))
         return answer
 
-    def note(request: Request, outcome: str, etag: str | None) -> None:
-        galley.audit.note(
-            Record(
-                time=timestamp(galley.clock.now()),
-                actor=request.state.actor,
-                address=request.client.host if request.client else "",
-                verb=verb,
-                target=request.url.path,
-                outcome=outcome,
-                allowed=outcome not in DENIED,
-                revision=(etag or "").strip('"'),
-                reason=request.headers.get(REASON, "")[:LONGEST_REASON],
-            )
-        )
+    def note_all(request: Request, outcome: str, revision: str) -> None:
+        for record in _records(galley, request, verb, (outcome, revision)):
+            galley.audit.note(record)
 
     return endpoint
+
+
+def _records(
+    galley: Galley, request: Request, verb: str, whole: tuple[str, str]
+) -> Iterator[Record]:
+    """Yield a record of each object a request is about, else one of the request."""
+    parts: dict[str, Part] = request.state.parts or {request.url.path: None}
+    for target, part in parts.items():
+        outcome, revision = part or whole
+        yield Record(
+            time=timestamp(galley.clock.now()),
+            actor=request.state.actor,
+            address=request.client.host if request.client else "",
+            verb=verb,
+            target=target,
+            outcome=outcome,
+            allowed=outcome not in DENIED,
+            revision=revision,
+            reason=request.headers.get(REASON, "")[:LONGEST_REASON],
+        )
 
 
 def timestamp(now: datetime) -> str:

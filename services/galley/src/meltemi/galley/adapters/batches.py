@@ -11,6 +11,7 @@ from meltemi.config.finding import Finding, InvalidConfigError
 from meltemi.galley.adapters.answers import OUTCOME, json_answer, route
 from meltemi.galley.adapters.asking import audited, writing
 from meltemi.galley.adapters.body import read_body
+from meltemi.galley.adapters.problems import answered
 from meltemi.galley.adapters.warning import warn
 from meltemi.galley.adapters.writing import FILE, count, foreseen
 from meltemi.galley.admit import Preconditions
@@ -27,7 +28,6 @@ from meltemi.galley.objects import Order
 from meltemi.galley.presentation import shown
 from meltemi.galley.refusals import InvalidBodyError, InvalidQueryError
 from meltemi.kernel.errors import MeshError
-from meltemi.runtime.problems import status_of
 from meltemi.store.ports import TooManyWritesError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from fastapi import Request, Response
     from starlette.routing import BaseRoute
 
-    from meltemi.galley.adapters.asking import Writing
+    from meltemi.galley.adapters.asking import Part, Writing
     from meltemi.galley.adapters.galley import Galley
     from meltemi.galley.intent import Intent
     from meltemi.galley.objects import Outcome
@@ -58,8 +58,10 @@ def batches(galley: Galley) -> list[BaseRoute]:
             raise InvalidQueryError(f"atomic is true or false, not {atomic!r}")
         items = await _items(galley, request)
         orders = [_order(galley, wish, each) for each in items]
+        parts: dict[str, Part] = {str(each.intent.key): None for each in orders}
+        request.state.parts = parts
         if atomic == "false":
-            return await _one_by_one(galley, wish, orders)
+            return await _one_by_one(galley, wish, orders, parts)
         if len(orders) > MOST_ITEMS:
             raise TooManyWritesError(f"{len(orders)} objects, at most 128: {SPLIT}")
         try:
@@ -67,6 +69,7 @@ def batches(galley: Galley) -> list[BaseRoute]:
         except TooManyWritesError as error:
             raise TooManyWritesError(f"{error}: {SPLIT}") from error
         told = [await _told(galley, wish, each) for each in outcomes]
+        parts.update(_part(each) for each in outcomes)
         revision = str(max((each.held.revision for each in outcomes), default=0))
         answer = json_answer({"metadata": {"resourceVersion": revision}, "items": told})
         answer.headers[OUTCOME] = "applied"
@@ -131,9 +134,12 @@ def _order(galley: Galley, wish: Writing, item: Item) -> Order:
 
 
 async def _one_by_one(
-    galley: Galley, wish: Writing, orders: Sequence[Order]
+    galley: Galley, wish: Writing, orders: Sequence[Order], parts: dict[str, Part]
 ) -> Response:
-    """Perform each order for itself; a refusal stays with its own object."""
+    """Perform each order for itself; a refusal stays with its own object.
+
+    What became of each is put into ``parts``.
+    """
     told: list[dict[str, object]] = []
     done: list[Outcome] = []
     for order in orders:
@@ -141,14 +147,21 @@ async def _one_by_one(
             (outcome,) = await galley.objects.perform([order], dry_run=wish.dry_run)
         except MeshError as error:
             problem = {"code": error.code, "detail": str(error)}
-            named = {"key": str(order.intent.key), "status": status_of(error)}
+            parts[str(order.intent.key)] = (error.code, "")
+            named = {"key": str(order.intent.key), "status": answered(error)}
             told.append({**named, "outcome": "refused", "problem": problem})
         else:
             done.append(outcome)
+            parts.update((_part(outcome),))
             told.append(await _told(galley, wish, outcome))
     answer = json_answer({"items": told})
     warn(galley, wish, answer, done)
     return answer
+
+
+def _part(outcome: Outcome) -> tuple[str, Part]:
+    revision = str(outcome.held.revision or "")
+    return str(outcome.held.resource.key), (outcome.word, revision)
 
 
 async def _told(galley: Galley, wish: Writing, outcome: Outcome) -> dict[str, object]:

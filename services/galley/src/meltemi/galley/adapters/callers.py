@@ -92,9 +92,12 @@ class Callers:
             UnauthenticatedError: If a proof is missing there, or not believed.
 
         """
-        if self._settings.on_loopback:
-            return await self._limited(evidence)
-        return await self.identify(evidence)
+        if not self._settings.on_loopback:
+            return await self.identify(evidence)
+        limited = await self._limited(evidence)
+        if limited is None and evidence.authorization:
+            await self.identify(evidence)  # what is shown is to be believed
+        return limited
 
     async def _limited(self, evidence: Evidence) -> Bearer | None:
         """Return the caller whose scopes limit it, if it is one of those."""

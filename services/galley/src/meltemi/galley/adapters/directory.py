@@ -90,6 +90,10 @@ class Directory:
             problems = (f"{self._path}: {error.code}: {error}",)
         except (MeshError, OSError) as error:
             problems = (f"{self._path}: {error}",)
+        except Exception as error:
+            # A bug of ours: it must cost the folder, and not the API beside it.
+            log.exception("directory.failed", path=str(self._path))
+            problems = (f"{self._path}: could not be read: {error!r}",)
         self._settle(folder, problems)
         self.looked = True
 

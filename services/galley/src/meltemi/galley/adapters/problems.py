@@ -48,6 +48,11 @@ MALFORMED = frozenset({"MALFORMED_YAML", "NOT_UTF8", "EMPTY", "ALIAS", "TAG"})
 """Findings about the text itself: what it says was not even looked at."""
 
 
+def answered(error: MeshError) -> int:
+    """Return the status that ``error`` is answered with."""
+    return BY_CODE.get(error.code) or status_of(error)
+
+
 def answer_problems(app: FastAPI, metrics: "Metrics") -> None:
     """Answer every refusal of ``app`` as ``application/problem+json``."""
 
@@ -62,8 +67,7 @@ def answer_problems(app: FastAPI, metrics: "Metrics") -> None:
     @app.exception_handler(MeshError)
     async def answer(request: Request, error: MeshError) -> Response:
         metrics.refused.labels(error.code).inc()
-        status = BY_CODE.get(error.code) or status_of(error)
-        return _response(problem(request, status, error.code, str(error)))
+        return _response(problem(request, answered(error), error.code, str(error)))
 
     @app.exception_handler(HTTPException)
     async def answer_http(request: Request, error: HTTPException) -> Response:
