@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
 
@@ -34,4 +34,15 @@ def contained(compute: Callable[[], T]) -> Made[T] | Failed:
     try:
         return Made(compute())
     except Exception as error:  # noqa: BLE001 - any bug in the computation is meant
+        return Failed(error)
+
+
+async def contained_wait(work: Awaitable[T]) -> Made[T] | Failed:
+    """Await ``work``, and return its failure instead of raising it, as `contained`.
+
+    Being cancelled is no failure, and is passed on.
+    """
+    try:
+        return Made(await work)
+    except Exception as error:  # noqa: BLE001 - as above
         return Failed(error)

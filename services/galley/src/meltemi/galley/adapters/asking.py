@@ -140,21 +140,18 @@ def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
     async def endpoint(request: Request) -> Response:
         request.state.actor = ANONYMOUS
         request.state.parts = {}
+        outcome, revision = "failed", ""
         try:
             answer = await handler(request)
+            outcome = answer.headers.get(OUTCOME, "done")
+            revision = (answer.headers.get("etag") or "").strip('"')
         except MeshError as error:
-            note_all(request, error.code, "")
+            outcome = error.code
             raise
-        except Exception:
-            note_all(request, "failed", "")
-            raise
-        outcome = answer.headers.get(OUTCOME, "done")
-        note_all(request, outcome, (answer.headers.get("etag") or "").strip('"'))
+        finally:
+            for record in _records(galley, request, verb, (outcome, revision)):
+                galley.audit.note(record)
         return answer
-
-    def note_all(request: Request, outcome: str, revision: str) -> None:
-        for record in _records(galley, request, verb, (outcome, revision)):
-            galley.audit.note(record)
 
     return endpoint
 

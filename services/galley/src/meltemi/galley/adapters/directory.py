@@ -32,6 +32,7 @@ from meltemi.galley.objects import Order
 from meltemi.galley.permission import Administrator
 from meltemi.galley.selector import Selection
 from meltemi.kernel.errors import MeshError
+from meltemi.runtime.containment import Failed, contained_wait
 from meltemi.store.ports import LedgerUnavailableError
 
 if TYPE_CHECKING:
@@ -79,23 +80,31 @@ class Directory:
 
     async def reconcile(self) -> None:
         """Make the mesh what the folder says, or say why that cannot be."""
-        problems: tuple[str, ...] = ()
-        folder = Folder()
-        try:
-            folder = await asyncio.to_thread(_read, self._path)
-            await self._apply(folder)
-        except InvalidConfigError as error:
-            problems = tuple(str(each) for each in error.findings)
-        except LedgerUnavailableError as error:
-            problems = (f"{self._path}: {error.code}: {error}",)
-        except (MeshError, OSError) as error:
-            problems = (f"{self._path}: {error}",)
-        except Exception as error:
-            # A bug of ours: it must cost the folder, and not the API beside it.
-            log.exception("directory.failed", path=str(self._path))
-            problems = (f"{self._path}: could not be read: {error!r}",)
-        self._settle(folder, problems)
+        result = await contained_wait(self._brought())
+        if isinstance(result, Failed):
+            self._settle(Folder(), self._problems(result.error))
+        else:
+            self._settle(result.value, ())
         self.looked = True
+
+    async def _brought(self) -> Folder:
+        """Read the folder, and write what differs from it."""
+        folder = await asyncio.to_thread(_read, self._path)
+        await self._apply(folder)
+        return folder
+
+    def _problems(self, error: Exception) -> tuple[str, ...]:
+        """Return what to tell; a bug of ours costs the folder, and not the service."""
+        match error:
+            case InvalidConfigError():
+                return tuple(str(each) for each in error.findings)
+            case LedgerUnavailableError():
+                return (f"{self._path}: {error.code}: {error}",)
+            case MeshError() | OSError():
+                return (f"{self._path}: {error}",)
+            case _:
+                log.error("directory.failed", path=str(self._path), exc_info=error)
+                return (f"{self._path}: could not be read: {error!r}",)
 
     def _settle(self, folder: Folder, problems: tuple[str, ...]) -> None:
         before = self.sourced
