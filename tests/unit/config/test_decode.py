@@ -214,7 +214,7 @@ def test_a_text_without_objects_says_so() -> None:
             "hosts: [reviews]",
             "hosts: [reviews",
             (
-                "f.yaml:7:7: MALFORMED_YAML malformed YAML: while parsing a flow "
+                "f.yaml:6:10: MALFORMED_YAML malformed YAML: while parsing a flow "
                 "sequence: did not find expected ',' or ']' — check the indentation "
                 "and the quotes around this line"
             ),

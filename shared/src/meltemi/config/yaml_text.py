@@ -226,8 +226,13 @@ def _position(event: Event) -> tuple[int, int]:
     return (0, 0) if mark is None else (mark.line + 1, mark.column + 1)
 
 
+UNCLOSED: Final = ("while parsing a flow sequence", "while parsing a flow mapping")
+
+
 def _note(error: yaml.MarkedYAMLError, report: Report) -> None:
-    mark = error.problem_mark or error.context_mark
+    """Tell where: of brackets that nobody closed, where they open."""
+    opened = error.context in UNCLOSED
+    mark = error.context_mark if opened else error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     context = f"{error.context}: " if error.context else ""
     message = f"malformed YAML: {context}{error.problem}"
