@@ -10,7 +10,7 @@ from meltemi.config.schema.request_authentication import RequestAuthentication
 from meltemi.pilot.ir import SECOND
 from meltemi.pilot.model.key_source import KeySource
 from meltemi.pilot.trace import Answer, Http, Problem
-from meltemi.pilot.translate.chain_policies import http_chain
+from meltemi.pilot.translate.listener.chain_policies import http_chain
 from meltemi.pilot.translate.request_authentication import (
     NOBODYS_KEYS,
     key_sources,

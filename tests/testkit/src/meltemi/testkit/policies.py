@@ -19,7 +19,7 @@ from meltemi.pilot.emit.wire import packed
 from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.scope.policies import policies
 from meltemi.pilot.trace import Answer, Call, Http, Tls, trace
-from meltemi.pilot.translate.chain_policies import Held, http_chain, tcp_chain
+from meltemi.pilot.translate.listener.chain_policies import Held, http_chain, tcp_chain
 from meltemi.testkit.held import chain, held, listener, table, tcp, tls, to
 from meltemi.testkit.mesh import mesh
 

@@ -7,7 +7,7 @@ import pytest
 from meltemi.pilot.ir.external_check import CheckFilter, ExternalCheck, HttpCheck
 from meltemi.pilot.ir.rbac import AccessFilter
 from meltemi.pilot.trace import Call, Problem
-from meltemi.pilot.translate.chain_policies import http_chain, tcp_chain
+from meltemi.pilot.translate.listener.chain_policies import http_chain, tcp_chain
 from meltemi.testkit.policies import (
     KEYS,
     asked,

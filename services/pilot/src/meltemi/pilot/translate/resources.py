@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from meltemi.pilot import ir
 from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.scope.proxy import Role
-from meltemi.pilot.translate import clusters
-from meltemi.pilot.translate.explicit_inbound import inbound, ports
-from meltemi.pilot.translate.explicit_outbound import Served, outbound
-from meltemi.pilot.translate.gateway import gateway
+from meltemi.pilot.translate.cluster import clusters
+from meltemi.pilot.translate.explicit.inbound import inbound, ports
+from meltemi.pilot.translate.explicit.outbound import Served, outbound
+from meltemi.pilot.translate.listener.gateway import gateway
+from meltemi.pilot.translate.listener.sidecar_inbound import sidecar_inbound
+from meltemi.pilot.translate.listener.sidecar_outbound import (
+    http_proxy,
+    sidecar_outbound,
+)
+from meltemi.pilot.translate.listener.virtual_outbound import virtual_outbound
 from meltemi.pilot.translate.patches import patches
-from meltemi.pilot.translate.sidecar_inbound import sidecar_inbound
-from meltemi.pilot.translate.sidecar_outbound import http_proxy, sidecar_outbound
-from meltemi.pilot.translate.sidecar_routes import sidecar_table
-from meltemi.pilot.translate.virtual_outbound import virtual_outbound
+from meltemi.pilot.translate.route.sidecar import sidecar_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ import msgspec
 from meltemi.config.schema.http_match import HTTPMatchRequest
 from meltemi.config.schema.http_route import HTTPRoute
 from meltemi.config.values import decode_value
-from meltemi.pilot.translate.delegate import conflict, merged, merged_matches
+from meltemi.pilot.translate.route.delegate import conflict, merged, merged_matches
 from meltemi.testkit.conformance.case import Case, differs, tables
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from meltemi.pilot.emit.endpoint import assignment as emitted
 from meltemi.pilot.scope.scope import scope
-from meltemi.pilot.translate.service_clusters import asked_endpoints
+from meltemi.pilot.translate.cluster.service import asked_endpoints
 from meltemi.testkit.conformance.case import Case, SkippedError
 from meltemi.testkit.conformance.generated import cases, comparator, golden
 from meltemi.testkit.conformance.world import world

@@ -9,7 +9,7 @@ from meltemi.pilot.model.host import covers, intersection, overlap
 from meltemi.pilot.model.service import Service
 from meltemi.pilot.scope.node import NodeSettings
 from meltemi.pilot.scope.proxy import ProxyClass, Role
-from meltemi.pilot.translate.domains import service_domains
+from meltemi.pilot.translate.route.domains import service_domains
 from meltemi.testkit.conformance.case import Case, differs, tables
 
 if TYPE_CHECKING:

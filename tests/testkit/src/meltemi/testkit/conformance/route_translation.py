@@ -18,9 +18,9 @@ from meltemi.config.values import decode_value
 from meltemi.pilot import emit, ir
 from meltemi.pilot.model.protocol import protocol
 from meltemi.pilot.model.service import Port, Service
-from meltemi.pilot.translate.forward import Destinations
-from meltemi.pilot.translate.match import Caller
-from meltemi.pilot.translate.routes import routes
+from meltemi.pilot.translate.route.forward import Destinations
+from meltemi.pilot.translate.route.match import Caller
+from meltemi.pilot.translate.route.rules import routes
 from meltemi.testkit.conformance.case import Case
 
 if TYPE_CHECKING:

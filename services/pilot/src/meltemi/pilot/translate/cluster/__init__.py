@@ -1,0 +1,1 @@
+"""What a proxy can send to: clusters, their endpoints and their policies."""

@@ -1,0 +1,72 @@
+"""Clusters: everything a proxy can send to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.config.schema.service_entry import Resolution
+from meltemi.pilot import ir
+from meltemi.pilot.translate import name
+from meltemi.pilot.translate.cluster.inbound import inbound_clusters
+from meltemi.pilot.translate.cluster.service import Reached, service_clusters
+from meltemi.pilot.translate.cluster.special import special_clusters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from meltemi.pilot.model.service import Port
+    from meltemi.pilot.scope.proxy import Bind
+    from meltemi.pilot.scope.scope import Scope
+
+
+def outbound(scope: Scope) -> Iterator[Reached]:
+    """Yield the clusters for every service in ``scope``."""
+    for service in scope.services.values():
+        if service.alias_of:
+            continue
+        if not scope.group.captured and service.resolution is Resolution.NONE:
+            continue  # nothing tells an explicit proxy where the caller was going
+        yield from service_clusters(scope, service)
+
+
+def captured(scope: Scope) -> Iterator[Reached]:
+    """Yield all clusters of a proxy that traffic is redirected to, or a gateway."""
+    yield from outbound(scope)
+    if scope.sidecar_role:
+        yield from inbound_clusters(scope)
+    yield from special_clusters(scope)
+
+
+def inbound(apps: Mapping[int, Bind], ports: Mapping[int, Port]) -> Iterator[Reached]:
+    """Yield the clusters that reach an application which was told where to listen.
+
+    Args:
+        apps: Where it listens, by port of its service.
+        ports: The ports of its services.
+
+    """
+    for number, port in sorted(ports.items()):
+        if number not in apps:
+            continue
+        bind = apps[number]
+        cluster = name.inbound_cluster(number)
+        member = ir.Endpoint(bind.address, bind.port, tls=False)
+        members = ir.LoadAssignment(
+            cluster, (ir.LocalityEndpoints(ir.Locality(), (member,)),)
+        )
+        yield Reached(
+            ir.Cluster(
+                name=cluster,
+                discovery=ir.Discovery.STATIC,
+                members=members,
+                http=http_options(port),
+            ),
+            assignment=None,
+        )
+
+
+def http_options(port: Port) -> ir.HttpOptions | None:
+    """Return how to speak HTTP to ``port``; None where bytes are only passed on."""
+    if port.protocol.is_http2:
+        return ir.HttpOptions(version=ir.HttpVersion.HTTP2)
+    return ir.HttpOptions() if port.protocol.is_http else None

@@ -1,0 +1,1 @@
+"""What a proxy listens on: listeners, filter chains and what stands in them."""

@@ -1,0 +1,1 @@
+"""Where a request goes: route tables, virtual hosts and routes."""
