@@ -2,17 +2,12 @@ from __future__ import annotations
 
 import csv
 import os
-from enum import EnumMeta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from meltemi.config.kinds import KINDS, Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from meltemi.testkit.field_paths import field_paths
 
 SHARED = os.environ.get("MELTEMI_SHARED")  # noqa: TID251 - tests have no __main__
 pytestmark = pytest.mark.skipif(
@@ -20,34 +15,6 @@ pytestmark = pytest.mark.skipif(
 )
 ISTIOS = tuple(kind for kind in KINDS if kind.group != "mesh.istio.io")
 """The kinds with a CustomResourceDefinition."""
-
-
-def paths(kind: msgspec.inspect.Type, path: str) -> Iterator[tuple[str, str]]:
-    match kind:
-        case msgspec.inspect.UnionType(types=(given, msgspec.inspect.NoneType())):
-            yield from paths(given, path)
-        case msgspec.inspect.VarTupleType(item_type=item):
-            yield from below(item, f"{path}[]")
-        case msgspec.inspect.DictType(value_type=msgspec.inspect.CustomType()):
-            yield path, ""  # free form: a google.protobuf.Struct
-        case msgspec.inspect.DictType(value_type=value):
-            yield from below(value, f"{path}{{}}")
-        case msgspec.inspect.EnumType(cls=words):
-            assert isinstance(words, EnumMeta)
-            yield path, "/".join(str(word.value) for word in words)
-        case _:
-            yield from below(kind, path)
-
-
-def below(kind: msgspec.inspect.Type, path: str) -> Iterator[tuple[str, str]]:
-    yield path, ""
-    if isinstance(kind, msgspec.inspect.StructType):
-        yield from fields(kind, path)
-
-
-def fields(struct: msgspec.inspect.StructType, path: str) -> Iterator[tuple[str, str]]:
-    for field in struct.fields:
-        yield from paths(field.type, f"{path}.{field.encode_name}")
 
 
 def rows() -> list[dict[str, str]]:
@@ -66,9 +33,7 @@ def test_the_schema_has_exactly_the_fields_and_words_of_istios_api(kind: Kind) -
     wanted = {row["path"]: row["enum"] for row in rows() if row["kind"] == kind.name}
     for second_name in ("spec.http[].mirror_percent", "spec.jwtRules[].jwks_uri"):
         wanted.pop(second_name, None)  # the door reads them as their first names
-    spec = msgspec.inspect.type_info(kind.spec)
-    assert isinstance(spec, msgspec.inspect.StructType)
-    found = dict(fields(spec, "spec"))
+    found = field_paths(kind)
     assert found.keys() == wanted.keys()
     for path, words in wanted.items():
         assert set(found[path].split("/")) == set(words.split("/")), path

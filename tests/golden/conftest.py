@@ -7,7 +7,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-goldens",
         action="store_true",
-        help="write what is emitted over what was expected, for review",
+        help="write what is made over what was expected, for review",
     )
 
 

@@ -1,72 +1,74 @@
-"""What a class of proxies is sent, as files a reviewer can read.
-
-A case is a folder: ``in.yaml`` is the mesh, ``node.yaml`` the proxy, and
-``clusters``, ``endpoints``, ``listeners`` and ``routes.yaml`` are what comes out.
-"""
-
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from google.protobuf.json_format import MessageToJson
 
-from meltemi.config.schema.mesh_config import MeshConfig as MeshDocument
-from meltemi.kernel.names import Revision
-from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
-from meltemi.pilot.scope.proxy import proxy
-from meltemi.pilot.scope.scope import scope
-from meltemi.pilot.snapshot import Snapshot, snapshot
-from meltemi.pilot.translate.resources import resources
 from meltemi.testkit.bootstrap import refused_by_envoy
-from meltemi.testkit.mesh import indexed
-from meltemi.xds.types import TypeUrl
+from meltemi.testkit.golden import (
+    BASE,
+    CASES,
+    difference,
+    held,
+    held_at_base,
+    objects,
+    proxies,
+    spelled,
+)
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
-CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/in.yaml"))
-FILES: dict[TypeUrl, tuple[str, type[Message]]] = {
-    TypeUrl.CLUSTER: ("clusters", Cluster),
-    TypeUrl.ENDPOINT: ("endpoints", ClusterLoadAssignment),
-    TypeUrl.LISTENER: ("listeners", Listener),
-    TypeUrl.ROUTE: ("routes", RouteConfiguration),
-}
+    from pathlib import Path
 
 
-def emitted(case: Path) -> Snapshot:
-    node = yaml.safe_load((case / "node.yaml").read_text())
-    group = proxy(node["id"], node["metadata"]).group
-    told = MeshDocument(access_log_file=node.get("log", ""))
-    config = MeshConfig(over_defaults(told))
-    mesh = indexed((case / "in.yaml").read_text(), config)
-    made = resources(scope(mesh, group))
-    return snapshot(made, revision=Revision(2))
+def called(case: Path) -> str:
+    return f"{case.parent.name}/{case.name}"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@pytest.mark.parametrize("kind", FILES, ids=lambda kind: kind.short)
-def test_what_is_emitted_is_what_was_reviewed(
-    case: Path, kind: TypeUrl, *, rewriting: bool
-) -> None:
-    name, message = FILES[kind]
+def made(case: Path) -> dict[str, str]:
+    """Return the difference that a case makes, for each proxy it touches."""
     found = {
-        each: json.loads(MessageToJson(message.FromString(stored.body)))
-        for each, stored in emitted(case).resources[kind].items()
+        name: difference(held_at_base(name), held(objects(case), name))
+        for name in proxies()
     }
-    file = case / f"{name}.yaml"
+    return {name: text for name, text in found.items() if text}
+
+
+@pytest.mark.parametrize("name", proxies())
+def test_a_proxy_of_the_base_holds_what_was_reviewed(
+    name: str, *, rewriting: bool
+) -> None:
+    found = spelled(held_at_base(name))
+    file = BASE / f"{name}.yaml"
     if rewriting:
-        file.write_text(yaml.safe_dump(found))
-    assert yaml.safe_load(file.read_text()) == found
+        file.write_text(found)
+    assert file.read_text() == found
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_envoy_accepts_what_is_emitted(case: Path, tmp_path: Path) -> None:
-    assert not refused_by_envoy(emitted(case), tmp_path, deprecated=True)
+@pytest.mark.parametrize("case", CASES, ids=called)
+def test_objects_change_what_was_reviewed_and_nothing_else(
+    case: Path, *, rewriting: bool
+) -> None:
+    found = made(case)
+    if rewriting:
+        for old in case.glob("*.diff"):
+            old.unlink()
+        for name, text in found.items():
+            (case / f"{name}.diff").write_text(text)
+    assert {file.stem: file.read_text() for file in case.glob("*.diff")} == found
+
+
+@pytest.mark.parametrize("case", CASES, ids=called)
+def test_a_case_shows_something(case: Path) -> None:
+    assert list(case.glob("*.diff"))
+
+
+@pytest.mark.parametrize("name", proxies())
+def test_envoy_accepts_the_base(name: str, tmp_path: Path) -> None:
+    assert not refused_by_envoy(held_at_base(name), tmp_path, deprecated=True)
+
+
+@pytest.mark.parametrize("case", CASES, ids=called)
+def test_envoy_accepts_what_is_made(case: Path, tmp_path: Path) -> None:
+    for file in sorted(case.glob("*.diff")):
+        snapshot = held(objects(case), file.stem)
+        assert not refused_by_envoy(snapshot, tmp_path, deprecated=True), file

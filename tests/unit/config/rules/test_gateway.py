@@ -104,7 +104,8 @@ def test_what_istio_refuses_is_refused(spec: str, told: str) -> None:
 
 
 def test_a_redirect_behind_tls_is_warned_of() -> None:
-    spec = server("  tls: {mode: SIMPLE, credentialName: a, httpsRedirect: true}")
+    files = "serverCertificate: /a.pem, privateKey: /a.key"
+    spec = server(f"  tls: {{mode: SIMPLE, {files}, httpsRedirect: true}}")
     assert warnings("Gateway", spec) == [
         "spec.servers[0].tls.httpsRedirect: httpsRedirect is for servers of plain HTTP"
     ]

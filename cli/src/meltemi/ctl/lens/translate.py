@@ -12,9 +12,9 @@ from meltemi.ctl.galley.text import texts
 from meltemi.ctl.galley.write import Files, Recursive
 from meltemi.ctl.lens.held import Held, held
 from meltemi.ctl.lens.proxies import gateway, named
-from meltemi.ctl.lens.static import bootstrap
 from meltemi.ctl.lens.world import written
 from meltemi.ctl.output import NamespaceOption
+from meltemi.pilot.trace.static import bootstrap
 
 
 class Form(StrEnum):

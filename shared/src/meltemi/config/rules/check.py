@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from meltemi.config.rules.annotations import check_annotations
 from meltemi.config.rules.authorization_policy import check_authorization_policy
 from meltemi.config.rules.destination_rule import check_destination_rule
+from meltemi.config.rules.effect import check_effect
 from meltemi.config.rules.envoy_filter import check_envoy_filter
 from meltemi.config.rules.gateway import check_gateway
 from meltemi.config.rules.mesh_config import check_mesh_config
@@ -51,11 +52,12 @@ def check(resource: Resource[Message]) -> Iterator[Finding]:
     """Yield what there is to say of ``resource`` taken alone.
 
     Errors and warnings come in the order of the rules; no two of the groups below
-    know the same kind.
+    know the same kind. Last comes what Istio says nothing about: fields in vain.
     """
     yield from check_annotations(resource)
     for rules in (_routing, _proxies, _policies):
         yield from rules(resource.spec, resource.metadata)
+    yield from check_effect(resource.spec)
 
 
 def _routing(spec: Message, metadata: Metadata) -> Iterator[Finding]:

@@ -69,7 +69,7 @@ def _door(resource: Resource[Message]) -> Iterator[str]:
     if resource.kind in WITHOUT_EFFECT:
         yield f"NO_EFFECT {resource.kind} is stored, and no proxy acts on it yet"
     if isinstance(resource.spec, RequestAuthentication) and not all(
-        rule.jwks for rule in resource.spec.jwt_rules
+        rule.jwks or rule.jwks_uri for rule in resource.spec.jwt_rules
     ):
         yield (
             "KEYS_NOT_FETCHED keys are taken from jwks alone: tokens of an issuer "

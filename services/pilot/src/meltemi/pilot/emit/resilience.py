@@ -81,6 +81,8 @@ def hash_policy(policy: ir.HashPolicy) -> RouteAction.HashPolicy:
             result.cookie.path = policy.path
             if policy.ttl is not None:
                 result.cookie.ttl.CopyFrom(duration(policy.ttl))
+            for name, value in policy.attributes:
+                result.cookie.attributes.add(name=name, value=value)
         case never:
             assert_never(never)
     return result

@@ -183,6 +183,8 @@ class HashPolicy:
     name: str = ""
     path: str = ""
     ttl: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Of the cookie that is set."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from meltemi.pilot.trace.answer import (
 )
 from meltemi.pilot.trace.call import Call, Http, Tls, Way
 from meltemi.pilot.trace.connection import Arrival, arrive, handshake, seen
-from meltemi.pilot.trace.resources import Resources, resources
+from meltemi.pilot.trace.resources import Resources, read, resources
 from meltemi.pilot.trace.serve import serve
 from meltemi.pilot.trace.trace import trace
 
@@ -35,6 +35,7 @@ __all__ = [
     "Way",
     "arrive",
     "handshake",
+    "read",
     "resources",
     "seen",
     "serve",

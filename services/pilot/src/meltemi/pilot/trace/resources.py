@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 from xds.type.v3.typed_struct_pb2 import TypedStruct
 
+from meltemi.xds.types import TypeUrl
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from envoy.config.cluster.v3.cluster_pb2 import Cluster
-    from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-    from envoy.config.listener.v3.listener_pb2 import Listener
-    from envoy.config.route.v3.route_pb2 import RouteConfiguration
     from google.protobuf.any_pb2 import Any as Packed
 
 M = TypeVar("M", bound=Message)
@@ -49,6 +51,16 @@ def resources(
         routes={each.name: each for each in routes},
         clusters={each.name: each for each in clusters},
         assignments={each.cluster_name: each for each in assignments},
+    )
+
+
+def read(bodies: Mapping[TypeUrl, Iterable[bytes]]) -> Resources:
+    """Return what a proxy reads in the bytes it was sent, by their type."""
+    return resources(
+        map(Listener.FromString, bodies[TypeUrl.LISTENER]),
+        map(RouteConfiguration.FromString, bodies[TypeUrl.ROUTE]),
+        map(Cluster.FromString, bodies[TypeUrl.CLUSTER]),
+        map(ClusterLoadAssignment.FromString, bodies[TypeUrl.ENDPOINT]),
     )
 
 

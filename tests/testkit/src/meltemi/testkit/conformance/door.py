@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.decode import read
 from meltemi.config.finding import InvalidConfigError
 from meltemi.config.kinds import KIND_BY_NAME
+from meltemi.config.rules.effect import NO_EFFECT
 from meltemi.testkit.conformance.case import Case, tables
 
 if TYPE_CHECKING:
@@ -80,4 +81,5 @@ def _said(text: str) -> tuple[list[Finding], list[Finding]]:
         decoded = read(text.encode(), file="case", default_namespace="default")
     except InvalidConfigError as error:
         return list(error.findings), []
-    return [], list(decoded.warnings)
+    # Of fields without effect Istio says nothing.
+    return [], [each for each in decoded.warnings if each.code != NO_EFFECT]

@@ -121,7 +121,8 @@ def hash_policies(settings: LoadBalancerSettings | None) -> tuple[ir.HashPolicy,
         cookie = hashing.http_cookie
         ttl = cookie.ttl.nanoseconds if cookie.ttl else None
         path = cookie.path or ""
-        return (ir.HashPolicy(ir.HashOn.COOKIE, cookie.name, path, ttl),)
+        given = tuple((each.name, each.value or "") for each in cookie.attributes)
+        return (ir.HashPolicy(ir.HashOn.COOKIE, cookie.name, path, ttl, given),)
     if hashing.http_query_parameter_name:
         return (ir.HashPolicy(ir.HashOn.QUERY, hashing.http_query_parameter_name),)
     return (ir.HashPolicy(ir.HashOn.SOURCE_IP),) if hashing.use_source_ip else ()

@@ -1,0 +1,139 @@
+"""Fields that may be written and change nothing, so that their author is told.
+
+An object is whole without them; a proxy that acted on them would be another program.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from meltemi.config.rules.problem import warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from meltemi.config.finding import Finding
+    from meltemi.config.schema.message import Message
+
+NO_EFFECT: Final = "NO_EFFECT"
+CAPITAL: Final = re.compile("[A-Z]")
+IN_ISTIO_NEITHER: Final = "no effect, in Istio neither"
+UNSERVED: Final = "nobody serves the secret yet: name files instead"
+POLICIES: Final = (
+    "spec.trafficPolicy",
+    "spec.trafficPolicy.portLevelSettings[]",
+    "spec.subsets[].trafficPolicy",
+    "spec.subsets[].trafficPolicy.portLevelSettings[]",
+)
+"""Where a DestinationRule may hold a traffic policy."""
+IN_POLICIES: Final = {
+    "loadBalancer.backendUtilization": IN_ISTIO_NEITHER,
+    "loadBalancer.zoneAwareLbSetting": "no effect: name localityLbSetting instead",
+    "tls.credentialName": UNSERVED,
+}
+AS_BY_DEFAULT: Final = "no effect, as in Istio unless it is told otherwise"
+WAYPOINT: Final = "no effect: there are no waypoints"
+
+FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "DestinationRule": {
+        f"{policy}.{field}": why
+        for policy in POLICIES
+        for field, why in IN_POLICIES.items()
+    }
+    | {
+        f"{policy}.retryBudget.budgetInterval": (
+            "no effect: the share is of the requests under way"
+        )
+        for policy in POLICIES
+        if not policy.endswith("[]")
+    },
+    "VirtualService": {
+        "spec.tcp[].match[].sourceSubnet": IN_ISTIO_NEITHER,
+    },
+    "Gateway": {
+        "spec.servers[].port.targetPort": IN_ISTIO_NEITHER,
+        "spec.servers[].defaultEndpoint": IN_ISTIO_NEITHER,
+        "spec.servers[].tls.tlsCertificates[].caCertificates": IN_ISTIO_NEITHER,
+        "spec.servers[].tls.credentialName": UNSERVED,
+        "spec.servers[].tls.credentialNames": UNSERVED,
+        "spec.servers[].tls.caCertCredentialName": UNSERVED,
+    },
+    "RequestAuthentication": {
+        "spec.jwtRules[].presence": IN_ISTIO_NEITHER,
+        "spec.jwtRules[].jwksUri": "keys are not fetched: name jwks instead",
+        "spec.jwtRules[].timeout": "no effect: keys are not fetched",
+    },
+    "Sidecar": {
+        "spec.ingress[].tls": AS_BY_DEFAULT,
+        "spec.ingress[].port.targetPort": IN_ISTIO_NEITHER,
+        "spec.egress[].port.targetPort": IN_ISTIO_NEITHER,
+        "spec.ingress[].connectionPool.http.h2UpgradePolicy": IN_ISTIO_NEITHER,
+        "spec.inboundConnectionPool.http.h2UpgradePolicy": IN_ISTIO_NEITHER,
+    },
+    "EnvoyFilter": {
+        "spec.configPatches[].match.listener.portName": IN_ISTIO_NEITHER,
+        "spec.configPatches[].match.listener.filterChain.transportSocket": (
+            IN_ISTIO_NEITHER
+        ),
+        "spec.configPatches[].match.waypoint": WAYPOINT,
+        "spec.configPatches[].patch.filterClass": (
+            "no effect: say where with operation and match"
+        ),
+    },
+}
+"""By kind: the field, or all below it, and what to know."""
+
+
+Steps = tuple[tuple[str, str], ...]
+"""A path as pairs: how a struct calls the field, and how people write it."""
+
+
+def _steps(path: str) -> Steps:
+    names = path.replace("[]", "").split(".")[1:]
+    return tuple((CAPITAL.sub(_lower, name), name) for name in names)
+
+
+def _lower(capital: re.Match[str]) -> str:
+    return f"_{capital[0].lower()}"
+
+
+STEPS: Final[Mapping[str, tuple[tuple[Steps, str], ...]]] = {
+    kind: tuple((_steps(path), why) for path, why in fields.items())
+    for kind, fields in FIELDS.items()
+}
+
+
+def effect(kind: str, path: str) -> str:
+    """Return what to know about a field without effect; empty: it has one.
+
+    Args:
+        kind: Such as ``Gateway``.
+        path: Such as ``spec.servers[].tls.mode``.
+
+    """
+    fields = FIELDS.get(kind, {})
+    steps = path.split(".")
+    above = (".".join(steps[:count]) for count in range(len(steps), 0, -1))
+    return next((fields[each] for each in above if each in fields), "")
+
+
+def check_effect(spec: Message) -> Iterator[Finding]:
+    """Warn of what ``spec`` says in vain."""
+    for steps, why in STEPS.get(type(spec).__name__, ()):
+        for place in _said(spec, steps, "spec"):
+            yield warning(place, why, code=NO_EFFECT)
+
+
+def _said(value: Message, steps: Steps, path: str) -> Iterator[str]:
+    (attribute, name), rest = steps[0], steps[1:]
+    inner = getattr(value, attribute)
+    if inner in (None, (), {}):
+        return
+    if not rest:
+        yield f"{path}.{name}"
+    elif isinstance(inner, tuple):
+        for place, each in enumerate(inner):
+            yield from _said(each, rest, f"{path}.{name}[{place}]")
+    else:
+        yield from _said(inner, rest, f"{path}.{name}")

@@ -1,0 +1,235 @@
+"""What becomes of every field: shown by taking each away from a golden case.
+
+A field is translated when some proxy holds something else without it, or when the
+door refuses the object without it. Nothing is claimed: every pair is tried.
+
+``python -m meltemi.testkit.coverage`` prints ``docs/coverage.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from meltemi.config.canonical import UnreadableObjectError, from_stored, stored
+from meltemi.config.decode import read
+from meltemi.config.finding import Finding, InvalidConfigError, Severity
+from meltemi.config.kinds import KIND_BY_NAME, KINDS, WITHOUT_EFFECT
+from meltemi.config.rules.check import check
+from meltemi.config.rules.effect import effect
+from meltemi.config.schema.destination_rule import DestinationRule
+from meltemi.config.schema.traffic_policy import PortTrafficPolicy
+from meltemi.testkit.field_paths import field_paths
+from meltemi.testkit.golden import CASES, FOLDER, held, objects, proxies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
+    from meltemi.pilot.snapshot import Snapshot
+
+Json = object
+MESH_GROUP: Final = "mesh.istio.io"
+FOR_PEOPLE: Final = frozenset(
+    {
+        ("Gateway", "spec.servers[].name"),
+        ("Sidecar", "spec.ingress[].port.name"),
+        ("Sidecar", "spec.egress[].port.name"),
+    }
+)
+Objects = tuple["Resource[Message]", ...]
+PORTS: Final = {"ledger": 27017}
+"""The ports of the base's services; the others are at 9080."""
+
+
+def shown() -> Mapping[tuple[str, str], str]:
+    """Return, by kind and field path, a case that shows what the field does."""
+    found: dict[tuple[str, str], str] = {}
+    for case in CASES:
+        name = f"{case.parent.name}/{case.name}"
+        for variant in _variants(objects(case)):
+            for pair in _shown_by(variant, found):
+                found[pair] = name
+    return found
+
+
+def told() -> Mapping[tuple[str, str], str]:
+    """Return, by kind and field path, what the door says of fields it knows of."""
+    found: dict[tuple[str, str], str] = {}
+    for text in (FOLDER / "told" / "in.yaml").read_text().split("\n---\n"):
+        kind = next(
+            line.removeprefix("kind: ")
+            for line in text.splitlines()
+            if line.startswith("kind: ")
+        )
+        for finding in findings(text):
+            error = finding.severity is Severity.ERROR
+            word = "refused" if error else "warned of"
+            path = re.sub(r"\[\d+\]", "[]", finding.path)
+            found[kind, path] = f"{word}: {finding.message}"
+    return found
+
+
+def findings(text: str) -> tuple[Finding, ...]:
+    """Return what the door has against ``text``."""
+    try:
+        return read(text.encode(), file="in.yaml", default_namespace="default").warnings
+    except InvalidConfigError as error:
+        return error.findings
+
+
+@cache
+def outcomes() -> tuple[tuple[str, str, str], ...]:
+    """Return the kind, the path and what becomes of every field of Istio's kinds.
+
+    An empty outcome is a gap: nothing happens, and nobody is told.
+    """
+    tried, said = shown(), told()
+    return tuple(
+        (kind.name, path, _outcome((kind.name, path), tried, said))
+        for kind in KINDS
+        if kind.group != MESH_GROUP
+        for path in field_paths(kind)
+    )
+
+
+def _outcome(
+    pair: tuple[str, str],
+    tried: Mapping[tuple[str, str], str],
+    said: Mapping[tuple[str, str], str],
+) -> str:
+    kind, path = pair
+    if kind in WITHOUT_EFFECT:
+        return "warned of: no proxy acts on the kind yet"
+    if pair in tried:
+        return f"translated: `tests/golden/{tried[pair]}`"
+    if pair in FOR_PEOPLE:
+        return "a name, for people"
+    above = (path[:end] for end in range(len(path), 0, -1))
+    why = effect(kind, path)
+    here = next((said[kind, each] for each in above if (kind, each) in said), "")
+    return here or (f"warned of: {why}" if why else "")
+
+
+def page() -> str:
+    """Return the table for people."""
+    rows = outcomes()
+    words = ("translated", "refused", "warned of", "a name")
+    counts = ", ".join(
+        f"{sum(outcome.startswith(word) for *_, outcome in rows)} {word}"
+        for word in words
+    )
+    lines = [
+        "# What becomes of every field",
+        "",
+        "Made by `make golden`: each field is taken away from the named golden case,",
+        "and some proxy then holds something else, or the door refuses the object.",
+        "What is warned of is named in the answer to a write, and by",
+        "`meltemi validate`.",
+        f"Of {len(rows)} fields: {counts}.",
+        "Second names are read as the first: `mirror_percent` as `mirrorPercent`,",
+        "`jwks_uri` as `jwksUri`.",
+    ]
+    for kind, group in groupby(rows, key=lambda row: row[0]):
+        lines += ["", f"## {kind}", "", "| field | what becomes of it |", "|---|---|"]
+        lines += [f"| `{path}` | {outcome} |" for _, path, outcome in group]
+    return "\n".join(lines) + "\n"
+
+
+def _shown_by(
+    given: Objects, known: Mapping[tuple[str, str], str]
+) -> Iterator[tuple[str, str]]:
+    whole: dict[str, Snapshot] = {}
+    for place, each in enumerate(given):
+        plain = json.loads(stored(each))
+        for path in field_paths(KIND_BY_NAME[each.kind]):
+            without = _without(plain, path.split("."))
+            if (each.kind, path) in known or without == plain:
+                continue
+            less = _read(without)
+            if less is None:
+                yield each.kind, path
+                continue
+            changed = (*given[:place], less, *given[place + 1 :])
+            for name in proxies():
+                if name not in whole:
+                    whole[name] = held(given, name)
+                if held(changed, name).versions != whole[name].versions:
+                    yield each.kind, path
+                    break
+
+
+def _variants(given: Objects) -> Iterator[Objects]:
+    """Yield a case, and the same with each traffic policy at every other level."""
+    yield given
+    for place, each in enumerate(given):
+        if isinstance(each.spec, DestinationRule) and not each.spec.subsets:
+            for spec in _moved(json.loads(stored(each))["spec"]):
+                moved = _read({**json.loads(stored(each)), "spec": spec})
+                if moved is not None:
+                    routed = _routed(each, each.spec.host) if "subsets" in spec else ()
+                    yield (*given[:place], moved, *given[place + 1 :], *routed)
+
+
+def _moved(spec: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    policy = spec.get("trafficPolicy")
+    if not isinstance(policy, dict) or "portLevelSettings" in policy:
+        return
+    name = str(spec["host"]).partition(".")[0]
+    fields = {field.encode_name for field in msgspec.structs.fields(PortTrafficPolicy)}
+    settings = {key: value for key, value in policy.items() if key in fields}
+    port = {"port": {"number": PORTS.get(name, 9080)}, **settings}
+    at_port: dict[str, Json] = {"portLevelSettings": [port]} if settings else {}
+    yield {**spec, "trafficPolicy": at_port}
+    for inner in (policy, at_port):
+        subset = {"name": "all", "trafficPolicy": inner}
+        yield {"host": spec["host"], "subsets": [subset]}
+
+
+def _routed(rule: Resource[Message], host: str) -> Objects:
+    """Return what sends all of a host's traffic to the subset ``all``."""
+    way = {"route": [{"destination": {"host": host, "subset": "all"}}]}
+    spec = {"hosts": [host], "http": [way], "tcp": [way]}
+    plain = {**json.loads(stored(rule)), "kind": "VirtualService", "spec": spec}
+    return tuple(filter(None, (_read(plain),)))
+
+
+def _read(plain: dict[str, Json]) -> Resource[Message] | None:
+    """Return an object; None when the door would refuse it."""
+    try:
+        found = from_stored(json.dumps(plain).encode())
+    except UnreadableObjectError:
+        return None
+    wrong = any(each.severity is Severity.ERROR for each in check(found))
+    return None if wrong else found
+
+
+def _without(value: Json, steps: Sequence[str]) -> dict[str, Json]:
+    """Return ``value`` without the field at ``steps``, wherever lists repeat it."""
+    assert isinstance(value, dict)
+    head, *rest = steps
+    key = head.removesuffix("[]").removesuffix("{}")
+    if key not in value:
+        return value
+    if not rest:
+        return {name: inner for name, inner in value.items() if name != key}
+    inner = value[key]
+    if isinstance(inner, list):
+        less: Json = [
+            _without(each, rest) if isinstance(each, dict) else each for each in inner
+        ]
+    elif head.endswith("{}") and isinstance(inner, dict):
+        less = {name: _without(each, rest) for name, each in inner.items()}
+    else:
+        less = _without(inner, rest) if isinstance(inner, dict) else inner
+    return {**value, key: less}
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201 - its answer
