@@ -114,3 +114,45 @@ def test_people_read_each_decision_with_its_object_and_line(
     assert printed[-1] == "arrives"
     assert "productpage-v1.default (client)" in printed
     assert "      VirtualService/default/reviews spec.http[0] (mesh.yaml:60)" in printed
+
+
+OUTSIDE = """\
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example.com]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: edge, namespace: default}
+spec:
+  hosts: [a.example.com]
+  gateways: [edge]
+  http: [{rewrite: {uri: /x}, route: [{destination: {host: reviews, subset: v1}}]}]
+"""
+
+
+def test_a_request_from_outside_goes_through_the_gateway_it_names(
+    mesh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mesh.write_text(mesh.read_text() + OUTSIDE)
+    words = ["trace", "GET", "http://a.example.com/y", "--at", "edge", "-f", str(mesh)]
+    assert execute([*words, "-o", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["client"]["proxy"] == "edge.istio-system"
+    assert found["servers"][0]["proxy"] == "reviews-v1.default"
+    manager = next(
+        each
+        for each in found["servers"][0]["steps"]
+        if each["name"] == "http_connection_manager"
+    )
+    assert manager["why"] == "GET a.example.com/xy"
+    assert found["problem"] == {"proxy": "reviews-v1.default", "code": "ErrDenied"}
+
+
+@pytest.mark.parametrize("ends", [[], ["--from", "productpage-v1", "--at", "edge"]])
+def test_a_request_comes_from_one_place(mesh: Path, ends: list[str]) -> None:
+    assert execute(["trace", "GET", REVIEWS, *ends, "-f", str(mesh)]) == 64

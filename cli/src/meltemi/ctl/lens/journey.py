@@ -130,7 +130,7 @@ def _served(
         way=Way.INBOUND,
         tls=tls,
         source=caller.node_id.split("~")[1],
-        http=_forwarded(call.http),
+        http=_forwarded(client.answer.passed),
     )
     name = f"{workload.name}.{workload.namespace}"
     return Visit(name, there, trace(there.envoy, arriving))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.scope.proxy import Proxy, proxy
 
@@ -75,6 +77,20 @@ def gateway(world: World, name: str, labels: Mapping[str, str]) -> Proxy:
     domain = f"{namespace}.svc.{world.index.config.domain_suffix}"
     node = f"router~{GATEWAY_ADDRESS}~{title}.{namespace}~{domain}"
     return proxy(node, {"LABELS": dict(labels or GATEWAY_LABELS)})
+
+
+def labels(words: list[str]) -> dict[str, str]:
+    """Return the labels that ``NAME=VALUE`` words spell.
+
+    Raises:
+        typer.BadParameter: If a word is none.
+
+    """
+    pairs = [word.partition("=") for word in words]
+    wrong = [name for name, equals, _ in pairs if not (name and equals)]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
+    return {name: value for name, _, value in pairs}
 
 
 def account(workload: Instance) -> str:

@@ -11,14 +11,16 @@ from meltemi.ctl.galley.text import texts
 from meltemi.ctl.galley.write import Recursive
 from meltemi.ctl.lens.journey import Journey, Visit, address_of, travel
 from meltemi.ctl.lens.origins import origins
-from meltemi.ctl.lens.proxies import named
+from meltemi.ctl.lens.proxies import GATEWAY_ADDRESS, gateway, labels, named
 from meltemi.ctl.lens.world import World, written
 from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
 from meltemi.pilot.ir import Origin
-from meltemi.pilot.trace import Call, Http
+from meltemi.pilot.trace import Call, Http, Tls
 
 EXIT_FAILS = 1
-PORTS = {"http": 80, "tcp": 0}
+PORTS = {"http": 80, "https": 443, "tcp": 0}
+BROWSERS = ("h2", "http/1.1")
+"""What clients that speak TLS themselves offer."""
 Sources = Annotated[
     list[str],
     typer.Option("-f", "--filename", help="The mesh: files, folders, or -."),
@@ -36,10 +38,18 @@ def register(app: typer.Typer) -> None:
 @commands.command()
 def trace(  # noqa: PLR0913 - Typer reads the signature
     method: Annotated[str, typer.Argument(metavar="METHOD", help="CONNECT for TCP.")],
-    url: Annotated[str, typer.Argument(metavar="URL", help="http:// or tcp://.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="http, https or tcp://.")],
     *,
     filename: Sources,
-    caller: Annotated[str, typer.Option("--from", help="The workload that asks.")],
+    caller: Annotated[
+        str, typer.Option("--from", help="The workload that asks.", metavar="WORKLOAD")
+    ] = "",
+    at: Annotated[
+        str, typer.Option("--at", help="The gateway that is asked.", metavar="GATEWAY")
+    ] = "",
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="Of the gateway: NAME=VALUE.")
+    ] = None,
     header: Annotated[
         list[str] | None, typer.Option("-H", "--header", help="NAME: VALUE.")
     ] = None,
@@ -47,11 +57,20 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Tell where a request goes and why. Exits 1 when it would not arrive."""
+    """Tell where a request goes and why. Exits 1 when it would not arrive.
+
+    It comes from a workload (--from), or from outside the mesh to a gateway (--at).
+    """
+    if bool(caller) == bool(at):
+        raise typer.BadParameter("say either --from WORKLOAD or --at GATEWAY")
     world = written(texts(filename, recursive=recursive), namespace=namespace)
-    who = named(world, caller)
     call = _call(method, url, header or [])
-    address = address_of(world, call.address, call.port, who.group.namespace)
+    if at:
+        who = gateway(world, at, labels(label or []))
+        address = GATEWAY_ADDRESS
+    else:
+        who = named(world, caller)
+        address = address_of(world, call.address, call.port, who.group.namespace)
     journey = travel(world, who, replace(call, address=address))
     if output is Output.TABLE:
         for line in lines(world, journey):
@@ -65,7 +84,9 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
 def _call(method: str, url: str, headers: list[str]) -> Call:
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
-        raise typer.BadParameter(f"{url!r} is not http://HOST[:PORT]/… or tcp://…")
+        raise typer.BadParameter(
+            f"{url!r} is not http://HOST[:PORT]/…, https://… or tcp://HOST:PORT"
+        )
     port = parts.port or PORTS[parts.scheme]
     if not port:
         raise typer.BadParameter(f"{url!r} has no port")
@@ -73,7 +94,8 @@ def _call(method: str, url: str, headers: list[str]) -> Call:
         return Call(parts.hostname, port)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     request = Http(parts.netloc, path, method.upper(), tuple(map(_header, headers)))
-    return Call(parts.hostname, port, http=request)
+    tls = Tls(parts.hostname, BROWSERS) if parts.scheme == "https" else None
+    return Call(parts.hostname, port, tls=tls, http=request)
 
 
 def _header(text: str) -> tuple[str, str]:

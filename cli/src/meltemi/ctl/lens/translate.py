@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from meltemi.ctl.galley.text import texts
 from meltemi.ctl.galley.write import Files, Recursive
 from meltemi.ctl.lens.held import Held, held
-from meltemi.ctl.lens.proxies import gateway, named
+from meltemi.ctl.lens.proxies import gateway, labels, named
 from meltemi.ctl.lens.world import written
 from meltemi.ctl.output import NamespaceOption
 from meltemi.pilot.trace.static import bootstrap
@@ -54,8 +54,8 @@ def translate(  # noqa: PLR0913 - Typer reads the signature
 ) -> None:
     """Show what a proxy would hold if the mesh were what FILEs say."""
     world = written(texts(filename, recursive=recursive), namespace=namespace)
-    labels = _labels(label or [])
-    who = gateway(world, proxy, labels) if gateways else named(world, proxy)
+    about = labels(label or [])
+    who = gateway(world, proxy, about) if gateways else named(world, proxy)
     found = held(world.index, who.group)
     if output is Form.ENVOY:
         typer.echo(MessageToJson(bootstrap(found.envoy, who.node_id), sort_keys=True))
@@ -67,14 +67,6 @@ def translate(  # noqa: PLR0913 - Typer reads the signature
     import yaml  # noqa: PLC0415 - slow to import, seldom asked for
 
     typer.echo(yaml.safe_dump(value), nl=False)
-
-
-def _labels(words: list[str]) -> dict[str, str]:
-    pairs = [word.partition("=") for word in words]
-    wrong = [name for name, equals, _ in pairs if not (name and equals)]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
-    return {name: value for name, _, value in pairs}
 
 
 def _plain(found: Held) -> dict[str, Any]:

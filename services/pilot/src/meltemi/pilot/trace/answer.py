@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meltemi.pilot.trace.call import Http
 
 
 class Problem(StrEnum):
@@ -29,6 +33,8 @@ class Problem(StrEnum):
     """A cluster is named that the proxy does not have."""
     DENIED = "ErrDenied"
     """A policy refuses it."""
+    ABORTED = "ErrAborted"
+    """A fault that somebody asked for answers instead."""
     NOT_MODELLED = "ErrNotModelled"
     """The proxy decides by something that is not simulated: nothing is claimed."""
 
@@ -43,6 +49,8 @@ class Stage(StrEnum):
     ROUTES = "route configuration"
     HOST = "virtual host"
     ROUTE = "route"
+    FAULT = "fault"
+    MIRROR = "mirror"
     CLUSTER = "cluster"
     POLICY = "policy"
 
@@ -130,6 +138,7 @@ class Answer:
         verdicts: Of the policy filters, until the first refusal.
         problem: None when it arrives, or is answered by the proxy itself.
         steps: How it came to that, in order.
+        passed: The request as its targets are sent it; None when it is none.
 
     """
 
@@ -143,3 +152,4 @@ class Answer:
     verdicts: tuple[Verdict, ...] = ()
     problem: Problem | None = None
     steps: tuple[Step, ...] = ()
+    passed: Http | None = None

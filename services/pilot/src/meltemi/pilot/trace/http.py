@@ -11,10 +11,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 
 from meltemi.pilot.trace.answer import Answer, Problem, Stage, Step
+from meltemi.pilot.trace.aside import copies, faults
 from meltemi.pilot.trace.connection import verified_principal
 from meltemi.pilot.trace.host import virtual_host, without_port
 from meltemi.pilot.trace.path import normalized
 from meltemi.pilot.trace.policy import judge, steps
+from meltemi.pilot.trace.rewrite import passed_on
 from meltemi.pilot.trace.route import route
 from meltemi.pilot.trace.situation import Situation, client_address
 from meltemi.pilot.trace.target import targets
@@ -43,7 +45,11 @@ class Visit:
 
     def then(self, stage: Stage, name: str, why: str) -> Visit:
         """Return the visit after one more decision."""
-        steps = (*self.answer.steps, Step(stage, name, why))
+        return self.and_then(Step(stage, name, why))
+
+    def and_then(self, *more: Step) -> Visit:
+        """Return the visit after more decisions."""
+        steps = (*self.answer.steps, *more)
         return replace(self, answer=replace(self.answer, steps=steps))
 
     def ends(self, problem: Problem | None) -> Answer:
@@ -158,6 +164,10 @@ def _must_redirect(host: VirtualHost, visit: Visit, manager: Manager) -> bool:
 def _action(visit: Visit, found: Route) -> Answer:
     match found.WhichOneof("action"):
         case "route":
+            made, ends = faults(found)
+            visit = visit.and_then(*made)
+            if ends:
+                return visit.ends(Problem.ABORTED)
             weights = _clusters(found.route, visit.request)
             if weights is None:
                 unknown = visit.then(
@@ -165,8 +175,9 @@ def _action(visit: Visit, found: Route) -> Answer:
                 )
                 return unknown.ends(Problem.NOT_MODELLED)
             goals, problem, step = targets(visit.held, weights, visit.call)
-            visit = visit.then(step.stage, step.name, step.why)
-            return replace(visit.answer, targets=goals, problem=problem)
+            visit = visit.and_then(step, *copies(found.route))
+            passed = passed_on(found, visit.request)
+            return replace(visit.answer, targets=goals, problem=problem, passed=passed)
         case "direct_response":
             status = found.direct_response.status
             return visit.then(Stage.CLUSTER, "", f"answered with {status}").answer

@@ -71,8 +71,7 @@ def _conditions(
         value = parameters.get(parameter.name)
         yield _parameter(parameter, value), f"parameter {parameter.name} is {value!r}"
     if match.HasField("runtime_fraction"):
-        share = match.runtime_fraction.default_value
-        part = share.numerator / WHOLE[share.denominator]
+        part = share(match.runtime_fraction.default_value)
         yield call.chance < part, f"it is among {part:.2%} of the requests"
     if match.HasField("tls_context"):
         presented = bool(call.tls and call.tls.certificate)
@@ -81,6 +80,11 @@ def _conditions(
             (not wanted.HasField("presented") or wanted.presented.value == presented),
             "a client certificate is presented",
         )
+
+
+def share(percent: FractionalPercent) -> float:
+    """Return a part of all requests as a number from 0 to 1."""
+    return percent.numerator / WHOLE[percent.denominator]
 
 
 def _path(match: RouteMatch, request: Http) -> tuple[bool, str]:
