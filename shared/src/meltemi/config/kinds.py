@@ -119,6 +119,7 @@ WITHOUT_EFFECT: Final = frozenset(
         RequestAuthentication,
         ServiceEntry,
         Sidecar,
+        Telemetry,
         VirtualService,
         WorkloadEntry,
     )

@@ -9,6 +9,7 @@ from meltemi.config.kinds import WITHOUT_EFFECT
 from meltemi.config.rules.check import check
 from meltemi.config.schema.envoy_filter import EnvoyFilter
 from meltemi.config.schema.request_authentication import RequestAuthentication
+from meltemi.config.without_effect import without_effect
 from meltemi.galley.envoy_values import check_values
 from meltemi.galley.foresight import Change
 from meltemi.galley.permission import may_read
@@ -78,7 +79,7 @@ def _door(resource: Resource[Message]) -> Iterator[str]:
     values = (
         check_values(resource.spec) if isinstance(resource.spec, EnvoyFilter) else ()
     )
-    for finding in (*check(resource), *values):
+    for finding in (*check(resource), *values, *without_effect(resource)):
         if finding.severity is not Severity.ERROR:
             path = f" ({finding.path})" if finding.path else ""
             yield f"{finding.code} {finding.message}{path}"

@@ -1,11 +1,11 @@
 """What a proxy must do, in the mesh's words, before it is protobuf."""
 
 from meltemi.pilot.ir.access_log import (
-    AccessLog,
     FileLog,
     LogFilter,
     OtelLog,
     ServiceLog,
+    Written,
 )
 from meltemi.pilot.ir.cluster import (
     SECOND,
@@ -41,6 +41,7 @@ from meltemi.pilot.ir.http_filter import (
     LookupByHost,
     MeshProtocols,
     Paths,
+    PeerHeader,
     Slashes,
     Underscores,
 )
@@ -52,6 +53,7 @@ from meltemi.pilot.ir.listener import (
     Inspection,
     Listener,
 )
+from meltemi.pilot.ir.metric import AccessLog, Measure, Metric, MetricLog
 from meltemi.pilot.ir.network_filter import (
     LookupByServerName,
     MongoStatistics,
@@ -103,7 +105,20 @@ from meltemi.pilot.ir.tls import (
     Server,
     TerminateServer,
 )
-from meltemi.pilot.ir.tracing import Tag, TagSource, TraceProvider, Tracing
+from meltemi.pilot.ir.tracing import (
+    Collector,
+    Datadog,
+    DynatraceSampler,
+    GrpcCall,
+    HttpCall,
+    OpenTelemetry,
+    SkyWalking,
+    Tag,
+    TagSource,
+    TraceProvider,
+    Tracing,
+    Zipkin,
+)
 
 __all__ = [
     "NOWHERE",
@@ -122,11 +137,14 @@ __all__ = [
     "Client",
     "ClientCertificate",
     "Cluster",
+    "Collector",
     "Connection",
     "Cors",
+    "Datadog",
     "Delay",
     "Direction",
     "Discovery",
+    "DynatraceSampler",
     "Endpoint",
     "EndpointHealth",
     "Families",
@@ -134,12 +152,14 @@ __all__ = [
     "FileLog",
     "FilterChain",
     "Forward",
+    "GrpcCall",
     "GrpcWeb",
     "HashOn",
     "HashPolicy",
     "HeaderEdit",
     "HeaderEdits",
     "HostCache",
+    "HttpCall",
     "HttpExtension",
     "HttpFilter",
     "HttpOptions",
@@ -157,13 +177,17 @@ __all__ = [
     "LookupByHost",
     "LookupByServerName",
     "Match",
+    "Measure",
     "MeshClient",
     "MeshProtocols",
     "MeshServer",
+    "Metric",
+    "MetricLog",
     "Mirror",
     "MongoStatistics",
     "NamedTest",
     "NetworkFilter",
+    "OpenTelemetry",
     "Origin",
     "OriginateClient",
     "Origins",
@@ -172,6 +196,7 @@ __all__ = [
     "Parameters",
     "PathTest",
     "Paths",
+    "PeerHeader",
     "PlainClient",
     "Redirect",
     "Resources",
@@ -185,6 +210,7 @@ __all__ = [
     "Server",
     "ServiceLabel",
     "ServiceLog",
+    "SkyWalking",
     "Slashes",
     "StringTest",
     "Tag",
@@ -198,4 +224,6 @@ __all__ = [
     "Tunnel",
     "Underscores",
     "VirtualHost",
+    "Written",
+    "Zipkin",
 ]

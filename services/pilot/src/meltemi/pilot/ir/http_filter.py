@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from meltemi.pilot.ir.access_log import AccessLog
     from meltemi.pilot.ir.cluster import HostCache
     from meltemi.pilot.ir.external_check import CheckFilter
+    from meltemi.pilot.ir.metric import AccessLog
     from meltemi.pilot.ir.rbac import AccessFilter
     from meltemi.pilot.ir.route import RouteTable
     from meltemi.pilot.ir.token import TokenFilter
@@ -76,6 +76,15 @@ class Connection:
     keep_header_case: bool = False
 
 
+class PeerHeader(StrEnum):
+    """What becomes of the header in which a proxy of the mesh says who it is."""
+
+    READ = "read"
+    """It is noted for the metrics, and taken out."""
+    DROP = "drop"
+    """It is taken out: anybody can write it."""
+
+
 @dataclass(frozen=True, slots=True)
 class GrpcWeb:
     """Translate gRPC of browsers."""
@@ -114,6 +123,8 @@ class HttpFilter:
     """Leave the ``server`` header as the application wrote it."""
     paths: Paths = Paths()
     connection: Connection = Connection()
+    peer: PeerHeader | None = None
+    """None: it is not looked at."""
     custom: tuple[AccessFilter | CheckFilter, ...] = ()
     """Who else is asked, before anything is known of the caller's token."""
     tokens: tuple[TokenFilter, ...] = ()

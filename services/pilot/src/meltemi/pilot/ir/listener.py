@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from meltemi.pilot.ir.access_log import AccessLog
     from meltemi.pilot.ir.external_check import CheckFilter
     from meltemi.pilot.ir.http_filter import HttpFilter
+    from meltemi.pilot.ir.metric import AccessLog
     from meltemi.pilot.ir.network_filter import NetworkFilter, TcpFilter
     from meltemi.pilot.ir.origin import Origins
     from meltemi.pilot.ir.rbac import AccessFilter
