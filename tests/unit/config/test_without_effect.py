@@ -17,7 +17,7 @@ def paths(group: str, kind: str, spec: str) -> list[str]:
     """)
     found = list(without_effect(one))
     assert {each.severity for each in found} <= {Severity.WARNING}
-    assert {each.code for each in found} <= {"NO_EFFECT"}
+    assert {each.code for each in found} <= {"NO_EFFECT", "MODULE_NOT_FETCHED"}
     return [each.path for each in found]
 
 
@@ -91,6 +91,45 @@ def test_what_is_acted_on_is_not_told() -> None:
 )
 def test_a_provider_that_nobody_speaks_to_is_told(provider: str, path: str) -> None:
     assert mesh(provider) == [f"spec.extensionProviders[0].{path}"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("{url: 'oci://m.example/x'}", ["url"]),
+        ("{url: m.example/x}", ["url"]),
+        ("{url: 'https://m.example/x'}", ["sha256"]),
+        (f"{{url: 'https://m.example/x', sha256: {'a' * 64}}}", []),
+        ("{url: 'file:///x', imagePullPolicy: Always}", ["imagePullPolicy"]),
+        ("{url: 'file:///x', imagePullSecret: s}", ["imagePullSecret"]),
+        ("{url: 'file:///x', verificationKey: k}", ["verificationKey"]),
+    ],
+)
+def test_a_module_that_nobody_fetches_is_told(spec: str, said: list[str]) -> None:
+    group = "extensions.istio.io/v1alpha1"
+    assert paths(group, "WasmPlugin", spec) == [f"spec.{each}" for each in said]
+    extension = paths(group, "TrafficExtension", f"{{wasm: {spec}}}")
+    assert extension == [f"spec.wasm.{each}" for each in said]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "then"),
+    [("FAIL_OPEN", "passes without it"), ("FAIL_CLOSE", "is refused")],
+)
+def test_the_author_hears_what_becomes_of_the_traffic(strategy: str, then: str) -> None:
+    (one,) = resources(f"""
+    apiVersion: extensions.istio.io/v1alpha1
+    kind: WasmPlugin
+    metadata: {{name: p, namespace: default}}
+    spec: {{url: "oci://m.example/x", failStrategy: {strategy}}}
+    """)
+    (told,) = without_effect(one)
+    assert then in told.message
+
+
+def test_a_script_needs_nothing_from_anywhere() -> None:
+    spec = "{lua: {inlineCode: '--'}}"
+    assert paths("extensions.istio.io/v1alpha1", "TrafficExtension", spec) == []
 
 
 def test_the_metrics_that_are_known_are_those_that_are_counted() -> None:

@@ -120,7 +120,9 @@ WITHOUT_EFFECT: Final = frozenset(
         ServiceEntry,
         Sidecar,
         Telemetry,
+        TrafficExtension,
         VirtualService,
+        WasmPlugin,
         WorkloadEntry,
     )
 )

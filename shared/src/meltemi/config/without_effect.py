@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.rules.problem import warning
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.config.schema.telemetry import IstioMetric, Telemetry
+from meltemi.config.schema.traffic_extension import TrafficExtension
+from meltemi.config.schema.wasm import FailStrategy, WasmModule
+from meltemi.config.schema.wasm_plugin import WasmPlugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from meltemi.config.schema.telemetry import Metrics
 
 NO_EFFECT: Final = "NO_EFFECT"
+NOT_FETCHED: Final = "MODULE_NOT_FETCHED"
 OF_GRPC: Final = (IstioMetric.GRPC_REQUEST_MESSAGES, IstioMetric.GRPC_RESPONSE_MESSAGES)
 DEAD_PROVIDERS: Final = ("stackdriver", "opencensus", "sds")
 
@@ -36,10 +40,42 @@ def without_effect(resource: Resource[Message]) -> Iterator[Finding]:
         case MeshConfig() as mesh:
             for index, provider in enumerate(mesh.extension_providers):
                 yield from _provider(f"spec.extensionProviders[{index}]", provider)
+        case WasmPlugin() as plugin:
+            yield from _module("spec", plugin)
+        case TrafficExtension(wasm=WasmModule() as module):
+            yield from _module("spec.wasm", module)
 
 
 def _nothing(path: str, message: str, hint: str = "") -> Finding:
     return warning(path, message, hint, code=NO_EFFECT)
+
+
+def _module(path: str, module: WasmModule) -> Iterator[Finding]:
+    """Yield what becomes of a module that Envoy cannot fetch by itself."""
+    scheme = module.url.partition("://")[0] if "://" in module.url else "oci"
+    opens = module.fail_strategy is FailStrategy.FAIL_OPEN
+    then = "traffic passes without it" if opens else "its traffic is refused"
+    if scheme == "oci":
+        yield warning(
+            f"{path}.url",
+            f"images are not fetched: {then}",
+            "name a file, or a URL of https with the module's sha256",
+            code=NOT_FETCHED,
+        )
+    elif scheme != "file" and not module.sha256:
+        yield warning(
+            f"{path}.sha256",
+            f"a module of unknown hash is not fetched: {then}",
+            "write the module's SHA-256",
+            code=NOT_FETCHED,
+        )
+    for field, value in (
+        ("imagePullPolicy", module.image_pull_policy),
+        ("imagePullSecret", module.image_pull_secret),
+        ("verificationKey", module.verification_key),
+    ):
+        if value:
+            yield _nothing(f"{path}.{field}", "images are not fetched")
 
 
 def _telemetry(spec: Telemetry) -> Iterator[Finding]:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meltemi.pilot.scope.proxy import proxy
+from meltemi.pilot.scope.scope import scope
 from meltemi.pilot.translate.telemetry.levels import CLIENT
 from meltemi.pilot.translate.telemetry.metrics import Meters, meters
-from meltemi.testkit.mesh import sidecar_scope
+from meltemi.testkit.mesh import indexed, sidecar_scope
 
 if TYPE_CHECKING:
     from meltemi.pilot import ir
@@ -23,6 +25,18 @@ def counted(entry: str, providers: str = "[prometheus]") -> Meters:
     spec: {{metrics: [{entry}]}}
     """)
     return meters(scope, CLIENT, secure=False)
+
+
+def test_an_envoy_without_the_logger_counts_nothing() -> None:
+    text = """
+    apiVersion: mesh.istio.io/v1alpha1
+    kind: MeshConfig
+    metadata: {name: default, namespace: istio-system}
+    spec: {defaultProviders: {metrics: [prometheus]}}
+    """
+    has = ["envoy.filters.http.router"]
+    group = proxy("sidecar~10.0.0.1~a.default~x", {}, extensions=has).group
+    assert not meters(scope(indexed(text), group), CLIENT, secure=False)
 
 
 def names(logs: tuple[ir.MetricLog, ...]) -> list[list[str]]:

@@ -62,6 +62,17 @@ from meltemi.pilot.ir.network_filter import (
     Tunnel,
 )
 from meltemi.pilot.ir.origin import Origin, Origins
+from meltemi.pilot.ir.plugin import (
+    NO_PLUGINS,
+    Failure,
+    FetchedModule,
+    FileModule,
+    LuaFilter,
+    Plugin,
+    Plugins,
+    Refusal,
+    WasmFilter,
+)
 from meltemi.pilot.ir.resources import Resources
 from meltemi.pilot.ir.route import (
     NO_EDITS,
@@ -123,6 +134,7 @@ from meltemi.pilot.ir.tracing import (
 __all__ = [
     "NOWHERE",
     "NO_EDITS",
+    "NO_PLUGINS",
     "ROOT_SECRET",
     "SECOND",
     "UNLIMITED",
@@ -147,9 +159,12 @@ __all__ = [
     "DynatraceSampler",
     "Endpoint",
     "EndpointHealth",
+    "Failure",
     "Families",
     "Fault",
+    "FetchedModule",
     "FileLog",
+    "FileModule",
     "FilterChain",
     "Forward",
     "GrpcCall",
@@ -176,6 +191,7 @@ __all__ = [
     "Lookup",
     "LookupByHost",
     "LookupByServerName",
+    "LuaFilter",
     "Match",
     "Measure",
     "MeshClient",
@@ -198,7 +214,10 @@ __all__ = [
     "Paths",
     "PeerHeader",
     "PlainClient",
+    "Plugin",
+    "Plugins",
     "Redirect",
+    "Refusal",
     "Resources",
     "Respond",
     "Retries",
@@ -224,6 +243,7 @@ __all__ = [
     "Tunnel",
     "Underscores",
     "VirtualHost",
+    "WasmFilter",
     "Written",
     "Zipkin",
 ]

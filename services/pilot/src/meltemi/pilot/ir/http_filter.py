@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from meltemi.pilot.ir.plugin import NO_PLUGINS
+
 if TYPE_CHECKING:
     from meltemi.pilot.ir.cluster import HostCache
     from meltemi.pilot.ir.external_check import CheckFilter
     from meltemi.pilot.ir.metric import AccessLog
+    from meltemi.pilot.ir.plugin import Plugins
     from meltemi.pilot.ir.rbac import AccessFilter
     from meltemi.pilot.ir.route import RouteTable
     from meltemi.pilot.ir.token import TokenFilter
@@ -123,6 +126,7 @@ class HttpFilter:
     """Leave the ``server`` header as the application wrote it."""
     paths: Paths = Paths()
     connection: Connection = Connection()
+    plugins: Plugins = NO_PLUGINS
     peer: PeerHeader | None = None
     """None: it is not looked at."""
     custom: tuple[AccessFilter | CheckFilter, ...] = ()

@@ -94,6 +94,7 @@ def _secure(scope: Scope, port: Port, *, alone: bool) -> Iterator[ir.FilterChain
         match=ir.ChainMatch(server_names=names, transport="tls"),
         filter=handler,
         tls=mesh_server(scope, alpn),
+        ports=(port.target or port.number,),
     )
 
 
@@ -131,6 +132,7 @@ def _plain(scope: Scope, open_ports: list[Port]) -> Iterator[ir.FilterChain]:
         name=f"{LISTENER}-plaintext",
         match=ir.ChainMatch(transport="raw_buffer"),
         filter=handler,
+        ports=tuple(each.target or each.number for each in open_ports),
     )
 
 

@@ -260,6 +260,7 @@ def _chains(scope: Scope, door: Door) -> Iterator[ir.FilterChain]:
             ),
             filter=_handler(scope, door, way.kind),
             tls=_server(scope, door, way),
+            ports=(door.number,) if door.number else (),
             origins=(
                 tuple(each.origin for each in door.of.services) if door.of else ()
             ),

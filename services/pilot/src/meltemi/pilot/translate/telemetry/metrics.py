@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.scope import Scope
     from meltemi.pilot.translate.telemetry.counting import Counting
 
+LOGGER: Final = "envoy.access_loggers.stats"
 OPENED: Final = ("TcpUpstreamConnected",)
 CLOSED: Final = ("TcpConnectionEnd",)
 SENT: Final = "%DOWNSTREAM_WIRE_BYTES_SENT%"
@@ -87,6 +88,8 @@ def _changes(scope: Scope, side: WorkloadMode) -> Counting | None:
     entries = [entry for level in levels(scope) for entry in level.spec.metrics]
     defaults = scope.config.document.default_providers
     found = counting(entries, defaults.metrics if defaults else (), side)
+    if LOGGER in scope.group.node.lacks:
+        return None
     for name in sorted(found):
         given = provider(scope, name)
         if given is not None and given.prometheus is not None:
