@@ -63,6 +63,21 @@ ELSEWHERE = """
     metadata: {name: nobodys, namespace: default}
     spec: {selector: {matchLabels: {app: nobody}}, jwtRules: [{issuer: a, jwks: '{"keys":[]}'}]}
     ---
+    apiVersion: telemetry.istio.io/v1
+    kind: Telemetry
+    metadata: {name: nobodys, namespace: default}
+    spec: {selector: {matchLabels: {app: nobody}}, accessLogging: [{providers: [{name: envoy}]}], metrics: [{providers: [{name: prometheus}]}]}
+    ---
+    apiVersion: extensions.istio.io/v1alpha1
+    kind: WasmPlugin
+    metadata: {name: nobodys, namespace: default}
+    spec: {selector: {matchLabels: {app: nobody}}, url: "file:///nobodys.wasm"}
+    ---
+    apiVersion: extensions.istio.io/v1alpha1
+    kind: TrafficExtension
+    metadata: {name: nobodys, namespace: elsewhere}
+    spec: {lua: {inlineCode: "--"}}
+    ---
     apiVersion: networking.istio.io/v1alpha3
     kind: EnvoyFilter
     metadata: {name: nobodys, namespace: elsewhere}

@@ -24,6 +24,7 @@ from meltemi.ctl.main import execute
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
+from meltemi.pilot.trace.static import bootstrap
 from meltemi.testkit.authority import authority, credential, write_credential
 from meltemi.testkit.captured import envoy
 from meltemi.testkit.namespaces import Machine, missing, network
@@ -152,8 +153,8 @@ def proxies(lab: Lab, world: World, now: datetime) -> Iterator[Program]:
         shown = credential(identity, now=now, signer=signer)
         folder = lab.folder / name
         folder.mkdir()
-        holds = held(world.index, who.group).envoy
-        yield envoy(lab.machines[name], holds, who.node_id, shown, folder)
+        made = bootstrap(held(world.index, who.group).envoy, who.node_id)
+        yield envoy(lab.machines[name], made, shown, folder)
 
 
 @pytest.mark.parametrize(

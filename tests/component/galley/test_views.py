@@ -159,14 +159,14 @@ async def test_a_method_that_is_not_served_is_said_so(api: Api) -> None:
 
 async def test_what_no_proxy_acts_on_is_stored_with_a_warning(api: Api) -> None:
     await announce(api, "pilot-0", 5001, [ROW])
-    url = "/apis/telemetry.istio.io/v1/namespaces/default/telemetries/all"
-    telemetry = {
-        "apiVersion": "telemetry.istio.io/v1",
-        "kind": "Telemetry",
+    url = "/apis/networking.istio.io/v1beta1/namespaces/default/proxyconfigs/all"
+    proxy = {
+        "apiVersion": "networking.istio.io/v1beta1",
+        "kind": "ProxyConfig",
         "metadata": {"name": "all"},
         "spec": {},
     }
-    answer = await api.client.put(url, json=telemetry)
+    answer = await api.client.put(url, json=proxy)
     assert answer.status_code == 201
     assert "no proxy acts on it yet" in answer.headers["warning"]
     read = (await api.client.get(url)).json()["status"]["conditions"]

@@ -137,5 +137,5 @@ def test_a_silent_pilot_may_have_proxies_that_lack_the_object() -> None:
 
 def test_what_no_proxy_acts_on_is_never_said_to_be_everywhere() -> None:
     found = distribution("X", 41, Fleet((row("a", "41"),)), written=None)
-    reconciled = conditions(found, "Telemetry")[1]
+    reconciled = conditions(found, "ProxyConfig")[1]
     assert (reconciled.status, reconciled.reason) == ("False", "WithoutEffect")

@@ -119,7 +119,10 @@ WITHOUT_EFFECT: Final = frozenset(
         RequestAuthentication,
         ServiceEntry,
         Sidecar,
+        Telemetry,
+        TrafficExtension,
         VirtualService,
+        WasmPlugin,
         WorkloadEntry,
     )
 )

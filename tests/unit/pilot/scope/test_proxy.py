@@ -57,3 +57,11 @@ def test_a_node_that_cannot_be_served_is_told_why(
 ) -> None:
     with pytest.raises(InvalidNodeError, match=why):
         proxy(node, metadata)
+
+
+def test_what_an_envoy_does_not_list_it_lacks() -> None:
+    has = ["envoy.filters.http.lua", "envoy.filters.http.router"]
+    lacks = proxy(NODE, {}, extensions=has).group.node.lacks
+    assert "envoy.filters.http.wasm" in lacks
+    assert "envoy.filters.http.lua" not in lacks
+    assert proxy(NODE, {}).group.node.lacks == frozenset(), "nobody said"

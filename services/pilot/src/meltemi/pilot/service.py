@@ -21,7 +21,7 @@ from meltemi.pilot.metrics import Metrics
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
-from meltemi.pilot.translate.listener.access_log import EXPLAINING
+from meltemi.pilot.translate.telemetry.log_format import EXPLAINING
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations

@@ -10,6 +10,7 @@ from meltemi.config.rules.destination_rule import check_destination_rule
 from meltemi.config.rules.effect import check_effect
 from meltemi.config.rules.envoy_filter import check_envoy_filter
 from meltemi.config.rules.gateway import check_gateway
+from meltemi.config.rules.in_vain import check_in_vain
 from meltemi.config.rules.mesh_config import check_mesh_config
 from meltemi.config.rules.mesh_networks import check_mesh_networks
 from meltemi.config.rules.peer_authentication import check_peer_authentication
@@ -58,6 +59,7 @@ def check(resource: Resource[Message]) -> Iterator[Finding]:
     for rules in (_routing, _proxies, _policies):
         yield from rules(resource.spec, resource.metadata)
     yield from check_effect(resource.spec)
+    yield from check_in_vain(resource.spec)
 
 
 def _routing(spec: Message, metadata: Metadata) -> Iterator[Finding]:

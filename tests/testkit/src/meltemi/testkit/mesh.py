@@ -49,6 +49,24 @@ def mesh(text: str) -> Mesh:
     return made.at(Epoch("cafe"), FIRST)
 
 
+def entry(host: str, *ports: str) -> str:
+    """Return a ServiceEntry in ``default`` for ``host``; a port is ``NUMBER PROTOCOL``.
+
+    The first part of the host is its name.
+    """
+    written = ", ".join(
+        f"{{number: {number}, name: p{number}, protocol: {protocol}}}"
+        for number, protocol in (port.split() for port in ports)
+    )
+    return f"""
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: ServiceEntry
+    metadata: {{name: {host.partition(".")[0]}}}
+    spec: {{hosts: [{host}], resolution: DNS, ports: [{written}]}}
+    """
+
+
 def indexed(text: str, config: MeshConfig | None = None) -> Index:
     """Return the mesh of ``text``, arranged."""
     return index(mesh(text), config or MeshConfig())

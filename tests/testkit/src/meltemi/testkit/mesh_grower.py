@@ -30,7 +30,7 @@ HOSTS: Final = (
 WORDS: Final[dict[str, tuple[object, ...]]] = {
     "host": (*HOSTS, "reviews", "ratings"),
     "hosts": HOSTS,
-    "name": ("http", "tcp", "tls", "v1", "v2", "edge"),
+    "name": ("http", "tcp", "tls", "v1", "v2", "edge", "envoy", "prometheus"),
     "subset": ("v1", "v2"),
     "namespace": ("default", "prod", "istio-system"),
     "namespaces": ("default", "prod"),
@@ -81,6 +81,14 @@ WORDS: Final[dict[str, tuple[object, ...]]] = {
     "status": (200, 404),
     "redirectCode": (301, 308),
     "serviceAccount": ("a", "b"),
+    "expression": ("true", "response.code >= 400"),
+    "inlineCode": ("function envoy_on_request(handle) end",),
+    "url": (
+        "https://modules.example.com/m",
+        "http://[::1]:8080/m",
+        "oci://example.com/m",
+    ),
+    "sha256": ("0123456789abcdef" * 4,),
 }
 """What a field of that name may hold, where its type alone would say too little."""
 LABELS: Final = {"app": ("reviews", "ratings"), "version": ("v1", "v2")}
@@ -94,6 +102,7 @@ KINDS: Final = (
     *("ServiceEntry", "ServiceEntry", "ServiceEntry", "WorkloadEntry"),
     *("VirtualService", "VirtualService", "DestinationRule", "Gateway", "Sidecar"),
     *("PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication"),
+    *("Telemetry", "WasmPlugin", "TrafficExtension"),
 )
 """Kinds that change proxies, the most usual more often."""
 

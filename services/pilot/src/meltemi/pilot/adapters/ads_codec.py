@@ -35,7 +35,8 @@ def proxy_of(node: Node) -> Proxy:
         InvalidNodeError: If it does not say so properly.
 
     """
-    return proxy(node.id, MessageToDict(node.metadata))
+    extensions = [each.name for each in node.extensions]
+    return proxy(node.id, MessageToDict(node.metadata), extensions=extensions)
 
 
 def known_type(type_url: str) -> TypeUrl | None:

@@ -167,3 +167,12 @@ def _label(result: Cluster, made: ir.Cluster) -> None:
         label.update({"subset": made.subset})
     if not label.fields:
         result.ClearField("metadata")
+    if made.counted and made.services:
+        first = made.services[0]
+        result.metadata.filter_metadata["meltemi"].update(
+            {
+                "service": first.host,
+                "service_name": first.name,
+                "service_namespace": first.namespace,
+            }
+        )

@@ -23,20 +23,27 @@ HEALTH = {
 TLS_MATCH = "envoy.transport_socket_match"
 TLS_MODE = "tlsMode"
 TLS_ISTIO = "istio"
+PEER = (
+    *("workload", "namespace", "service", "revision", "cluster"),
+    *("app", "version"),
+)
+"""What metrics call the parts of a workload's label, then its other labels."""
 
 
 def assignment(members: ir.LoadAssignment) -> ClusterLoadAssignment:
     """Return the endpoints of a cluster, grouped by place."""
     return ClusterLoadAssignment(
         cluster_name=members.cluster,
-        endpoints=[_locality(each) for each in members.localities],
+        endpoints=[
+            _locality(each, counted=members.counted) for each in members.localities
+        ],
     )
 
 
-def _locality(group: ir.LocalityEndpoints) -> LocalityLbEndpoints:
+def _locality(group: ir.LocalityEndpoints, *, counted: bool) -> LocalityLbEndpoints:
     place = group.locality
     result = LocalityLbEndpoints(
-        lb_endpoints=[_endpoint(each) for each in group.endpoints]
+        lb_endpoints=[_endpoint(each, counted=counted) for each in group.endpoints]
     )
     if place is not None:
         result.locality.CopyFrom(
@@ -48,7 +55,7 @@ def _locality(group: ir.LocalityEndpoints) -> LocalityLbEndpoints:
     return result
 
 
-def _endpoint(endpoint: ir.Endpoint) -> LbEndpoint:
+def _endpoint(endpoint: ir.Endpoint, *, counted: bool) -> LbEndpoint:
     return LbEndpoint(
         endpoint=Endpoint(
             address=socket_address(endpoint.address, endpoint.port),
@@ -58,15 +65,23 @@ def _endpoint(endpoint: ir.Endpoint) -> LbEndpoint:
             ],
         ),
         health_status=HEALTH[endpoint.health],
-        metadata=_metadata(endpoint),
+        metadata=_metadata(endpoint, counted=counted),
         load_balancing_weight=optional_uint(endpoint.weight or None),
     )
 
 
-def _metadata(endpoint: ir.Endpoint) -> Metadata:
+def _metadata(endpoint: ir.Endpoint, *, counted: bool) -> Metadata:
     metadata = Metadata()
     if endpoint.tls:
         metadata.filter_metadata[TLS_MATCH].update({TLS_MODE: TLS_ISTIO})
     if endpoint.workload:
         metadata.filter_metadata["istio"].update({"workload": endpoint.workload})
+    if counted:
+        metadata.filter_metadata["meltemi"].update(_counted(endpoint))
     return metadata
+
+
+def _counted(endpoint: ir.Endpoint) -> dict[str, str]:
+    """Return what metrics ask of an endpoint's workload; nothing it does not say."""
+    values = (*endpoint.workload.split(";"), endpoint.app, endpoint.version)
+    return {key: value for key, value in zip(PEER, values, strict=False) if value}

@@ -28,6 +28,8 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from meltemi.pilot import ir
 from meltemi.pilot.emit.discovery import host_cache
+from meltemi.pilot.emit.peer import peer_header
+from meltemi.pilot.emit.plugin import http_plugins
 from meltemi.pilot.emit.policy import http_policies
 from meltemi.pilot.emit.route import CORS_FILTER, FAULT_FILTER
 from meltemi.pilot.emit.wire import packed
@@ -45,7 +47,13 @@ OFFERED = (
 
 def http_filters(made: ir.HttpFilter) -> list[hcm.HttpFilter]:
     """Return the filters of ``made``, the router last."""
-    filters = http_policies((*made.custom, *made.tokens, *made.access))
+    filters = [peer_header(made.peer)] if made.peer else []
+    filters += http_policies(made.custom)
+    filters += http_plugins(made.plugins.authentication)
+    filters += http_policies(made.tokens)
+    filters += http_plugins(made.plugins.authorization)
+    filters += http_policies(made.access)
+    filters += http_plugins((*made.plugins.statistics, *made.plugins.rest))
     filters += [_extension(each) for each in made.before]
     filters.append(_named("envoy.filters.http.grpc_stats", STATISTICS))
     filters += [_extension(each) for each in made.extensions]

@@ -24,6 +24,7 @@ from meltemi.pilot.emit.access_log import access_logs
 from meltemi.pilot.emit.discovery import host_cache
 from meltemi.pilot.emit.http_connection import http_connection
 from meltemi.pilot.emit.listener_filter import listener_filters
+from meltemi.pilot.emit.plugin import network_plugins
 from meltemi.pilot.emit.policy import network_policies
 from meltemi.pilot.emit.tcp_proxy import tcp_proxy
 from meltemi.pilot.emit.wire import (
@@ -81,7 +82,12 @@ def _chain(chain: ir.FilterChain) -> FilterChain:
     result = FilterChain(
         name=chain.name,
         filters=[
+            *network_policies(chain.custom),
+            *network_plugins(chain.plugins.authentication),
+            *network_plugins(chain.plugins.authorization),
             *network_policies(chain.policies),
+            *network_plugins(chain.plugins.statistics),
+            *network_plugins(chain.plugins.rest),
             *(_before(each) for each in chain.before),
             _filter(chain.filter),
         ],

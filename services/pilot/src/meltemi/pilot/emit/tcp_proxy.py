@@ -22,6 +22,8 @@ def tcp_proxy(made: ir.TcpFilter) -> TcpProxy:
         max_downstream_connection_duration=optional_duration(made.max_duration),
         access_log=access_logs(made.access_logs),
     )
+    if made.count_openings:
+        result.access_log_options.flush_access_log_on_connected = True
     if len(made.targets) == 1:
         result.cluster = made.targets[0].cluster
     else:

@@ -16,24 +16,26 @@ from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from meltemi.pilot import ir
+from meltemi.pilot.emit.tracer import tracer
 
 RBAC = "envoy.filters.http.rbac"
 
 
 def tracing(made: ir.Tracing) -> hcm.HttpConnectionManager.Tracing:
-    """Return ``made`` in Envoy's words, but for who is told of spans."""
+    """Return ``made`` in Envoy's words."""
     result = hcm.HttpConnectionManager.Tracing(
         client_sampling=Percent(value=made.client),
         random_sampling=Percent(value=made.random),
         overall_sampling=Percent(value=made.overall),
         custom_tags=[_tag(each) for each in made.tags],
-        verbose=made.verbose,
     )
     if made.max_path_length is not None:
         length = UInt32Value(value=made.max_path_length)
         result.max_path_tag_length.CopyFrom(length)
     if made.child_span:
         result.spawn_upstream_span.CopyFrom(BoolValue(value=True))
+    if made.provider is not None:
+        result.provider.CopyFrom(tracer(made.provider))
     return result
 
 

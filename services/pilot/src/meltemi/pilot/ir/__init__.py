@@ -1,11 +1,11 @@
 """What a proxy must do, in the mesh's words, before it is protobuf."""
 
 from meltemi.pilot.ir.access_log import (
-    AccessLog,
     FileLog,
     LogFilter,
     OtelLog,
     ServiceLog,
+    Written,
 )
 from meltemi.pilot.ir.cluster import (
     SECOND,
@@ -41,6 +41,7 @@ from meltemi.pilot.ir.http_filter import (
     LookupByHost,
     MeshProtocols,
     Paths,
+    PeerHeader,
     Slashes,
     Underscores,
 )
@@ -52,6 +53,7 @@ from meltemi.pilot.ir.listener import (
     Inspection,
     Listener,
 )
+from meltemi.pilot.ir.metric import AccessLog, Measure, Metric, MetricLog
 from meltemi.pilot.ir.network_filter import (
     LookupByServerName,
     MongoStatistics,
@@ -60,6 +62,17 @@ from meltemi.pilot.ir.network_filter import (
     Tunnel,
 )
 from meltemi.pilot.ir.origin import Origin, Origins
+from meltemi.pilot.ir.plugin import (
+    NO_PLUGINS,
+    Failure,
+    FetchedModule,
+    FileModule,
+    LuaFilter,
+    Plugin,
+    Plugins,
+    Refusal,
+    WasmFilter,
+)
 from meltemi.pilot.ir.resources import Resources
 from meltemi.pilot.ir.route import (
     NO_EDITS,
@@ -103,11 +116,25 @@ from meltemi.pilot.ir.tls import (
     Server,
     TerminateServer,
 )
-from meltemi.pilot.ir.tracing import Tag, TagSource, TraceProvider, Tracing
+from meltemi.pilot.ir.tracing import (
+    Collector,
+    Datadog,
+    DynatraceSampler,
+    GrpcCall,
+    HttpCall,
+    OpenTelemetry,
+    SkyWalking,
+    Tag,
+    TagSource,
+    TraceProvider,
+    Tracing,
+    Zipkin,
+)
 
 __all__ = [
     "NOWHERE",
     "NO_EDITS",
+    "NO_PLUGINS",
     "ROOT_SECRET",
     "SECOND",
     "UNLIMITED",
@@ -122,24 +149,32 @@ __all__ = [
     "Client",
     "ClientCertificate",
     "Cluster",
+    "Collector",
     "Connection",
     "Cors",
+    "Datadog",
     "Delay",
     "Direction",
     "Discovery",
+    "DynatraceSampler",
     "Endpoint",
     "EndpointHealth",
+    "Failure",
     "Families",
     "Fault",
+    "FetchedModule",
     "FileLog",
+    "FileModule",
     "FilterChain",
     "Forward",
+    "GrpcCall",
     "GrpcWeb",
     "HashOn",
     "HashPolicy",
     "HeaderEdit",
     "HeaderEdits",
     "HostCache",
+    "HttpCall",
     "HttpExtension",
     "HttpFilter",
     "HttpOptions",
@@ -156,14 +191,19 @@ __all__ = [
     "Lookup",
     "LookupByHost",
     "LookupByServerName",
+    "LuaFilter",
     "Match",
+    "Measure",
     "MeshClient",
     "MeshProtocols",
     "MeshServer",
+    "Metric",
+    "MetricLog",
     "Mirror",
     "MongoStatistics",
     "NamedTest",
     "NetworkFilter",
+    "OpenTelemetry",
     "Origin",
     "OriginateClient",
     "Origins",
@@ -172,8 +212,12 @@ __all__ = [
     "Parameters",
     "PathTest",
     "Paths",
+    "PeerHeader",
     "PlainClient",
+    "Plugin",
+    "Plugins",
     "Redirect",
+    "Refusal",
     "Resources",
     "Respond",
     "Retries",
@@ -185,6 +229,7 @@ __all__ = [
     "Server",
     "ServiceLabel",
     "ServiceLog",
+    "SkyWalking",
     "Slashes",
     "StringTest",
     "Tag",
@@ -198,4 +243,7 @@ __all__ = [
     "Tunnel",
     "Underscores",
     "VirtualHost",
+    "WasmFilter",
+    "Written",
+    "Zipkin",
 ]

@@ -13,6 +13,10 @@ class LogFilter:
     """CEL; empty: every one."""
     flags: tuple[str, ...] = ()
     """Only those with one of Envoy's response flags; empty: every one."""
+    moments: tuple[str, ...] = ()
+    """Only at these times of a connection (Envoy's AccessLogType); empty: at all."""
+    grpc: bool | None = None
+    """Only requests that are gRPC, or that are not; None: both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,8 @@ class FileLog:
     text: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     only: LogFilter = LogFilter()
-    keep_empty: bool = False
-    """Write ``-`` for what is not known in a text line."""
+    omit_empty: bool = False
+    """Write nothing for what is not known; else ``-`` or ``null``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +66,5 @@ class OtelLog:
     only: LogFilter = LogFilter()
 
 
-AccessLog = FileLog | ServiceLog | OtelLog
+Written = FileLog | ServiceLog | OtelLog
+"""A log that somebody reads, line by line."""

@@ -160,6 +160,8 @@ class HttpOptions:
     error_codes: tuple[int, ...] = ()
     """Statuses that count as errors for outlier detection."""
     keep_header_case: bool = False
+    caller: tuple[tuple[str, str], ...] = ()
+    """What the server is told of the caller, for its metrics; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,8 @@ class Cluster:
     """The port to go to instead of the original destination's."""
     services: tuple[ServiceLabel, ...] = ()
     external: bool = False
+    counted: bool = False
+    """Whether metrics ask for its service."""
     own_alpn: bool = False
     """What the client offers is the user's business, not the mesh's."""
     subset: str = ""

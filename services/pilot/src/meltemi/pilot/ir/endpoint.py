@@ -42,6 +42,9 @@ class Endpoint:
     workload: str = ""
     more_addresses: tuple[str, ...] = ()
     health: EndpointHealth = EndpointHealth.HEALTHY
+    app: str = ""
+    version: str = ""
+    """Labels of the workload, for metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +75,6 @@ class LoadAssignment:
 
     cluster: str
     localities: tuple[LocalityEndpoints, ...]
+    counted: bool = False
+    """Whether metrics ask for the endpoints' workloads."""
     origins: Origins = ()

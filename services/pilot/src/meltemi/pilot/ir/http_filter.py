@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from meltemi.pilot.ir.plugin import NO_PLUGINS
+
 if TYPE_CHECKING:
-    from meltemi.pilot.ir.access_log import AccessLog
     from meltemi.pilot.ir.cluster import HostCache
     from meltemi.pilot.ir.external_check import CheckFilter
+    from meltemi.pilot.ir.metric import AccessLog
+    from meltemi.pilot.ir.plugin import Plugins
     from meltemi.pilot.ir.rbac import AccessFilter
     from meltemi.pilot.ir.route import RouteTable
     from meltemi.pilot.ir.token import TokenFilter
@@ -76,6 +79,15 @@ class Connection:
     keep_header_case: bool = False
 
 
+class PeerHeader(StrEnum):
+    """What becomes of the header in which a proxy of the mesh says who it is."""
+
+    READ = "read"
+    """It is noted for the metrics, and taken out."""
+    DROP = "drop"
+    """It is taken out: anybody can write it."""
+
+
 @dataclass(frozen=True, slots=True)
 class GrpcWeb:
     """Translate gRPC of browsers."""
@@ -114,6 +126,9 @@ class HttpFilter:
     """Leave the ``server`` header as the application wrote it."""
     paths: Paths = Paths()
     connection: Connection = Connection()
+    plugins: Plugins = NO_PLUGINS
+    peer: PeerHeader | None = None
+    """None: it is not looked at."""
     custom: tuple[AccessFilter | CheckFilter, ...] = ()
     """Who else is asked, before anything is known of the caller's token."""
     tokens: tuple[TokenFilter, ...] = ()

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from meltemi.pilot.ir.plugin import NO_PLUGINS
+
 if TYPE_CHECKING:
-    from meltemi.pilot.ir.access_log import AccessLog
     from meltemi.pilot.ir.external_check import CheckFilter
     from meltemi.pilot.ir.http_filter import HttpFilter
+    from meltemi.pilot.ir.metric import AccessLog
     from meltemi.pilot.ir.network_filter import NetworkFilter, TcpFilter
     from meltemi.pilot.ir.origin import Origins
+    from meltemi.pilot.ir.plugin import Plugins
     from meltemi.pilot.ir.rbac import AccessFilter
     from meltemi.pilot.ir.tls import Server
 
@@ -54,8 +57,14 @@ class FilterChain:
     match: ChainMatch
     filter: HttpFilter | TcpFilter
     tls: Server | None = None
+    ports: tuple[int, ...] = ()
+    """What it serves, of services outbound, of the workload inbound; empty: unknown."""
+    custom: tuple[AccessFilter | CheckFilter, ...] = ()
+    """Who else is asked of a connection; of requests, the filter itself asks."""
     policies: tuple[AccessFilter | CheckFilter, ...] = ()
     """Who may connect; requests are judged by the filter itself."""
+    plugins: Plugins = NO_PLUGINS
+    """What people brought to see connections."""
     before: tuple[NetworkFilter, ...] = ()
     handshake_timeout: int | None = None
     """Nanoseconds that a client has to finish its TLS handshake."""

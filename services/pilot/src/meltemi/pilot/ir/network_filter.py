@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from meltemi.pilot.ir.access_log import AccessLog
     from meltemi.pilot.ir.cluster import HostCache
+    from meltemi.pilot.ir.metric import AccessLog
     from meltemi.pilot.ir.route import HashPolicy, Target
 
 
@@ -30,8 +30,11 @@ class TcpFilter:
     max_duration: int | None = None
     hash: tuple[HashPolicy, ...] = ()
     tunnel: Tunnel | None = None
+    silent: bool = False
+    """Nobody is told of its connections: they end here, and are no one's."""
     access_logs: tuple[AccessLog, ...] = ()
-    """None of its own: the listener's emission adds the proxy's."""
+    count_openings: bool = False
+    """Tell the logs of a connection when it is open, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which requests are traced, and what their spans say."""
+"""Which requests are traced, what their spans say, and who is told."""
 
 from __future__ import annotations
 
@@ -28,21 +28,83 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class TraceProvider:
-    """Who is told of spans.
+class Collector:
+    """A service that takes spans: the cluster it is in, and its host."""
 
-    Attributes:
-        kind: zipkin, opentelemetry, datadog or skywalking.
-        cluster: Where it is.
-        host: The authority it is called by.
-        options: What else the kind needs, by Istio's name.
-
-    """
-
-    kind: str
     cluster: str
     host: str
-    options: tuple[tuple[str, str], ...] = ()
+    service: str = ""
+    """What the proxy calls itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """How something is asked or told over HTTP."""
+
+    cluster: str
+    url: str
+    timeout: int | None = None
+    """Nanoseconds."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcCall:
+    """How something is told over gRPC."""
+
+    timeout: int | None = None
+    """Nanoseconds; None: Envoy's own."""
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Zipkin:
+    """Spans in Zipkin's JSON."""
+
+    call: HttpCall
+    wide_identifiers: bool = True
+    """Trace ids of 128 bits."""
+    w3c: bool = False
+    """Understand and pass on W3C's headers beside B3's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datadog:
+    """Spans for a Datadog agent."""
+
+    to: Collector
+
+
+@dataclass(frozen=True, slots=True)
+class SkyWalking:
+    """Spans for a SkyWalking receiver."""
+
+    to: Collector
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DynatraceSampler:
+    """Dynatrace's adaptive sampling."""
+
+    tenant: str
+    cluster_id: int
+    root_spans_per_minute: int
+    call: HttpCall
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTelemetry:
+    """Spans in OTLP, by one of two ways."""
+
+    to: Collector
+    how: HttpCall | GrpcCall
+    detect_environment: bool = False
+    detect_dynatrace: bool = False
+    sampler: DynatraceSampler | None = None
+
+
+TraceProvider = Zipkin | Datadog | SkyWalking | OpenTelemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +120,3 @@ class Tracing:
     child_span: bool = False
     use_request_id: bool = True
     """Whether the request id says if a request is sampled."""
-    verbose: bool = False

@@ -7,6 +7,11 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from meltemi.config.schema.extension_provider import (
+    EnvoyFileAccessLog,
+    ExtensionProvider,
+    PrometheusProvider,
+)
 from meltemi.config.schema.load_balancer import LocalityLoadBalancerSetting
 from meltemi.config.schema.mesh_config import (
     InboundTrafficPolicy,
@@ -49,6 +54,12 @@ ISTIO_DEFAULTS: Final = MeshDocument(
         stat_name_length=189,
         status_port=15020,
         termination_drain_duration=Duration.parse("5s"),
+    ),
+    extension_providers=(
+        ExtensionProvider(name="prometheus", prometheus=PrometheusProvider()),
+        ExtensionProvider(
+            name="envoy", envoy_file_access_log=EnvoyFileAccessLog(path="/dev/stdout")
+        ),
     ),
 )
 """Source: pkg/config/mesh/mesh.go DefaultMeshConfig and DefaultProxyConfig."""
@@ -109,10 +120,17 @@ def over_defaults(
 ) -> MeshDocument:
     """Return ``document`` with what it leaves out taken from ``defaults``.
 
-    ``defaultConfig`` is merged field by field, as Istio does; every other field that
-    is given replaces the default's whole.
+    As in Istio ``defaultConfig`` is merged field by field, and the extension providers
+    by name; every other field that is given replaces the default's whole.
     """
     merged = _over(document, defaults)
+    own = {each.name for each in document.extension_providers}
+    others = tuple(
+        each for each in defaults.extension_providers if each.name not in own
+    )
+    merged = msgspec.structs.replace(
+        merged, extension_providers=(*others, *document.extension_providers)
+    )
     if document.default_config and defaults.default_config:
         inner = _over(document.default_config, defaults.default_config)
         merged = msgspec.structs.replace(merged, default_config=inner)

@@ -17,7 +17,7 @@ from meltemi.config.values import decode_value
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class InvalidNodeError(MeshError):
@@ -66,12 +66,20 @@ class NodeSettings:
     tls_server_key: str = ""
     tls_server_root: str = ""
     proxy_config: ProxyDefaults | None = None
+    lacks: frozenset[str] = frozenset()
+    """Extensions we may ask for that its Envoy does not have."""
     raw: str = "{}"
     """All of the metadata as JSON, for EnvoyFilters, which match any of it."""
 
 
-def node_settings(metadata: Mapping[str, object]) -> NodeSettings:
+def node_settings(
+    metadata: Mapping[str, object], extensions: Iterable[str] = ()
+) -> NodeSettings:
     """Return what ``metadata`` asks for.
+
+    Args:
+        metadata: Istio's keys.
+        extensions: What its Envoy has; where it says nothing, it has everything.
 
     Raises:
         InvalidNodeError: If PROXY_CONFIG is not a ProxyConfig.
@@ -104,10 +112,21 @@ def node_settings(metadata: Mapping[str, object]) -> NodeSettings:
         tls_server_key=word.text("TLS_SERVER_KEY"),
         tls_server_root=word.text("TLS_SERVER_ROOT_CERT"),
         proxy_config=_proxy_config(metadata.get("PROXY_CONFIG")),
+        lacks=OPTIONAL - has if (has := set(extensions)) else frozenset(),
         raw=json.dumps(_kept(metadata), sort_keys=True),
     )
 
 
+OPTIONAL = frozenset(
+    (
+        "envoy.access_loggers.stats",
+        "envoy.filters.http.lua",
+        "envoy.filters.http.wasm",
+        "envoy.filters.network.wasm",
+        "envoy.wasm.runtime.v8",
+    )
+)
+"""Envoy's extensions that not every build has, and that we do without there."""
 PERSONAL = ("INSTANCE_IPS", "NAME", "NODE_NAME", "WORKLOAD_ENTRY", "OWNER")
 """Keys in which the proxies of one workload differ: they must not split a class."""
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from meltemi.config.schema.authorization_policy import AuthorizationPolicy
 from meltemi.config.schema.request_authentication import RequestAuthentication
+from meltemi.config.schema.traffic_extension import TrafficExtension
+from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.pilot.model.service import selects
 
 if TYPE_CHECKING:
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
     from meltemi.config.resource import Resource
     from meltemi.config.schema.target import PolicyTargetReference
 
-P = TypeVar("P", AuthorizationPolicy, RequestAuthentication)
+P = TypeVar(
+    "P", AuthorizationPolicy, RequestAuthentication, TrafficExtension, WasmPlugin
+)
+
+Selecting = AuthorizationPolicy | RequestAuthentication | TrafficExtension | WasmPlugin
 
 GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
 """Names the Kubernetes Gateway that a proxy was made for."""
@@ -52,7 +58,7 @@ def policies(
 
 
 def _holds(
-    spec: AuthorizationPolicy | RequestAuthentication,
+    spec: Selecting,
     labels: Mapping[str, str],
     *,
     at_home: bool,
@@ -66,6 +72,8 @@ def _holds(
 
 
 def _targets(
-    spec: AuthorizationPolicy | RequestAuthentication,
+    spec: Selecting,
 ) -> tuple[PolicyTargetReference, ...]:
+    if isinstance(spec, TrafficExtension):
+        return spec.target_refs
     return spec.target_refs or ((spec.target_ref,) if spec.target_ref else ())

@@ -15,7 +15,7 @@ from meltemi.pilot.scope.node import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 NODE_PARTS = 4
 EXPLICIT = "MELTEMI_EXPLICIT"
@@ -116,6 +116,7 @@ def proxy(
     node_id: str,
     metadata: Mapping[str, object],
     locality: Locality = Locality(),  # noqa: B008 - a frozen value
+    extensions: Iterable[str] = (),
 ) -> Proxy:
     """Return who a node message describes.
 
@@ -123,6 +124,7 @@ def proxy(
         node_id: ``TYPE~IP~NAME.NAMESPACE~DNS-DOMAIN``.
         metadata: Istio's keys (`meltemi.pilot.scope.node`) and MELTEMI_EXPLICIT.
         locality: Where the node says it is; labels of the workload win.
+        extensions: Those its Envoy has; none: nobody said, and it has them all.
 
     Raises:
         InvalidNodeError: If a part is missing, or asks for what Pilot can't do.
@@ -151,7 +153,7 @@ def proxy(
         addresses=_addresses(metadata, parts[1]) if explicit == Explicit() else (),
         dns_domain=parts[3],
         locality=_place(labels) or locality,
-        node=node_settings(metadata),
+        node=node_settings(metadata, extensions),
     )
     return Proxy(name=parts[2], node_id=node_id, group=group)
 

@@ -18,7 +18,9 @@ from meltemi.pilot.translate.listener.sidecar_outbound import (
 )
 from meltemi.pilot.translate.listener.virtual_outbound import virtual_outbound
 from meltemi.pilot.translate.patches import patches
+from meltemi.pilot.translate.plugin.fitting import fitting
 from meltemi.pilot.translate.route.sidecar import sidecar_table
+from meltemi.pilot.translate.telemetry.instruments import instruments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,10 +45,18 @@ def resources(scope: Scope) -> ir.Resources:
         arriving = inbound(scope)
         if arriving:
             served.append(Served(arriving))
+    told, fitted = instruments(scope), fitting(scope)
     return ir.Resources(
-        clusters=tuple(each.cluster for each in reached),
-        assignments=tuple(each.assignment for each in reached if each.assignment),
-        listeners=tuple(each.listener for each in served),
+        clusters=(
+            *(told.cluster(each.cluster) for each in reached),
+            *fitted.clusters(),
+        ),
+        assignments=tuple(
+            told.members(each.assignment) for each in reached if each.assignment
+        ),
+        listeners=tuple(
+            fitted.listener(told.listener(each.listener)) for each in served
+        ),
         routes=tuple(_tables(served)),
         patches=patches(scope),
         gateway=scope.group.role is Role.GATEWAY,

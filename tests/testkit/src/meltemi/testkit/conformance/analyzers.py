@@ -14,7 +14,7 @@ from meltemi.config.analysis.analyze import ANALYZERS
 from meltemi.config.analysis.manifests import world
 from meltemi.config.analysis.world import subject
 from meltemi.config.rules.check import check
-from meltemi.config.rules.effect import NO_EFFECT
+from meltemi.config.rules.in_vain import OURS
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.config.values import decode_value
 from meltemi.testkit.conformance.case import Case, SkippedError, UnusableDataError
@@ -93,7 +93,7 @@ def _judge(folder: Path, case: dict[str, object]) -> str:
 def _overlaps(shown: World) -> Iterator[tuple[str, str]]:
     """Yield what the door warns of, once an object, as Istio counts."""
     for resource in shown.objects:
-        for code in sorted({found.code for found in check(resource)} - {NO_EFFECT}):
+        for code in sorted({found.code for found in check(resource)} - OURS):
             yield code, str(subject(resource))
 
 

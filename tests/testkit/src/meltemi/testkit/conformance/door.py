@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.decode import read
 from meltemi.config.finding import InvalidConfigError
 from meltemi.config.kinds import KIND_BY_NAME
-from meltemi.config.rules.effect import NO_EFFECT
+from meltemi.config.rules.in_vain import OURS
 from meltemi.testkit.conformance.case import Case, tables
 
 if TYPE_CHECKING:
@@ -82,4 +82,4 @@ def _said(text: str) -> tuple[list[Finding], list[Finding]]:
     except InvalidConfigError as error:
         return list(error.findings), []
     # Of fields without effect Istio says nothing.
-    return [], [each for each in decoded.warnings if each.code != NO_EFFECT]
+    return [], [each for each in decoded.warnings if each.code not in OURS]

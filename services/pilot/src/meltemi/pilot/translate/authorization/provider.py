@@ -14,6 +14,7 @@ from meltemi.config.schema.extension_provider import (
 )
 from meltemi.pilot.ir import SECOND, external_check, rbac
 from meltemi.pilot.translate.name import outbound_cluster
+from meltemi.pilot.translate.upstream import only_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -66,7 +67,7 @@ def _check(
     given: EnvoyExtAuthzHttp | EnvoyExtAuthzGrpc,
     services: Collection[tuple[str, str]],
 ) -> external_check.ExternalCheck | None:
-    host = _host(given.service, services)
+    host = only_host(given.service, services)
     status = given.status_on_error
     readable = not status or (status.isdecimal() and int(status) in STATUSES)
     if host is None or not readable or not 1 <= given.port <= HIGHEST_PORT:
@@ -91,14 +92,6 @@ def _check(
         ),
         clear_route_cache=bool(given.clear_route_cache),
     )
-
-
-def _host(service: str, services: Collection[tuple[str, str]]) -> str | None:
-    """Return the host that ``[NAMESPACE/]HOST`` means, if just one service has it."""
-    namespace, slash, host = service.rpartition("/")
-    homes = {home for home, each in services if each == host}
-    known = namespace in homes if slash else len(homes) == 1
-    return host if known else None
 
 
 def _http(given: EnvoyExtAuthzHttp) -> external_check.HttpCheck:

@@ -125,6 +125,8 @@ def _endpoint(
         workload=_workload(instance),
         more_addresses=instance.addresses[1:] if dual else (),
         health=HEALTH[instance.health],
+        app=instance.labels.get("app", ""),
+        version=instance.labels.get("version", ""),
     )
 
 

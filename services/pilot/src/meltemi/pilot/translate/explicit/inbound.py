@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from meltemi.config.schema.peer_authentication import MutualTLSMode
 from meltemi.pilot import ir
 from meltemi.pilot.translate import name
-from meltemi.pilot.translate.listener.access_log import UNROUTED, mesh_logs
 from meltemi.pilot.translate.listener.connection import Side, http_filter
 from meltemi.pilot.translate.listener.guards import guards
 from meltemi.pilot.translate.listener.server_tls import mesh_server
@@ -65,7 +64,6 @@ def inbound(scope: Scope) -> ir.Listener | None:
         inspect_tls=ir.Inspection(),
         inspection_timeout=0,
         proceed_after_timeout=True,
-        access_logs=mesh_logs(scope.config, UNROUTED),
         origins=tuple(service.origin for service in scope.own),
     )
 
@@ -96,6 +94,7 @@ def _secure(scope: Scope, port: Port, *, alone: bool) -> Iterator[ir.FilterChain
         match=ir.ChainMatch(server_names=names, transport="tls"),
         filter=handler,
         tls=mesh_server(scope, alpn),
+        ports=(port.target or port.number,),
     )
 
 
@@ -133,6 +132,7 @@ def _plain(scope: Scope, open_ports: list[Port]) -> Iterator[ir.FilterChain]:
         name=f"{LISTENER}-plaintext",
         match=ir.ChainMatch(transport="raw_buffer"),
         filter=handler,
+        ports=tuple(each.target or each.number for each in open_ports),
     )
 
 

@@ -47,13 +47,18 @@ def outbound(scope: Scope) -> Iterator[Served]:
         service = scope.services.get(host)
         port = _port(service, number) if service else None
         if service and port:
-            yield _listener(scope, service, port, bind)
+            yield _numbered(_listener(scope, service, port, bind), port)
     if scope.group.explicit.http_proxy:
         yield _http_proxy(scope, scope.group.explicit.http_proxy)
 
 
 def _port(service: Service, number: str) -> Port | None:
     return next((each for each in service.ports if str(each.number) == number), None)
+
+
+def _numbered(made: Served, port: Port) -> Served:
+    chains = tuple(replace(each, ports=(port.number,)) for each in made.listener.chains)
+    return replace(made, listener=replace(made.listener, chains=chains))
 
 
 def _listener(scope: Scope, service: Service, port: Port, bind: Bind) -> Served:

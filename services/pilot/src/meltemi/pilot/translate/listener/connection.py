@@ -23,8 +23,6 @@ from meltemi.pilot import ir
 from meltemi.pilot.model.protocol import Protocol
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.translate.cluster.pool import nanoseconds
-from meltemi.pilot.translate.listener.access_log import mesh_logs
-from meltemi.pilot.translate.listener.tracing import mesh_tracing
 
 if TYPE_CHECKING:
     from meltemi.config.schema.connection_settings import ConnectionSettings
@@ -109,8 +107,6 @@ def http_filter(
         connection=_connection(scope),
         before=before,
         extensions=() if side is Side.INBOUND else (ir.MeshProtocols(),),
-        tracing=mesh_tracing(scope),
-        access_logs=mesh_logs(scope.config),
     )
     return _headed(made, scope, side)
 

@@ -118,6 +118,7 @@ def _chain(
         match,
         handler,
         handshake_timeout=limit or None,
+        ports=(opening.server.port.number,),
         origins=(opening.origin,),
     )
 

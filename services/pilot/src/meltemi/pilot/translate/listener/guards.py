@@ -41,7 +41,7 @@ class Guards:
         """Return ``made``, which takes only what the policies let pass."""
         if isinstance(made.filter, ir.HttpFilter):
             return replace(made, filter=self.requests(made.filter))
-        return replace(made, policies=(*self.tcp.custom, *self.tcp.access))
+        return replace(made, custom=self.tcp.custom, policies=self.tcp.access)
 
 
 def guards(scope: Scope) -> Guards:

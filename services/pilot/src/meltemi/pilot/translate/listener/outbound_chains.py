@@ -91,6 +91,7 @@ def _chain(
         match,
         handler,
         handshake_timeout=HANDSHAKE,
+        ports=(opening.port.number,),
         origins=(opening.service.origin,),
     )
 

@@ -18,7 +18,6 @@ from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.cluster.inbound import Served, served
 from meltemi.pilot.translate.cluster.pool import nanoseconds
-from meltemi.pilot.translate.listener.access_log import UNROUTED, mesh_logs
 from meltemi.pilot.translate.listener.connection import Side, http_filter
 from meltemi.pilot.translate.listener.guards import guards
 from meltemi.pilot.translate.listener.server_tls import mesh_server, terminating
@@ -204,7 +203,6 @@ def _virtual(scope: Scope, doors: Iterable[Door]) -> ir.Listener:
             scope.config.document.protocol_detection_timeout
         ),
         proceed_after_timeout=True,
-        access_logs=mesh_logs(scope.config, UNROUTED),
         origins=tuple(
             service.origin for door in doors if door.of for service in door.of.services
         ),
@@ -227,7 +225,6 @@ def _own_listener(scope: Scope, door: Door, of: Served) -> ir.Listener:
             scope.config.document.protocol_detection_timeout
         ),
         proceed_after_timeout=True,
-        access_logs=mesh_logs(scope.config, UNROUTED),
         origins=tuple(service.origin for service in of.services),
     )
 
@@ -263,6 +260,7 @@ def _chains(scope: Scope, door: Door) -> Iterator[ir.FilterChain]:
             ),
             filter=_handler(scope, door, way.kind),
             tls=_server(scope, door, way),
+            ports=(door.number,) if door.number else (),
             origins=(
                 tuple(each.origin for each in door.of.services) if door.of else ()
             ),

@@ -15,7 +15,6 @@ from meltemi.pilot.translate import name
 from meltemi.pilot.translate.cluster.load_balancer import hash_policies
 from meltemi.pilot.translate.cluster.pool import nanoseconds
 from meltemi.pilot.translate.cluster.service import families
-from meltemi.pilot.translate.listener.access_log import mesh_logs
 from meltemi.pilot.translate.listener.connection import idle_timeout
 from meltemi.pilot.translate.policy import effective
 from meltemi.pilot.translate.route.forward import Destinations, tcp_targets
@@ -36,16 +35,13 @@ if TYPE_CHECKING:
 def to_cluster(scope: Scope, cluster: str) -> ir.TcpFilter:
     """Return "pass bytes on to ``cluster``"."""
     return ir.TcpFilter(
-        cluster,
-        (ir.Target(cluster, 1),),
-        idle_timeout=idle_timeout(scope),
-        access_logs=mesh_logs(scope.config),
+        cluster, (ir.Target(cluster, 1),), idle_timeout=idle_timeout(scope)
     )
 
 
 def black_hole() -> ir.TcpFilter:
     """Return the end of a connection that would come back; nobody is told of it."""
-    return ir.TcpFilter(name.BLACK_HOLE, (ir.Target(name.BLACK_HOLE, 1),))
+    return ir.TcpFilter(name.BLACK_HOLE, (ir.Target(name.BLACK_HOLE, 1),), silent=True)
 
 
 def to_service(scope: Scope, service: Service, port: int) -> ir.TcpFilter:
@@ -69,12 +65,7 @@ def to_routes(
         if len(targets) == 1
         else f"{virtual.metadata.name}.{virtual.metadata.namespace}"
     )
-    made = ir.TcpFilter(
-        prefix,
-        targets,
-        idle_timeout=idle_timeout(scope),
-        access_logs=mesh_logs(scope.config),
-    )
+    made = ir.TcpFilter(prefix, targets, idle_timeout=idle_timeout(scope))
     first = found[0].destination
     host, number = destinations.place(first)
     return _limited(scope, made, (host, number, first.subset or ""))

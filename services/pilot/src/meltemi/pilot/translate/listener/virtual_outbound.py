@@ -16,7 +16,6 @@ from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.cluster.service import families
 from meltemi.pilot.translate.cluster.special import LARGEST
-from meltemi.pilot.translate.listener.access_log import UNROUTED, mesh_logs
 from meltemi.pilot.translate.listener.connection import Side, http_filter
 from meltemi.pilot.translate.listener.tcp import black_hole, to_cluster
 from meltemi.pilot.translate.wildcard import virtual
@@ -85,7 +84,6 @@ def virtual_outbound(scope: Scope) -> ir.Listener:
         by_destination=True,
         transparent=scope.group.interception is Interception.TPROXY,
         accept_one_by_one=True,
-        access_logs=mesh_logs(scope.config, UNROUTED),
     )
 
 

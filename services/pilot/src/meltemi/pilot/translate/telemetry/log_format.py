@@ -1,4 +1,4 @@
-"""Access logs of the mesh: where, and in which format.
+"""How lines of access logs are written.
 
 Source: pilot/pkg/model/telemetry_logging.go; the default formats are part of Istio's
 interface, since people parse them.
@@ -13,6 +13,8 @@ from meltemi.config.schema.mesh_config import AccessLogEncoding
 from meltemi.pilot import ir
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meltemi.pilot.model.mesh_config import MeshConfig
 
 TEXT: Final = (
@@ -65,26 +67,22 @@ EXPLAINING: Final = json.dumps(
     }
 )
 """Istio's fields and those that explain a failure: what Pilot logs by default."""
-UNROUTED: Final = ir.LogFilter(flags=("NR",))
-"""A listener's own log holds the connections that no filter chain took."""
 
 
-def mesh_logs(
-    config: MeshConfig, only: ir.LogFilter | None = None
-) -> tuple[ir.AccessLog, ...]:
-    """Return the logs that MeshConfig asks for; none when it names no file."""
-    path = config.access_log_file
-    if not path:
-        return ()
+def file_log(config: MeshConfig, path: str) -> ir.FileLog:
+    """Return the log in a file, in MeshConfig's format."""
     document = config.document
     written = document.access_log_format or ""
-    only = only or ir.LogFilter()
     if document.access_log_encoding is AccessLogEncoding.JSON:
-        return (ir.FileLog(path, fields=_fields(written), only=only),)
-    text = written or TEXT
-    return (
-        ir.FileLog(path, text=text if text.endswith("\n") else f"{text}\n", only=only),
-    )
+        return ir.FileLog(path, fields=_fields(written))
+    return ir.FileLog(path, text=line(written))
+
+
+def line(written: str) -> str:
+    """Return a line's format: Istio's own where none is written, with its newline."""
+    if not written:
+        return TEXT
+    return written if written.endswith("\n") else f"{written}\n"
 
 
 def _fields(written: str) -> tuple[tuple[str, str], ...]:
@@ -93,6 +91,9 @@ def _fields(written: str) -> tuple[tuple[str, str], ...]:
         fields = json.loads(written) if written else JSON
     except ValueError:
         fields = JSON
-    if not isinstance(fields, dict):
-        fields = JSON
-    return tuple((name, json.dumps(value)) for name, value in fields.items())
+    return labels(fields if isinstance(fields, dict) else JSON)
+
+
+def labels(fields: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a JSON object and their formats; the default's if none."""
+    return tuple((name, json.dumps(value)) for name, value in (fields or JSON).items())

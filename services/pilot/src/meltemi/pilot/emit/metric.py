@@ -1,0 +1,58 @@
+"""Istio's metrics, as Envoy's logger that counts what it is told.
+
+Envoy lacks Istio's filter ``istio.stats``; ``envoy.access_loggers.stats`` gives the
+same metrics. The types Pilot is built with do not have its ``stats_scope``, so it is
+written as a TypedStruct.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.pilot import ir
+from meltemi.pilot.emit.wire import typed_struct
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+METRICS = "meltemi.metrics"
+CONFIG = "envoy.extensions.access_loggers.stats.v3.Config"
+PREFIX = "istio"
+MOST = 20_000
+"""Series of one proxy: more are not counted, and the proxy stays as small as it is."""
+UNITS = {ir.Measure.BYTES: "Bytes", ir.Measure.MILLISECONDS: "Milliseconds"}
+
+
+def statistics(made: ir.MetricLog) -> Message:
+    """Return the settings of the logger that counts ``made``."""
+    counted = [each for each in made.metrics if each.measure is ir.Measure.COUNT]
+    spread = [each for each in made.metrics if each.measure is not ir.Measure.COUNT]
+    value: dict[str, object] = {
+        "stats_scope": {
+            "prefix": PREFIX,
+            "max_counters": MOST,
+            "max_histograms": MOST,
+        },
+        "counters": [_counter(each) for each in counted],
+        "histograms": [
+            {
+                "stat": _stat(each),
+                "unit": UNITS[each.measure],
+                "value_format": each.value,
+            }
+            for each in spread
+        ],
+    }
+    return typed_struct(CONFIG, value)
+
+
+def _counter(made: ir.Metric) -> dict[str, object]:
+    how: dict[str, object] = (
+        {"value_format": made.value} if made.value else {"value_fixed": 1}
+    )
+    return {"stat": _stat(made), **how}
+
+
+def _stat(made: ir.Metric) -> dict[str, object]:
+    tags = [{"name": name, "value_format": form} for name, form in made.tags]
+    return {"name": made.name, "tags": tags}

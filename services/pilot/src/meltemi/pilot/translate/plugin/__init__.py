@@ -1,0 +1,1 @@
+"""Filters that people bring themselves: WasmPlugin and TrafficExtension."""

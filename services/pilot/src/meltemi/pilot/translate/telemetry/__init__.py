@@ -1,0 +1,1 @@
+"""What proxies write of traffic: logs, spans and metrics."""

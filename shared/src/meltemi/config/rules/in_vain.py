@@ -1,0 +1,156 @@
+"""What an object says in vain because of what else it says, or of a value.
+
+What is always in vain is a table (`meltemi.config.rules.effect`);
+``docs/differences.md`` lists both for readers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from meltemi.config.rules.effect import NO_EFFECT
+from meltemi.config.rules.problem import warning
+from meltemi.config.schema.mesh_config import MeshConfig
+from meltemi.config.schema.telemetry import IstioMetric, Telemetry
+from meltemi.config.schema.traffic_extension import TrafficExtension
+from meltemi.config.schema.wasm import FailStrategy, WasmModule
+from meltemi.config.schema.wasm_plugin import WasmPlugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meltemi.config.finding import Finding
+    from meltemi.config.schema.extension_provider import (
+        ExtensionProvider,
+        ProviderHeader,
+    )
+    from meltemi.config.schema.message import Message
+    from meltemi.config.schema.telemetry import Metrics
+
+NOT_FETCHED: Final = "MODULE_NOT_FETCHED"
+OURS: Final = frozenset((NO_EFFECT, NOT_FETCHED))
+"""The codes of what Istio says nothing about."""
+OF_GRPC: Final = (IstioMetric.GRPC_REQUEST_MESSAGES, IstioMetric.GRPC_RESPONSE_MESSAGES)
+DEAD_PROVIDERS: Final = ("stackdriver", "opencensus", "sds")
+
+
+def check_in_vain(spec: Message) -> Iterator[Finding]:
+    """Warn of each field of ``spec`` that changes nothing as it is written."""
+    match spec:
+        case Telemetry() as telemetry:
+            yield from _telemetry(telemetry)
+        case MeshConfig() as mesh:
+            for index, provider in enumerate(mesh.extension_providers):
+                yield from _provider(f"spec.extensionProviders[{index}]", provider)
+        case WasmPlugin() as plugin:
+            yield from _module("spec", plugin)
+        case TrafficExtension(wasm=WasmModule() as module):
+            yield from _module("spec.wasm", module)
+
+
+def _nothing(path: str, message: str, hint: str = "") -> Finding:
+    return warning(path, message, hint, code=NO_EFFECT)
+
+
+def _module(path: str, module: WasmModule) -> Iterator[Finding]:
+    """Yield what becomes of a module that Envoy cannot fetch by itself."""
+    scheme = module.url.partition("://")[0] if "://" in module.url else "oci"
+    opens = module.fail_strategy is FailStrategy.FAIL_OPEN
+    then = "traffic passes without it" if opens else "its traffic is refused"
+    if scheme == "oci":
+        yield warning(
+            f"{path}.url",
+            f"images are not fetched: {then}",
+            "name a file, or a URL of https with the module's sha256",
+            code=NOT_FETCHED,
+        )
+    elif scheme != "file" and not module.sha256:
+        yield warning(
+            f"{path}.sha256",
+            f"a module of unknown hash is not fetched: {then}",
+            "write the module's SHA-256",
+            code=NOT_FETCHED,
+        )
+    for field, value in (
+        ("imagePullPolicy", module.image_pull_policy),
+        ("imagePullSecret", module.image_pull_secret),
+        ("verificationKey", module.verification_key),
+    ):
+        if value:
+            yield _nothing(f"{path}.{field}", "images are not fetched")
+
+
+def _telemetry(spec: Telemetry) -> Iterator[Finding]:
+    for index, tracing in enumerate(spec.tracing):
+        if tracing.disable_context_propagation:
+            yield _nothing(
+                f"spec.tracing[{index}].disableContextPropagation",
+                "trace headers are passed on all the same",
+            )
+    for index, logging in enumerate(spec.access_logging):
+        if logging.filter and not logging.providers:
+            yield _nothing(
+                f"spec.accessLogging[{index}].filter",
+                "a filter is of the providers named beside it, as in Istio",
+                "name the providers in the same entry",
+            )
+    for index, metrics in enumerate(spec.metrics):
+        yield from _metrics(f"spec.metrics[{index}]", metrics)
+
+
+def _metrics(path: str, metrics: Metrics) -> Iterator[Finding]:
+    if metrics.reporting_interval is not None:
+        yield _nothing(
+            f"{path}.reportingInterval",
+            "bytes of a TCP connection are counted when it ends",
+        )
+    for index, override in enumerate(metrics.overrides):
+        match = override.match
+        here = f"{path}.overrides[{index}].match"
+        if match and match.metric in OF_GRPC:
+            message = "messages of gRPC are not counted"
+            yield _nothing(f"{here}.metric", message)
+        if match and match.custom_metric and not _known(match.custom_metric):
+            message = f"there is no metric {match.custom_metric!r}"
+            yield _nothing(f"{here}.customMetric", message)
+
+
+def _known(metric: str) -> bool:
+    return metric.removeprefix("istio_") in METRICS
+
+
+METRICS: Final = frozenset(
+    (
+        *("requests_total", "request_duration_milliseconds"),
+        *("request_bytes", "response_bytes"),
+        *("tcp_connections_opened_total", "tcp_connections_closed_total"),
+        *("tcp_sent_bytes_total", "tcp_received_bytes_total"),
+    )
+)
+"""Istio's standard metrics that proxies count, after ``istio_``."""
+
+
+def _provider(path: str, given: ExtensionProvider) -> Iterator[Finding]:
+    for kind in DEAD_PROVIDERS:
+        if getattr(given, kind) is not None:
+            yield _nothing(f"{path}.{kind}", "nobody speaks to such a provider")
+    for field, header in _headers(given):
+        if header.env_name:
+            yield _nothing(
+                f"{path}.{field}",
+                f"header {header.name!r} is left out: values are not taken from the "
+                "control plane's environment",
+                "write the value, or let the collector add it",
+            )
+
+
+def _headers(given: ExtensionProvider) -> Iterator[tuple[str, ProviderHeader]]:
+    for index, header in enumerate(given.zipkin.headers if given.zipkin else ()):
+        yield f"zipkin.headers[{index}]", header
+    otel = given.opentelemetry
+    if otel and otel.http:
+        for index, header in enumerate(otel.http.headers):
+            yield f"opentelemetry.http.headers[{index}]", header
+    if otel and otel.grpc:
+        for index, header in enumerate(otel.grpc.initial_metadata):
+            yield f"opentelemetry.grpc.initialMetadata[{index}]", header

@@ -1,0 +1,83 @@
+"""What Pilot says of telemetry, done by a real Envoy: both sides of one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.testkit.pair import pair
+from meltemi.testkit.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOLD = """
+---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: {{name: default, namespace: istio-system}}
+spec:
+  defaultProviders: {{metrics: [prometheus]}}
+  extensionProviders:
+  - {{name: file, envoyFileAccessLog: {{path: "{log}", logFormat: {{text: "%REQ(:PATH)%"}}}}}}
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {{name: mesh, namespace: istio-system}}
+spec:
+  accessLogging:
+  - match: {{mode: SERVER}}
+    providers: [{{name: file}}]
+    filter: {{expression: "request.url_path.startsWith('/logged')"}}
+  metrics:
+  - overrides:
+    - match: {{metric: REQUEST_COUNT, mode: CLIENT}}
+      tagOverrides:
+        path: {{value: request.url_path}}
+        response_flags: {{operation: REMOVE}}
+    - {{match: {{metric: REQUEST_SIZE}}, disabled: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "source", "security"),
+    [("STRICT", "reviews-v1", "mutual_tls"), ("DISABLE", "unknown", "none")],
+)
+async def test_both_sides_of_a_call_are_counted_under_istios_names(
+    tmp_path: Path, mode: str, source: str, security: str
+) -> None:
+    told = TOLD.format(log=tmp_path / "access.log")
+    with pair(tmp_path, told, mode=mode) as envoy:
+        forged = {"x-envoy-peer-metadata": "CgA="}
+        assert envoy.call("/logged", forged) == 200
+        await until(lambda: bool(envoy.counted("requests_total", "destination")))
+        await until(lambda: bool(envoy.counted("requests_total", "source")))
+        (server,) = envoy.counted("requests_total", "destination")
+        (client,) = envoy.counted("requests_total", "source")
+        assert (server["source_workload"], server["connection_security_policy"]) == (
+            source,
+            security,
+        )
+        service = "reviews.default.svc.cluster.local"
+        for side in (server, client):
+            assert side["destination_service"] == service
+            assert side["destination_workload"] == "reviews-v1"
+            assert side["destination_workload_namespace"] == "default"
+            assert (side["response_code"], side["request_protocol"]) == ("200", "http")
+        assert client["path"] == "/logged", "an override adds a tag on its side"
+        assert "response_flags" not in client, "and another takes one away"
+        assert server["response_flags"] == "-"
+        assert "x-envoy-peer-metadata" not in envoy.seen[0], "nobody hears of it"
+        metrics = envoy.metrics()
+        assert "istio_request_duration_milliseconds_bucket" in metrics
+        assert "istio_request_bytes" not in metrics, "what is disabled is not counted"
+
+
+async def test_a_filter_keeps_lines_out_of_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with pair(tmp_path, TOLD.format(log=log), mode="DISABLE") as envoy:
+        for path in ("/silent", "/logged/1", "/silent", "/logged/2"):
+            assert envoy.call(path, {}) == 200
+        await until(lambda: "/logged/2" in log.read_text())
+        assert log.read_text().split() == ["/logged/1", "/logged/2"]

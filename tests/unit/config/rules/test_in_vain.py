@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+
+from meltemi.config.finding import Severity
+from meltemi.config.rules.in_vain import METRICS, OURS, check_in_vain
+from meltemi.pilot.translate.telemetry.counting import NAMES
+from meltemi.testkit.mesh import resources
+
+
+def paths(group: str, kind: str, spec: str) -> list[str]:
+    (one,) = resources(f"""
+    apiVersion: {group}
+    kind: {kind}
+    metadata: {{name: default, namespace: istio-system}}
+    spec: {spec}
+    """)
+    found = list(check_in_vain(one.spec))
+    assert {each.severity for each in found} <= {Severity.WARNING}
+    assert {each.code for each in found} <= OURS
+    return [each.path for each in found]
+
+
+def telemetry(spec: str) -> list[str]:
+    return paths("telemetry.istio.io/v1", "Telemetry", spec)
+
+
+def mesh(provider: str) -> list[str]:
+    spec = f"{{extensionProviders: [{provider}]}}"
+    return paths("mesh.istio.io/v1alpha1", "MeshConfig", spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        (
+            "{tracing: [{disableContextPropagation: true}]}",
+            "spec.tracing[0].disableContextPropagation",
+        ),
+        (
+            "{accessLogging: [{filter: {expression: 'true'}}]}",
+            "spec.accessLogging[0].filter",
+        ),
+        ("{metrics: [{reportingInterval: 5s}]}", "spec.metrics[0].reportingInterval"),
+        (
+            "{metrics: [{overrides: [{match: {metric: GRPC_REQUEST_MESSAGES}}]}]}",
+            "spec.metrics[0].overrides[0].match.metric",
+        ),
+        (
+            "{metrics: [{overrides: [{match: {customMetric: mine}}]}]}",
+            "spec.metrics[0].overrides[0].match.customMetric",
+        ),
+    ],
+)
+def test_what_envoy_cannot_do_for_a_telemetry_is_told(spec: str, path: str) -> None:
+    assert telemetry(spec) == [path]
+
+
+def test_what_is_acted_on_is_not_told() -> None:
+    spec = """
+      tracing: [{providers: [{name: z}], randomSamplingPercentage: 5}]
+      accessLogging: [{providers: [{name: f}], filter: {expression: "true"}}]
+      metrics: [{overrides: [{match: {customMetric: istio_requests_total}}]}]"""
+    assert telemetry(spec) == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [
+        ("{name: s, stackdriver: {}}", "stackdriver"),
+        ("{name: o, opencensus: {service: a, port: 1}}", "opencensus"),
+        (
+            "{name: z, zipkin: {service: a, port: 1, headers: [{name: x, envName: SECRET}]}}",
+            "zipkin.headers[0]",
+        ),
+        (
+            (
+                "{name: o, opentelemetry: {service: a, port: 1, http: "
+                "{path: /v1, headers: [{name: x, value: v}, {name: x, envName: SECRET}]}}}"
+            ),
+            "opentelemetry.http.headers[1]",
+        ),
+        (
+            (
+                "{name: o, opentelemetry: {service: a, port: 1, grpc: "
+                "{initialMetadata: [{name: x, envName: SECRET}]}}}"
+            ),
+            "opentelemetry.grpc.initialMetadata[0]",
+        ),
+    ],
+)
+def test_a_provider_that_nobody_speaks_to_is_told(provider: str, path: str) -> None:
+    assert mesh(provider) == [f"spec.extensionProviders[0].{path}"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("{url: 'oci://m.example/x'}", ["url"]),
+        ("{url: m.example/x}", ["url"]),
+        ("{url: 'https://m.example/x'}", ["sha256"]),
+        (f"{{url: 'https://m.example/x', sha256: {'a' * 64}}}", []),
+        ("{url: 'file:///x', imagePullPolicy: Always}", ["imagePullPolicy"]),
+        ("{url: 'file:///x', imagePullSecret: s}", ["imagePullSecret"]),
+        ("{url: 'file:///x', verificationKey: k}", ["verificationKey"]),
+    ],
+)
+def test_a_module_that_nobody_fetches_is_told(spec: str, said: list[str]) -> None:
+    group = "extensions.istio.io/v1alpha1"
+    assert paths(group, "WasmPlugin", spec) == [f"spec.{each}" for each in said]
+    extension = paths(group, "TrafficExtension", f"{{wasm: {spec}}}")
+    assert extension == [f"spec.wasm.{each}" for each in said]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "then"),
+    [("FAIL_OPEN", "passes without it"), ("FAIL_CLOSE", "is refused")],
+)
+def test_the_author_hears_what_becomes_of_the_traffic(strategy: str, then: str) -> None:
+    (one,) = resources(f"""
+    apiVersion: extensions.istio.io/v1alpha1
+    kind: WasmPlugin
+    metadata: {{name: p, namespace: default}}
+    spec: {{url: "oci://m.example/x", failStrategy: {strategy}}}
+    """)
+    (told,) = check_in_vain(one.spec)
+    assert then in told.message
+
+
+def test_a_script_needs_nothing_from_anywhere() -> None:
+    spec = "{lua: {inlineCode: '--'}}"
+    assert paths("extensions.istio.io/v1alpha1", "TrafficExtension", spec) == []
+
+
+def test_the_metrics_that_are_known_are_those_that_are_counted() -> None:
+    assert set(NAMES.values()) == METRICS
