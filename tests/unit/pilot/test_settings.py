@@ -23,3 +23,25 @@ def test_plain_text_does_not_leave_the_machine(field: str) -> None:
     with pytest.raises(SettingsError) as error:
         read_settings(PilotSettings, wrong)
     assert str(error.value).startswith(f"{field} 0.0.0.0:15010 is not on loopback")
+
+
+def test_features_are_turned_on_by_name() -> None:
+    told = NEEDED | {"PILOT_FEATURES": '{"dual_stack": true, "trace_sampling": 5}'}
+    features = read_settings(PilotSettings, told).features
+    assert features.dual_stack
+    assert features.trace_sampling == 5
+    assert features.ip_autoallocate
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"dual_stak": true}', "dual_stak is not a feature: known are dual_stack"),
+        ('{"dual_stack": "perhaps"}', "valid boolean"),
+        ("dual_stack", "Expecting value"),
+        ("[]", "PILOT_FEATURES"),
+    ],
+)
+def test_a_wrong_feature_is_named(text: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        read_settings(PilotSettings, NEEDED | {"PILOT_FEATURES": text})

@@ -58,7 +58,9 @@ class Pilot:
             access_log_encoding=AccessLogEncoding.JSON,
             access_log_format=EXPLAINING,
         )
-        config = MeshConfig(over_defaults(told), settings.domain_suffix)
+        config = MeshConfig(
+            over_defaults(told), settings.domain_suffix, settings.features
+        )
         self._connections = Connections(settings.name, clock)
         self._ingest = Ingest(
             Sources(ledger, bus, settings.mesh),

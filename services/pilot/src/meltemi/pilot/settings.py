@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Self
+import json
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.pilot.model.features import Features
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 ADDRESS_XDS = Address("127.0.0.1", 15010)
 ADDRESS_HTTP = Address("127.0.0.1", 15014)
+
+
+def _features(value: object) -> object:
+    """Return the features that JSON spells; pydantic names what is not one."""
+    if not isinstance(value, str):
+        return value
+    given = json.loads(value)
+    known = Features.__dataclass_fields__
+    strays = sorted(set(given) - set(known)) if isinstance(given, dict) else []
+    if strays:
+        raise ValueError(f"{strays[0]} is not a feature: known are {', '.join(known)}")
+    return given
 
 
 class PilotSettings(ServiceSettings):
@@ -48,6 +62,9 @@ class PilotSettings(ServiceSettings):
 
     access_log_file: str = ""
     """Where proxies log requests; empty: nowhere, as MeshConfig.accessLogFile."""
+
+    features: Annotated[Features, BeforeValidator(_features)] = Features()
+    """What is turned on or off, as JSON: ``{"dual_stack": true}``, see `Features`."""
 
     heartbeat_silence: float = Field(default=3.0, gt=0)
     """Seconds without a heartbeat after which the ledger is watched directly."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meltemi.config.schema.gateway import ServerTLSMode
 from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot import ir
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.cluster.inbound import inbound_clusters
+from meltemi.pilot.translate.cluster.named import named_hosts
 from meltemi.pilot.translate.cluster.service import Reached, service_clusters
 from meltemi.pilot.translate.cluster.special import special_clusters
 
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 
 def outbound(scope: Scope) -> Iterator[Reached]:
     """Yield the clusters for every service in ``scope``."""
+    chosen = scope.config.features.filter_gateway_clusters and scope.gateways
+    named = named_hosts(scope) if chosen else None
     for service in scope.services.values():
-        if service.alias_of:
+        if service.alias_of or (named is not None and service.host not in named):
             continue
         if not scope.group.captured and service.resolution is Resolution.NONE:
             continue  # nothing tells an explicit proxy where the caller was going
@@ -35,6 +39,14 @@ def captured(scope: Scope) -> Iterator[Reached]:
     if scope.sidecar_role:
         yield from inbound_clusters(scope)
     yield from special_clusters(scope)
+    if any(
+        server.tls and server.tls.mode is ServerTLSMode.AUTO_PASSTHROUGH
+        for each in scope.gateways
+        for server in each.spec.servers
+    ):
+        for service in scope.services.values():
+            if not (service.external or service.alias_of):
+                yield from service_clusters(scope, service, unopened=True)
 
 
 def inbound(apps: Mapping[int, Bind], ports: Mapping[int, Port]) -> Iterator[Reached]:

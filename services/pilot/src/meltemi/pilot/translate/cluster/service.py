@@ -47,13 +47,26 @@ class Reached:
     assignment: ir.LoadAssignment | None
 
 
-def service_clusters(scope: Scope, service: Service) -> Iterator[Reached]:
-    """Yield, for each port of ``service``, the whole and then each subset."""
+def service_clusters(
+    scope: Scope, service: Service, *, unopened: bool = False
+) -> Iterator[Reached]:
+    """Yield, for each port of ``service``, the whole and then each subset.
+
+    Args:
+        scope: Of the proxy.
+        service: Of the mesh, or outside of it.
+        unopened: What goes there is TLS already, and told apart by the cluster's name.
+
+    Source:
+        pilot/pkg/networking/core/cluster.go buildOutboundSniDnatClusters, for what is
+        not opened.
+
+    """
     merged = scope.rules.get(service.host)
     for port in service.ports:
         if port.protocol is Protocol.UDP:
             continue
-        builder = _Builder(scope, service, port, merged)
+        builder = _Builder(scope, service, port, merged, unopened)
         whole = builder.cluster(None, 0)
         if whole is None:
             continue
@@ -83,8 +96,8 @@ def asked_endpoints(scope: Scope, cluster: str) -> ir.LoadAssignment:
     subset = next((each for each in subsets if each.name == label), None)
     if label and subset is None:
         return ir.LoadAssignment(cluster, ())
-    members = _Builder(scope, service, port, merged).members(cluster, subset)
-    return members if "|" in cluster else secure_only(members)
+    unopened = "|" not in cluster
+    return _Builder(scope, service, port, merged, unopened).members(cluster, subset)
 
 
 def secure_only(members: ir.LoadAssignment) -> ir.LoadAssignment:
@@ -104,6 +117,7 @@ class _Builder:
     service: Service
     port: Port
     merged: Merged | None
+    unopened: bool
 
     def cluster(self, subset: Subset | None, number: int) -> Reached | None:
         """Return one cluster; None for a name that nothing stands behind."""
@@ -137,8 +151,9 @@ class _Builder:
         discovery = _discovery(self.service, self.scope.group.role)
         service, config = self.service, self.scope.config
         pattern = config.document.outbound_cluster_stat_name
+        title = name.server_name if self.unopened else name.outbound_cluster
         cluster = ir.Cluster(
-            name=name.outbound_cluster(self.port.number, label, service.host),
+            name=title(self.port.number, label, service.host),
             stat_name=(
                 name.statistics(pattern, service, self.port, label) if pattern else ""
             ),
@@ -165,6 +180,7 @@ class _Builder:
         named = discovery in BY_NAME
         chosen = Chosen(self.service, self.port, labels, named=named)
         found = assignment(cluster, chosen, policy, self.scope)
+        found = secure_only(found) if self.unopened else found
         return _single(found) if discovery is ir.Discovery.LOGICAL_DNS else found
 
     def _under(
@@ -179,6 +195,8 @@ class _Builder:
         if not per_request:
             cluster = watched(cluster, policy.outlier_detection)
         cluster = balanced(cluster, policy, document.locality_lb_setting)
+        if self.unopened:
+            return cluster
         peer = self._peer(policy, subset)
         limits, node = document.tls_defaults, self.scope.group.node
         cluster = secured(cluster, policy.tls, peer, node, limits)
