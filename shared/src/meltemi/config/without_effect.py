@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from meltemi.config.proxy_annotation import (
+    ANNOTATION,
+    InvalidProxyAnnotationError,
+    proxy_annotation,
+)
 from meltemi.config.rules.problem import warning
 from meltemi.config.schema.mesh_config import MeshConfig
+from meltemi.config.schema.proxy_config import ProxyConfig
 from meltemi.config.schema.telemetry import IstioMetric, Telemetry
 from meltemi.config.schema.traffic_extension import TrafficExtension
 from meltemi.config.schema.wasm import FailStrategy, WasmModule
 from meltemi.config.schema.wasm_plugin import WasmPlugin
+from meltemi.config.schema.workload_group import WorkloadGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
         ProviderHeader,
     )
     from meltemi.config.schema.message import Message
+    from meltemi.config.schema.proxy_defaults import ProxyDefaults
     from meltemi.config.schema.telemetry import Metrics
 
 NO_EFFECT: Final = "NO_EFFECT"
@@ -38,8 +48,11 @@ def without_effect(resource: Resource[Message]) -> Iterator[Finding]:
         case Telemetry() as telemetry:
             yield from _telemetry(telemetry)
         case MeshConfig() as mesh:
-            for index, provider in enumerate(mesh.extension_providers):
-                yield from _provider(f"spec.extensionProviders[{index}]", provider)
+            yield from _mesh(mesh)
+        case ProxyConfig() as proxy:
+            yield from _proxy(proxy)
+        case WorkloadGroup() as group:
+            yield from _group(group)
         case WasmPlugin() as plugin:
             yield from _module("spec", plugin)
         case TrafficExtension(wasm=WasmModule() as module):
@@ -126,6 +139,83 @@ METRICS: Final = frozenset(
     )
 )
 """Istio's standard metrics that proxies count, after ``istio_``."""
+
+
+def _mesh(spec: MeshConfig) -> Iterator[Finding]:
+    if spec.enable_envoy_access_log_service:
+        yield _nothing(
+            "spec.enableEnvoyAccessLogService",
+            "no proxy has the service's cluster",
+            "name a provider envoyHttpAls or envoyTcpAls in a Telemetry",
+        )
+    for index, provider in enumerate(spec.extension_providers):
+        yield from _provider(f"spec.extensionProviders[{index}]", provider)
+    if spec.default_config is not None:
+        yield from proxy_settings("spec.defaultConfig", spec.default_config)
+
+
+def proxy_settings(path: str, given: ProxyDefaults) -> Iterator[Finding]:
+    """Yield a warning for each of a proxy's settings at ``path`` without effect."""
+    for field in msgspec.structs.fields(given):
+        said = getattr(given, field.name)
+        if said not in (None, (), {}) and field.name not in READ_BY_PILOT:
+            yield _nothing(
+                f"{path}.{field.encode_name}",
+                "a proxy reads it at its start, and the agent has settings of its own",
+                "docs/differences.md says which",
+            )
+    tracing, limits = given.tracing, given.connection_settings
+    for kind in TRACERS:
+        if tracing and getattr(tracing, kind) is not None:
+            yield _nothing(
+                f"{path}.tracing.{COLLECTOR.get(kind, kind)}",
+                "spans are told to nobody that is named here",
+                "name a provider in extensionProviders and in defaultProviders.tracing",
+            )
+    if limits and limits.global_downstream_connection_limit:
+        yield _nothing(
+            f"{path}.connectionSettings.globalDownstreamConnectionLimit",
+            "a proxy reads it at its start",
+        )
+
+
+READ_BY_PILOT: Final = frozenset(
+    (
+        *("tracing", "tracing_service_name", "gateway_topology"),
+        *("proxy_headers", "connection_settings"),
+    )
+)
+"""What of a proxy's settings changes what it is sent."""
+TRACERS: Final = ("zipkin", "lightstep", "datadog", "stackdriver", "open_census_agent")
+COLLECTOR: Final = {"open_census_agent": "openCensusAgent"}
+STARTED: Final = (
+    ("concurrency", "concurrency", "set AGENT_CONCURRENCY for the agent"),
+    ("environment_variables", "environmentVariables", "set them for the agent"),
+    ("image", "image", "AGENT_ENVOY_PATH names the Envoy to run"),
+)
+
+
+def _proxy(spec: ProxyConfig) -> Iterator[Finding]:
+    for name, field, hint in STARTED:
+        if getattr(spec, name) not in (None, {}):
+            message = "it is for the start of a proxy, which is the agent's"
+            yield _nothing(f"spec.{field}", message, hint)
+
+
+def _group(spec: WorkloadGroup) -> Iterator[Finding]:
+    if spec.probe is not None:
+        message = "workloads are not probed: what is registered is called"
+        yield _nothing("spec.probe", message)
+    text = spec.metadata.annotations.get(ANNOTATION) if spec.metadata else None
+    if text is None:
+        return
+    path = f'spec.metadata.annotations["{ANNOTATION}"]'
+    try:
+        settings = proxy_annotation(text)
+    except InvalidProxyAnnotationError as error:
+        yield _nothing(path, f"it is not a ProxyConfig: {error}")
+    else:
+        yield from proxy_settings(path, settings)
 
 
 def _provider(path: str, given: ExtensionProvider) -> Iterator[Finding]:
