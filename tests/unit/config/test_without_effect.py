@@ -7,6 +7,8 @@ from meltemi.config.without_effect import METRICS, without_effect
 from meltemi.pilot.translate.telemetry.counting import NAMES
 from meltemi.testkit.mesh import resources
 
+KNOWN = {"NO_EFFECT", "MODULE_NOT_FETCHED", "REFUSED_BY_ENVOY"}
+
 
 def paths(group: str, kind: str, spec: str) -> list[str]:
     (one,) = resources(f"""
@@ -17,7 +19,7 @@ def paths(group: str, kind: str, spec: str) -> list[str]:
     """)
     found = list(without_effect(one))
     assert {each.severity for each in found} <= {Severity.WARNING}
-    assert {each.code for each in found} <= {"NO_EFFECT", "MODULE_NOT_FETCHED"}
+    assert {each.code for each in found} <= KNOWN
     return [each.path for each in found]
 
 
@@ -54,6 +56,30 @@ def mesh(provider: str) -> list[str]:
 )
 def test_what_envoy_cannot_do_for_a_telemetry_is_told(spec: str, path: str) -> None:
     assert telemetry(spec) == [path]
+
+
+TAG = 'spec.metrics[0].overrides[0].tagOverrides["x"].value'
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("request.host", []),
+        ("request.host +", [TAG]),
+        ("upstream_peer.labels['app']", [TAG]),
+    ],
+)
+def test_a_tag_that_has_no_value_is_told(value: str, said: list[str]) -> None:
+    spec = (
+        f'{{metrics: [{{overrides: [{{tagOverrides: {{x: {{value: "{value}"}}}}}}]}}]}}'
+    )
+    assert telemetry(spec) == said
+
+
+def test_a_filter_on_istios_own_state_is_told() -> None:
+    entry = "{providers: [{name: a}], filter: {expression: downstream_peer.app == 'a'}}"
+    path = "spec.accessLogging[0].filter.expression"
+    assert telemetry(f"{{accessLogging: [{entry}]}}") == [path]
 
 
 def test_what_is_acted_on_is_not_told() -> None:

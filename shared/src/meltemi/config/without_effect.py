@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from meltemi.config.finding import Severity
 from meltemi.config.proxy_annotation import (
     ANNOTATION,
     InvalidProxyAnnotationError,
     proxy_annotation,
 )
+from meltemi.config.rules.cel import check_expression
 from meltemi.config.rules.problem import warning
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.config.schema.proxy_config import ProxyConfig
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
 
 NO_EFFECT: Final = "NO_EFFECT"
 NOT_FETCHED: Final = "MODULE_NOT_FETCHED"
+REFUSED: Final = "REFUSED_BY_ENVOY"
+PEERS: Final = re.compile(r"\b(?:up|down)stream_peer\b")
+"""What Istio's filters note of the other side; its name stands in expressions."""
 OF_GRPC: Final = (IstioMetric.GRPC_REQUEST_MESSAGES, IstioMetric.GRPC_RESPONSE_MESSAGES)
 DEAD_PROVIDERS: Final = ("stackdriver", "opencensus", "sds")
 
@@ -99,6 +106,12 @@ def _telemetry(spec: Telemetry) -> Iterator[Finding]:
                 "trace headers are passed on all the same",
             )
     for index, logging in enumerate(spec.access_logging):
+        expression = (logging.filter.expression if logging.filter else None) or ""
+        if PEERS.search(expression):
+            yield _nothing(
+                f"spec.accessLogging[{index}].filter.expression",
+                "it asks for Istio's own state, which is unknown here",
+            )
         if logging.filter and not logging.providers:
             yield _nothing(
                 f"spec.accessLogging[{index}].filter",
@@ -117,6 +130,9 @@ def _metrics(path: str, metrics: Metrics) -> Iterator[Finding]:
         )
     for index, override in enumerate(metrics.overrides):
         match = override.match
+        for name, tag in override.tag_overrides.items():
+            tagged = f'{path}.overrides[{index}].tagOverrides["{name}"].value'
+            yield from _expression(tagged, tag.value or "")
         here = f"{path}.overrides[{index}].match"
         if match and match.metric in OF_GRPC:
             message = "messages of gRPC are not counted"
@@ -124,6 +140,14 @@ def _metrics(path: str, metrics: Metrics) -> Iterator[Finding]:
         if match and match.custom_metric and not _known(match.custom_metric):
             message = f"there is no metric {match.custom_metric!r}"
             yield _nothing(f"{here}.customMetric", message)
+
+
+def _expression(path: str, text: str) -> Iterator[Finding]:
+    """Yield what is wrong with a CEL expression that the rules let pass, as Istio's."""
+    for finding in check_expression(path, text) if text else ():
+        yield replace(finding, severity=Severity.WARNING, code=REFUSED)
+    if PEERS.search(text):
+        yield _nothing(path, "it asks for Istio's own state, which is unknown here")
 
 
 def _known(metric: str) -> bool:
