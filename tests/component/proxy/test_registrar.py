@@ -63,9 +63,9 @@ async def keeping(workload: Registrar) -> AsyncIterator[None]:
 
 
 def registrar(
-    directory: Path, url: str, *, every: float = 60.0, **ports: int
+    directory: Path, url: str, *, every: float = 60.0, group: str = "", **ports: int
 ) -> Registrar:
-    settings = agent_settings(directory, galley_url=url, entry_ports=ports)
+    settings = agent_settings(directory, galley_url=url, entry_ports=ports, group=group)
     clock, rng = SystemClock(), Random(1)  # noqa: S311 - a jitter
     keeper = Keeper(
         CitadelClient(NOWHERE, NOWHERE, REVIEWS),
@@ -94,6 +94,15 @@ async def test_a_workload_registers_until_galley_takes_it_and_leaves_once(
         ("DELETE", PATH),
     ]
     assert all(proof.startswith("Bearer ey") for _, _, proof in galley.calls)
+
+
+async def test_a_workload_of_a_group_needs_no_ports_of_its_own(tmp_path: Path) -> None:
+    galley = FakeGalley()
+    async with galley.serving() as url:
+        await registrar(tmp_path, url).keep()
+        assert not galley.calls, "nothing is known of it"
+        async with keeping(registrar(tmp_path, url, group="reviews")):
+            await until(lambda: len(galley.calls) == 1)
 
 
 async def test_a_workload_says_again_and_again_that_it_is_here(tmp_path: Path) -> None:

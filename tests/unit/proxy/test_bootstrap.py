@@ -55,6 +55,11 @@ def test_a_gateway_is_a_router_and_tells_nothing_it_does_not_have() -> None:
     assert "MELTEMI_EXPLICIT" not in node["metadata"]
 
 
+def test_a_node_names_the_group_it_joined() -> None:
+    node = json.loads(bootstrap(settings(AGENT_GROUP="reviews")))["node"]
+    assert node["metadata"]["AUTO_REGISTER_GROUP"] == "reviews"
+
+
 def test_envoy_itself_accepts_the_bootstrap(tmp_path: Path) -> None:
     file = tmp_path / "envoy.json"
     file.write_text(bootstrap(settings()))

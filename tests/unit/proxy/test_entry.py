@@ -18,3 +18,13 @@ def test_a_workload_registers_under_its_own_name_with_its_ports() -> None:
         "labels": {"app": "reviews", "version": "v1"},
         "serviceAccount": "bookinfo-reviews",
     }
+
+
+def test_a_workload_of_a_group_names_it() -> None:
+    folder = Path("/tmp/x")  # noqa: S108 - no file is made
+    alone = json.loads(entry_body(agent_settings(folder)))
+    assert "annotations" not in alone["metadata"]
+    joined = json.loads(entry_body(agent_settings(folder, group="reviews")))
+    assert joined["metadata"]["annotations"] == {
+        "istio.io/autoRegistrationGroup": "reviews"
+    }

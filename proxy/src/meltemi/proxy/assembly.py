@@ -92,7 +92,7 @@ class Agent:
         readiness = Readiness()
         readiness.check("certificate", self.keeper.trouble)
         readiness.check("envoy", self.envoy.trouble)
-        app = status_app(readiness, self._registry)
+        app = status_app(readiness, self._registry, self.admin)
         sockets = serving_sockets(
             (self.relay.handler(), secret_service(self.board)),
             (self._settings.xds_socket, self._settings.sds_socket),

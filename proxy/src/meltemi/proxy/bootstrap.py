@@ -114,6 +114,8 @@ def _node(settings: AgentSettings) -> JSON:
         "ISTIO_VERSION": ISTIO_VERSION,
     }
     explicit = settings.explicit.model_dump(mode="json", exclude_none=True)
+    if settings.group:
+        metadata["AUTO_REGISTER_GROUP"] = settings.group
     if explicit:
         metadata[EXPLICIT_KEY] = explicit
     return {

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from meltemi.proxy.settings import AgentSettings
 
 GROUP_VERSION = "networking.istio.io/v1"
+GROUP = "istio.io/autoRegistrationGroup"
+"""Istio's annotation for the WorkloadGroup of an entry."""
 
 
 def entry_path(settings: AgentSettings) -> str:
@@ -22,6 +24,7 @@ def entry_path(settings: AgentSettings) -> str:
 
 def entry_body(settings: AgentSettings) -> bytes:
     """Return the entry as JSON."""
+    group = {"annotations": {GROUP: settings.group}} if settings.group else {}
     return msgspec.json.encode(
         {
             "apiVersion": GROUP_VERSION,
@@ -30,6 +33,7 @@ def entry_body(settings: AgentSettings) -> bytes:
                 "name": settings.name,
                 "namespace": settings.namespace,
                 "labels": settings.labels,
+                **group,
             },
             "spec": {
                 "address": settings.instance_ip,

@@ -67,6 +67,9 @@ class AgentSettings(ServiceSettings):
     labels: dict[str, str] = Field(default_factory=dict)
     """The workload's labels, a JSON object."""
 
+    group: str = ""
+    """The WorkloadGroup that says what the workload is like; empty: none."""
+
     trust_domain: str = "cluster.local"
     """Istio's default."""
 
@@ -110,7 +113,7 @@ class AgentSettings(ServiceSettings):
     """A JSON object, see `Explicit`."""
 
     entry_ports: dict[str, int] = Field(default_factory=dict)
-    """The WorkloadEntry's ports: name to number. None: don't register."""
+    """The WorkloadEntry's ports: name to number. None, and no group: don't register."""
 
     concurrency: int = Field(default=2, ge=0)
     """Envoy's worker threads, 0 for one a core. Istio's default for sidecars."""

@@ -124,6 +124,7 @@ WITHOUT_EFFECT: Final = frozenset(
         VirtualService,
         WasmPlugin,
         WorkloadEntry,
+        WorkloadGroup,
     )
 )
 """Kinds that are checked and stored, and that no proxy acts on yet."""

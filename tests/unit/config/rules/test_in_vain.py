@@ -56,6 +56,30 @@ def test_what_envoy_cannot_do_for_a_telemetry_is_told(spec: str, path: str) -> N
     assert telemetry(spec) == [path]
 
 
+TAG = 'spec.metrics[0].overrides[0].tagOverrides["x"].value'
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("request.host", []),
+        ("request.host +", [TAG]),
+        ("upstream_peer.labels['app']", [TAG]),
+    ],
+)
+def test_a_tag_that_has_no_value_is_told(value: str, said: list[str]) -> None:
+    spec = (
+        f'{{metrics: [{{overrides: [{{tagOverrides: {{x: {{value: "{value}"}}}}}}]}}]}}'
+    )
+    assert telemetry(spec) == said
+
+
+def test_a_filter_on_istios_own_state_is_told() -> None:
+    entry = "{providers: [{name: a}], filter: {expression: downstream_peer.app == 'a'}}"
+    path = "spec.accessLogging[0].filter.expression"
+    assert telemetry(f"{{accessLogging: [{entry}]}}") == [path]
+
+
 def test_what_is_acted_on_is_not_told() -> None:
     spec = """
       tracing: [{providers: [{name: z}], randomSamplingPercentage: 5}]
@@ -130,6 +154,64 @@ def test_the_author_hears_what_becomes_of_the_traffic(strategy: str, then: str) 
 def test_a_script_needs_nothing_from_anywhere() -> None:
     spec = "{lua: {inlineCode: '--'}}"
     assert paths("extensions.istio.io/v1alpha1", "TrafficExtension", spec) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("concurrency: 2", ["concurrency"]),
+        ("tracing: {sampling: 5}", []),
+        ("tracing: {zipkin: {address: 'z:9411'}}", ["tracing.zipkin"]),
+        ("tracing: {openCensusAgent: {}}", ["tracing.openCensusAgent"]),
+        ("proxyHeaders: {attemptCount: {disabled: true}}", []),
+        (
+            "connectionSettings: {globalDownstreamConnectionLimit: 9}",
+            ["connectionSettings.globalDownstreamConnectionLimit"],
+        ),
+        ("proxyMetadata: {}", []),
+        ("drainDuration: 5s, statusPort: 1", ["drainDuration", "statusPort"]),
+    ],
+)
+def test_what_a_proxy_reads_at_its_start_is_told(config: str, said: list[str]) -> None:
+    spec = f"{{defaultConfig: {{{config}}}}}"
+    found = paths("mesh.istio.io/v1alpha1", "MeshConfig", spec)
+    assert found == [f"spec.defaultConfig.{each}" for each in said]
+
+
+def test_the_meshs_own_log_service_is_told() -> None:
+    spec = "{enableEnvoyAccessLogService: true}"
+    found = paths("mesh.istio.io/v1alpha1", "MeshConfig", spec)
+    assert found == ["spec.enableEnvoyAccessLogService"]
+
+
+def test_a_proxyconfig_is_the_agents() -> None:
+    spec = "{concurrency: 0, environmentVariables: {A: b}, image: {imageType: debug}}"
+    found = paths("networking.istio.io/v1beta1", "ProxyConfig", spec)
+    assert found == ["spec.concurrency", "spec.environmentVariables", "spec.image"]
+
+
+PROXY = 'spec.metadata.annotations["proxy.istio.io/config"]'
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("probe: {tcpSocket: {port: 80}}", ["spec.probe"]),
+        ("metadata: {annotations: {proxy.istio.io/config: '{'}}", [PROXY]),
+        (
+            "metadata: {annotations: {proxy.istio.io/config: 'concurrency: 2'}}",
+            [f"{PROXY}.concurrency"],
+        ),
+        (
+            "metadata: {annotations: {proxy.istio.io/config: 'tracing: {}'}}",
+            [],
+        ),
+        ("metadata: {labels: {app: a}}", []),
+    ],
+)
+def test_what_a_group_says_in_vain_is_told(spec: str, said: list[str]) -> None:
+    written = f"{{template: {{ports: {{http: 80}}}}, {spec}}}"
+    assert paths("networking.istio.io/v1", "WorkloadGroup", written) == said
 
 
 def test_the_metrics_that_are_known_are_those_that_are_counted() -> None:

@@ -19,7 +19,7 @@ def tag(text: str) -> str:
         tag("{operation: UPSERT, value: a}"),
         tag("{operation: REMOVE}"),
         "accessLogging: [{providers: [{name: a}, {name: b}]}]",
-        "accessLogging: [{filter: {expression: 'response.code >= 400'}}]",
+        "accessLogging: [{providers: [{name: a}], filter: {expression: 'response.code >= 400'}}]",
     ],
 )
 def test_the_usual_telemetry_is_right(spec: str) -> None:

@@ -53,6 +53,10 @@ class EnvoyAdmin:
         """Return the numbers that `open_connections` reads."""
         return await self._stats(rf"^listener\..*\.{CONNECTIONS}$")
 
+    async def metrics(self) -> bytes:
+        """Return all of Envoy's metrics in Prometheus' text format."""
+        return await self._call("GET", "/stats/prometheus")
+
     async def drain(self) -> None:
         """Ask peers to go elsewhere: close after responses, then stop listening."""
         await self._call("POST", "/drain_listeners?graceful")

@@ -56,7 +56,9 @@ class Registrar:
     ) -> None:
         self._settings, self._keeper = settings, keeper
         self._clock, self._rng, self._every = clock, rng, every
-        self._wanted = bool(settings.galley_url and settings.entry_ports)
+        self._wanted = bool(
+            settings.galley_url and (settings.entry_ports or settings.group)
+        )
         self._why: str | None = "not registered with Galley yet"
         self._entered = self._left = False
         self._turn = asyncio.Lock()

@@ -71,6 +71,9 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "spec.ingress[].connectionPool.http.h2UpgradePolicy": IN_ISTIO_NEITHER,
         "spec.inboundConnectionPool.http.h2UpgradePolicy": IN_ISTIO_NEITHER,
     },
+    "WorkloadGroup": {
+        "spec.template.address": "no effect: a workload registers with its own",
+    },
     "EnvoyFilter": {
         "spec.configPatches[].match.listener.portName": IN_ISTIO_NEITHER,
         "spec.configPatches[].match.listener.filterChain.transportSocket": (

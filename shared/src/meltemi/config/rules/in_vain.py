@@ -6,15 +6,28 @@ What is always in vain is a table (`meltemi.config.rules.effect`);
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from meltemi.config.finding import Severity
+from meltemi.config.proxy_annotation import (
+    ANNOTATION,
+    InvalidProxyAnnotationError,
+    proxy_annotation,
+)
+from meltemi.config.rules.cel import check_expression
 from meltemi.config.rules.effect import NO_EFFECT
 from meltemi.config.rules.problem import warning
 from meltemi.config.schema.mesh_config import MeshConfig
+from meltemi.config.schema.proxy_config import ProxyConfig
 from meltemi.config.schema.telemetry import IstioMetric, Telemetry
 from meltemi.config.schema.traffic_extension import TrafficExtension
 from meltemi.config.schema.wasm import FailStrategy, WasmModule
 from meltemi.config.schema.wasm_plugin import WasmPlugin
+from meltemi.config.schema.workload_group import WorkloadGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +38,14 @@ if TYPE_CHECKING:
         ProviderHeader,
     )
     from meltemi.config.schema.message import Message
+    from meltemi.config.schema.proxy_defaults import ProxyDefaults
     from meltemi.config.schema.telemetry import Metrics
 
 NOT_FETCHED: Final = "MODULE_NOT_FETCHED"
-OURS: Final = frozenset((NO_EFFECT, NOT_FETCHED))
+REFUSED: Final = "REFUSED_BY_ENVOY"
+PEERS: Final = re.compile(r"\b(?:up|down)stream_peer\b")
+"""What Istio's filters note of the other side; its name stands in expressions."""
+OURS: Final = frozenset((NO_EFFECT, NOT_FETCHED, REFUSED))
 """The codes of what Istio says nothing about."""
 OF_GRPC: Final = (IstioMetric.GRPC_REQUEST_MESSAGES, IstioMetric.GRPC_RESPONSE_MESSAGES)
 DEAD_PROVIDERS: Final = ("stackdriver", "opencensus", "sds")
@@ -40,8 +57,11 @@ def check_in_vain(spec: Message) -> Iterator[Finding]:
         case Telemetry() as telemetry:
             yield from _telemetry(telemetry)
         case MeshConfig() as mesh:
-            for index, provider in enumerate(mesh.extension_providers):
-                yield from _provider(f"spec.extensionProviders[{index}]", provider)
+            yield from _mesh(mesh)
+        case ProxyConfig() as proxy:
+            yield from _proxy(proxy)
+        case WorkloadGroup() as group:
+            yield from _group(group)
         case WasmPlugin() as plugin:
             yield from _module("spec", plugin)
         case TrafficExtension(wasm=WasmModule() as module):
@@ -88,6 +108,12 @@ def _telemetry(spec: Telemetry) -> Iterator[Finding]:
                 "trace headers are passed on all the same",
             )
     for index, logging in enumerate(spec.access_logging):
+        expression = (logging.filter.expression if logging.filter else None) or ""
+        if PEERS.search(expression):
+            yield _nothing(
+                f"spec.accessLogging[{index}].filter.expression",
+                "it asks for Istio's own state, which is unknown here",
+            )
         if logging.filter and not logging.providers:
             yield _nothing(
                 f"spec.accessLogging[{index}].filter",
@@ -106,6 +132,9 @@ def _metrics(path: str, metrics: Metrics) -> Iterator[Finding]:
         )
     for index, override in enumerate(metrics.overrides):
         match = override.match
+        for name, tag in override.tag_overrides.items():
+            tagged = f'{path}.overrides[{index}].tagOverrides["{name}"].value'
+            yield from _expression(tagged, tag.value or "")
         here = f"{path}.overrides[{index}].match"
         if match and match.metric in OF_GRPC:
             message = "messages of gRPC are not counted"
@@ -113,6 +142,14 @@ def _metrics(path: str, metrics: Metrics) -> Iterator[Finding]:
         if match and match.custom_metric and not _known(match.custom_metric):
             message = f"there is no metric {match.custom_metric!r}"
             yield _nothing(f"{here}.customMetric", message)
+
+
+def _expression(path: str, text: str) -> Iterator[Finding]:
+    """Yield what is wrong with a CEL expression that the rules let pass, as Istio's."""
+    for finding in check_expression(path, text) if text else ():
+        yield replace(finding, severity=Severity.WARNING, code=REFUSED)
+    if PEERS.search(text):
+        yield _nothing(path, "it asks for Istio's own state, which is unknown here")
 
 
 def _known(metric: str) -> bool:
@@ -128,6 +165,83 @@ METRICS: Final = frozenset(
     )
 )
 """Istio's standard metrics that proxies count, after ``istio_``."""
+
+
+def _mesh(spec: MeshConfig) -> Iterator[Finding]:
+    if spec.enable_envoy_access_log_service:
+        yield _nothing(
+            "spec.enableEnvoyAccessLogService",
+            "no proxy has the service's cluster",
+            "name a provider envoyHttpAls or envoyTcpAls in a Telemetry",
+        )
+    for index, provider in enumerate(spec.extension_providers):
+        yield from _provider(f"spec.extensionProviders[{index}]", provider)
+    if spec.default_config is not None:
+        yield from proxy_settings("spec.defaultConfig", spec.default_config)
+
+
+def proxy_settings(path: str, given: ProxyDefaults) -> Iterator[Finding]:
+    """Yield a warning for each of a proxy's settings at ``path`` without effect."""
+    for field in msgspec.structs.fields(given):
+        said = getattr(given, field.name)
+        if said not in (None, (), {}) and field.name not in READ_BY_PILOT:
+            yield _nothing(
+                f"{path}.{field.encode_name}",
+                "a proxy reads it at its start, and the agent has settings of its own",
+                "docs/differences.md says which",
+            )
+    tracing, limits = given.tracing, given.connection_settings
+    for kind in TRACERS:
+        if tracing and getattr(tracing, kind) is not None:
+            yield _nothing(
+                f"{path}.tracing.{COLLECTOR.get(kind, kind)}",
+                "spans are told to nobody that is named here",
+                "name a provider in extensionProviders and in defaultProviders.tracing",
+            )
+    if limits and limits.global_downstream_connection_limit:
+        yield _nothing(
+            f"{path}.connectionSettings.globalDownstreamConnectionLimit",
+            "a proxy reads it at its start",
+        )
+
+
+READ_BY_PILOT: Final = frozenset(
+    (
+        *("tracing", "tracing_service_name", "gateway_topology"),
+        *("proxy_headers", "connection_settings"),
+    )
+)
+"""What of a proxy's settings changes what it is sent."""
+TRACERS: Final = ("zipkin", "lightstep", "datadog", "stackdriver", "open_census_agent")
+COLLECTOR: Final = {"open_census_agent": "openCensusAgent"}
+STARTED: Final = (
+    ("concurrency", "concurrency", "set AGENT_CONCURRENCY for the agent"),
+    ("environment_variables", "environmentVariables", "set them for the agent"),
+    ("image", "image", "AGENT_ENVOY_PATH names the Envoy to run"),
+)
+
+
+def _proxy(spec: ProxyConfig) -> Iterator[Finding]:
+    for name, field, hint in STARTED:
+        if getattr(spec, name) not in (None, {}):
+            message = "it is for the start of a proxy, which is the agent's"
+            yield _nothing(f"spec.{field}", message, hint)
+
+
+def _group(spec: WorkloadGroup) -> Iterator[Finding]:
+    if spec.probe is not None:
+        message = "workloads are not probed: what is registered is called"
+        yield _nothing("spec.probe", message)
+    text = spec.metadata.annotations.get(ANNOTATION) if spec.metadata else None
+    if text is None:
+        return
+    path = f'spec.metadata.annotations["{ANNOTATION}"]'
+    try:
+        settings = proxy_annotation(text)
+    except InvalidProxyAnnotationError as error:
+        yield _nothing(path, f"it is not a ProxyConfig: {error}")
+    else:
+        yield from proxy_settings(path, settings)
 
 
 def _provider(path: str, given: ExtensionProvider) -> Iterator[Finding]:

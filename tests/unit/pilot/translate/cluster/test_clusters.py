@@ -179,6 +179,19 @@ def test_a_cluster_names_the_rule_and_the_service_it_comes_from() -> None:
     )
 
 
+def test_a_proxy_can_limit_what_waits_on_its_connections() -> None:
+    mesh = """
+    ---
+    apiVersion: mesh.istio.io/v1alpha1
+    kind: MeshConfig
+    metadata: {name: default, namespace: istio-system}
+    spec: {defaultConfig: {connectionSettings: {clusterPerConnectionBufferLimitBytes: 9}}}
+    """
+    (limited,) = made(REVIEWS + mesh).values()
+    (usual,) = made(REVIEWS).values()
+    assert (limited.cluster.buffer_limit, usual.cluster.buffer_limit) == (9, None)
+
+
 def test_pings_need_an_interval_and_a_timeout() -> None:
     half = "trafficPolicy: {connectionPool: {http: {http2KeepAlive: {interval: 5s}}}}"
     http = whole(half).http

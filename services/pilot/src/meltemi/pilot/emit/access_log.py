@@ -6,6 +6,7 @@ Source: pilot/pkg/model/telemetry_logging.go for their names and settings.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
@@ -44,7 +45,9 @@ def access_logs(logs: tuple[ir.AccessLog, ...]) -> list[AccessLog]:
     return [_log(each) for each in logs]
 
 
+@lru_cache(maxsize=256)
 def _log(log: ir.AccessLog) -> AccessLog:
+    """Return one logger, made once: hundreds of chains have the same few."""
     match log:
         case ir.FileLog():
             name, config = "envoy.access_loggers.file", _file(log)

@@ -47,6 +47,7 @@ def cluster(made: ir.Cluster) -> Cluster:
         alt_stat_name=f"{made.stat_name or made.name};",
         connect_timeout=optional_duration(made.connect_timeout),
         lb_policy=POLICIES[made.load_balancer.policy],
+        per_connection_buffer_limit_bytes=optional_uint(made.buffer_limit),
     )
     if made.limits is not None:
         result.circuit_breakers.thresholds.append(_thresholds(made.limits))

@@ -23,11 +23,8 @@ HEALTH = {
 TLS_MATCH = "envoy.transport_socket_match"
 TLS_MODE = "tlsMode"
 TLS_ISTIO = "istio"
-PEER = (
-    *("workload", "namespace", "service", "revision", "cluster"),
-    *("app", "version"),
-)
-"""What metrics call the parts of a workload's label, then its other labels."""
+PEER = ("workload", "namespace", "service", "revision")
+"""What metrics call the parts of a workload's label."""
 
 
 def assignment(members: ir.LoadAssignment) -> ClusterLoadAssignment:
@@ -83,5 +80,7 @@ def _metadata(endpoint: ir.Endpoint, *, counted: bool) -> Metadata:
 
 def _counted(endpoint: ir.Endpoint) -> dict[str, str]:
     """Return what metrics ask of an endpoint's workload; nothing it does not say."""
-    values = (*endpoint.workload.split(";"), endpoint.app, endpoint.version)
-    return {key: value for key, value in zip(PEER, values, strict=False) if value}
+    found = dict(zip(PEER, endpoint.workload.split(";"), strict=False))
+    found |= {"app": endpoint.app, "version": endpoint.version}
+    found["cluster"] = endpoint.cluster
+    return {key: value for key, value in found.items() if value}

@@ -70,6 +70,7 @@ def http_connection(made: ir.HttpFilter) -> Manager:
         forward_client_cert_details=FORWARDING[made.client_certificate],
         access_log=access_logs(made.access_logs),
         preserve_external_request_id=made.preserve_request_id,
+        append_x_forwarded_port=made.forward_port,
     )
     if made.keep_server:
         result.server_header_transformation = Manager.PASS_THROUGH
@@ -92,11 +93,10 @@ def _tell(result: Manager, made: ir.HttpFilter) -> None:
     """Say what the application hears of the caller's certificate."""
     if made.client_certificate not in TOLD:
         return
-    details = result.set_current_client_cert_details
-    details.subject.value = True
-    details.uri = True
-    details.dns = True
-    details.cert = made.whole_certificate
+    wanted, told = made.details, result.set_current_client_cert_details
+    told.subject.value = wanted.subject
+    told.cert, told.chain = wanted.cert, wanted.chain
+    told.dns, told.uri = wanted.dns, wanted.uri
 
 
 def _limit(result: Manager, connection: ir.Connection) -> None:

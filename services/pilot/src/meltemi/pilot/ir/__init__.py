@@ -34,6 +34,7 @@ from meltemi.pilot.ir.endpoint import (
 )
 from meltemi.pilot.ir.http_filter import (
     ClientCertificate,
+    ClientDetails,
     Connection,
     GrpcWeb,
     HttpExtension,
@@ -148,6 +149,7 @@ __all__ = [
     "ChainMatch",
     "Client",
     "ClientCertificate",
+    "ClientDetails",
     "Cluster",
     "Collector",
     "Connection",

@@ -190,6 +190,8 @@ class Cluster:
     limits: Limits | None = field(default_factory=Limits)
     keepalive: Keepalive | None = None
     outlier: OutlierDetection | None = None
+    buffer_limit: int | None = None
+    """Bytes of a connection that may be waiting; None: Envoy's own limit."""
     panic_threshold: int | None = None
     """Percent of healthy endpoints below which all are used; None: not set."""
     keep_draining: bool = False

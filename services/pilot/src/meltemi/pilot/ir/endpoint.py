@@ -44,7 +44,8 @@ class Endpoint:
     health: EndpointHealth = EndpointHealth.HEALTHY
     app: str = ""
     version: str = ""
-    """Labels of the workload, for metrics."""
+    cluster: str = ""
+    """Labels of the workload and the cluster it is in, for metrics."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,18 @@ class ClientCertificate(StrEnum):
     ALWAYS_FORWARD = "always-forward"
 
 
+@dataclass(frozen=True, slots=True)
+class ClientDetails:
+    """What the application is told of the caller's certificate."""
+
+    subject: bool = True
+    cert: bool = False
+    """All of it, as gateways tell."""
+    chain: bool = False
+    dns: bool = True
+    uri: bool = True
+
+
 class Slashes(StrEnum):
     """What becomes of ``%2F`` and ``%5C`` in a path."""
 
@@ -115,8 +127,9 @@ class HttpFilter:
     stat_prefix: str
     routes: str | RouteTable
     client_certificate: ClientCertificate
-    whole_certificate: bool = False
-    """Tell the application all of the caller's certificate, as gateways do."""
+    details: ClientDetails = ClientDetails()
+    forward_port: bool = False
+    """Tell the application the port that the client connected to."""
     trust_downstream_address: bool = False
     """Gateways take the peer's address as the client's; sidecars pass it on."""
     trusted_hops: int = 0

@@ -18,11 +18,13 @@ from meltemi.config.schema.telemetry import Telemetry
 from meltemi.config.schema.traffic_extension import TrafficExtension
 from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.config.schema.wasm_plugin import WasmPlugin
+from meltemi.config.schema.workload_group import WorkloadGroup
 from meltemi.pilot.model.destination_rules import Rules, arranged_rules
 from meltemi.pilot.model.mesh_config import over_defaults
 from meltemi.pilot.model.network import NetworkGateways, gateways
 from meltemi.pilot.model.registry import Services, arranged, described
 from meltemi.pilot.model.visibility import Exported
+from meltemi.pilot.model.workload_group import by_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +60,8 @@ class Index:
     telemetries: tuple[Resource[Telemetry], ...]
     wasm_plugins: tuple[Resource[WasmPlugin], ...]
     traffic_extensions: tuple[Resource[TrafficExtension], ...]
+    workload_groups: Mapping[tuple[str, str], Resource[WorkloadGroup]]
+    """By namespace and name."""
 
 
 def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Index:
@@ -98,6 +102,7 @@ def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Ind
         telemetries=mesh.of(Telemetry),
         wasm_plugins=mesh.of(WasmPlugin),
         traffic_extensions=mesh.of(TrafficExtension),
+        workload_groups=by_name(mesh.of(WorkloadGroup)),
     )
 
 

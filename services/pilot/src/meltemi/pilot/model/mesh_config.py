@@ -123,7 +123,7 @@ def over_defaults(
     As in Istio ``defaultConfig`` is merged field by field, and the extension providers
     by name; every other field that is given replaces the default's whole.
     """
-    merged = _over(document, defaults)
+    merged = over(document, defaults)
     own = {each.name for each in document.extension_providers}
     others = tuple(
         each for each in defaults.extension_providers if each.name not in own
@@ -132,12 +132,13 @@ def over_defaults(
         merged, extension_providers=(*others, *document.extension_providers)
     )
     if document.default_config and defaults.default_config:
-        inner = _over(document.default_config, defaults.default_config)
+        inner = over(document.default_config, defaults.default_config)
         merged = msgspec.structs.replace(merged, default_config=inner)
     return merged
 
 
-def _over(given: M, defaults: M) -> M:
+def over(given: M, defaults: M) -> M:
+    """Return ``given`` with each field it leaves out taken from ``defaults``."""
     said = {
         name: value
         for name in given.__struct_fields__

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from meltemi.config.schema.service_entry import ServiceEntry
 from meltemi.config.schema.workload_entry import WorkloadEntry
+from meltemi.config.schema.workload_group import WorkloadGroup
 from meltemi.pilot.model import service_entry
 from meltemi.pilot.model.automatic_address import with_addresses
 from meltemi.pilot.model.service import Registry, by_age
 from meltemi.pilot.model.visibility import Exported
+from meltemi.pilot.model.workload_group import by_name, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,8 +40,10 @@ class Services:
 
 def described(mesh: Mesh, config: MeshConfig) -> tuple[Service, ...]:
     """Return the services that the mesh's ServiceEntries describe, in their order."""
+    groups = by_name(mesh.of(WorkloadGroup))
+    workloads = tuple(joined(mesh.of(WorkloadEntry), groups))
     found = service_entry.services(
-        mesh.of(ServiceEntry), mesh.of(WorkloadEntry), config.trust_domain
+        mesh.of(ServiceEntry), workloads, config.trust_domain
     )
     if config.features.ip_autoallocate:
         return with_addresses(tuple(found))

@@ -45,6 +45,8 @@ class NodeSettings:
     """The only networks whose endpoints it is to know; empty: all."""
     service_account: str = ""
     workload_name: str = ""
+    group: str = ""
+    """The WorkloadGroup it joined."""
     node_name: str = ""
     mesh_id: str = ""
     istio_version: str = ""
@@ -92,6 +94,7 @@ def node_settings(
         network_view=word.words("REQUESTED_NETWORK_VIEW"),
         service_account=word.text("SERVICE_ACCOUNT"),
         workload_name=word.text("WORKLOAD_NAME"),
+        group=word.text("AUTO_REGISTER_GROUP"),
         node_name=word.text("NODE_NAME"),
         mesh_id=word.text("MESH_ID"),
         istio_version=word.text("ISTIO_VERSION"),

@@ -17,6 +17,7 @@ from meltemi.pilot.scope.egress import (
     listed_egress,
     reached,
 )
+from meltemi.pilot.scope.membership import member
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.scope.sidecar import sidecar
 
@@ -186,6 +187,7 @@ class Scope:
 
 def scope(index: Index, group: ProxyClass) -> Scope:
     """Return what proxies of ``group`` may see of ``index``."""
+    group = member(index, group)
     labels = dict(group.labels)
     holding = _sidecar(index, group)
     egress = (

@@ -127,6 +127,7 @@ def _endpoint(
         health=HEALTH[instance.health],
         app=instance.labels.get("app", ""),
         version=instance.labels.get("version", ""),
+        cluster=instance.cluster or scope.group.node.cluster,
     )
 
 

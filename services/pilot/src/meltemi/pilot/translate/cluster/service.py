@@ -163,6 +163,7 @@ class _Builder:
             external=service.external,
             subset=label,
             keep_draining=PERSISTENT_SESSION in service.labels,
+            buffer_limit=_buffer_limit(self.scope),
         )
         if discovery is ir.Discovery.PER_REQUEST:
             cache = ir.HostCache(name.host_cache(service.host), families(self.scope))
@@ -319,6 +320,12 @@ def families(scope: Scope) -> ir.Families:
     if not group.addresses:
         return ir.Families.EITHER
     return ir.Families.IPV4 if group.ipv4 else ir.Families.IPV6
+
+
+def _buffer_limit(scope: Scope) -> int | None:
+    settings = scope.proxy_defaults.connection_settings
+    own = settings.cluster_per_connection_buffer_limit_bytes if settings else None
+    return own or None
 
 
 def _lookup(scope: Scope) -> ir.Lookup:

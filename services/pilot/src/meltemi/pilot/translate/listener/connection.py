@@ -26,6 +26,7 @@ from meltemi.pilot.translate.cluster.pool import nanoseconds
 
 if TYPE_CHECKING:
     from meltemi.config.schema.connection_settings import ConnectionSettings
+    from meltemi.config.schema.proxy_headers import SetCurrentClientCertDetails
     from meltemi.pilot.scope.scope import Scope
 
 SERVER: Final = "istio-envoy"
@@ -99,7 +100,7 @@ def http_filter(
         stat_prefix=stat_prefix,
         routes=routes,
         client_certificate=_certificate(side),
-        whole_certificate=gateway,
+        details=ir.ClientDetails(cert=gateway),
         trust_downstream_address=gateway,
         trusted_hops=_hops(scope) if gateway else 0,
         server_name="" if side is Side.OUTBOUND else SERVER,
@@ -148,10 +149,26 @@ def _headed(made: ir.HttpFilter, scope: Scope, side: Side) -> ir.HttpFilter:
         named = made.server_name if off else headers.server.value or made.server_name
         made = replace(made, server_name=named, keep_server=off)
     debug, identifier = headers.envoy_debug_headers, headers.request_id
+    details, port = headers.set_current_client_cert_details, headers.x_forwarded_port
+    if details:
+        made = replace(made, details=_details(details))
     return replace(
         made,
+        forward_port=bool(port and port.enabled),
         quiet=bool(debug and debug.disabled),
         generate_request_id=not (identifier and identifier.disabled),
+    )
+
+
+def _details(wanted: SetCurrentClientCertDetails) -> ir.ClientDetails:
+    """Return what is told where ProxyConfig says so: what it leaves out, by default."""
+    usual = ir.ClientDetails()
+    return ir.ClientDetails(
+        subject=usual.subject if wanted.subject is None else wanted.subject,
+        cert=bool(wanted.cert),
+        chain=bool(wanted.chain),
+        dns=usual.dns if wanted.dns is None else wanted.dns,
+        uri=usual.uri if wanted.uri is None else wanted.uri,
     )
 
 

@@ -130,4 +130,5 @@ def first(*commands: tuple[str, str]) -> str:
         {"command": name, "param": param} if param else {"command": name}
         for name, param in (*commands, ("CEL", f"'{UNKNOWN}'"))
     ]
-    return f"%COALESCE({json.dumps({'operators': operators})})%"
+    settings = json.dumps({"operators": operators}, separators=(",", ":"))
+    return f"%COALESCE({settings})%"
