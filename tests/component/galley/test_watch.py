@@ -9,15 +9,11 @@ import pytest
 
 from meltemi.galley.adapters import body
 from meltemi.kernel.names import Revision
-from meltemi.runtime.http import serve_http
-from meltemi.runtime.settings import Address
 from meltemi.store.ports import Write
-from meltemi.testkit.processes import free_port
 from meltemi.testkit.watch_client import FORMS, WatchClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from meltemi.runtime.settings import Address
     from meltemi.testkit.galleys import Api
 
 pytestmark = pytest.mark.timeout(60)
@@ -37,18 +33,6 @@ async def put(api: Api, name: str, host: str, **labels: str) -> int:
     text = rule(name, host, **labels)
     answer = await api.client.put(f"{RULES}/{name}", json=text)
     return int(answer.json()["metadata"]["resourceVersion"])
-
-
-@pytest.fixture
-async def served(api: Api) -> AsyncIterator[Address]:
-    address = Address("127.0.0.1", free_port())
-    stopping, started = asyncio.Event(), asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        serving = serve_http(api.app, address, stopping=stopping, started=started)
-        tasks.create_task(serving)
-        await started.wait()
-        yield address
-        stopping.set()
 
 
 @pytest.mark.parametrize("form", FORMS)

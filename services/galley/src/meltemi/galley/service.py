@@ -16,6 +16,7 @@ from meltemi.galley.adapters.directory import Directory
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
 from meltemi.galley.adapters.token_book import TokenBook
+from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
 from meltemi.galley.foresight import Foresight
@@ -99,15 +100,16 @@ class GalleyService:
         mirror.followers.append(foresight)
         tokens = TokenBook(ledger, mesh, self._clock)
         access = AccessBook(settings.access_file, self._clock, client)
+        callers = Callers(settings, tokens, access, self._clock)
         reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
             reads=reads,
             objects=Objects(ledger, Sight(mirror), self._pruning, mesh),
-            watches=Watches(reads, ledger, mesh, stopping),
+            watches=Watches(reads, ledger, mesh, Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
             pilots=Pilots(ledger, mesh, client, self._clock),
-            callers=Callers(settings, tokens, access, self._clock),
+            callers=callers,
             tokens=tokens,
             audit=Audit(settings.audit_file),
             metrics=self._metrics,

@@ -18,6 +18,7 @@ from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import Pilots
 from meltemi.galley.adapters.token_book import TokenBook
+from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
 from meltemi.galley.foresight import Foresight
@@ -38,6 +39,7 @@ from meltemi.testkit.processes import READY_SECONDS, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -64,13 +66,13 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def galley_api(
-    directory: Path, more: Mapping[str, str] | None = None
+    directory: Path, more: Mapping[str, str] | None = None, *, now: datetime = NOON
 ) -> AsyncIterator[Api]:
     """Serve Galley's API; the administrators' token is ``secret``.
 
     ``more`` are settings beside those that are needed (GALLEY_…).
     """
-    clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
+    clock, ledger, mirror = StillClock(now), MemoryLedger(), Mirror()
     tokens = TokenBook(ledger, "default", clock)
     pruning = Pruning(ledger, "default")
     stopping = asyncio.Event()
@@ -89,7 +91,7 @@ async def galley_api(
         galley = Galley(
             reads=reads,
             objects=Objects(ledger, Sight(mirror), pruning, "default"),
-            watches=Watches(reads, ledger, "default", stopping),
+            watches=Watches(reads, ledger, "default", Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
             pilots=Pilots(ledger, "default", outside, clock),
@@ -107,6 +109,19 @@ async def galley_api(
             transport=transport, base_url="http://galley", headers=headers
         ) as client:
             yield Api(client, ledger, mirror, clock, answers, app, pruning)
+
+
+@contextlib.asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[Address]:
+    """Serve ``app`` over a socket; yield where."""
+    address = Address("127.0.0.1", free_port())
+    stopping, started = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        serving = serve_http(app, address, stopping=stopping, started=started)
+        tasks.create_task(serving)
+        await started.wait()
+        yield address
+        stopping.set()
 
 
 @contextlib.contextmanager

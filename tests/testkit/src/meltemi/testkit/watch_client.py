@@ -19,7 +19,8 @@ LINES, EVENTS = FORMS = ("application/json", "text/event-stream")
 class WatchClient:
     """Reads events about DestinationRules of all namespaces, in one of two forms."""
 
-    def __init__(self, address: Address, form: str) -> None:
+    def __init__(self, address: Address, form: str, authorization: str = "") -> None:
+        self._proof = f"Authorization: {authorization}\r\n" if authorization else ""
         self._address, self._streamed, self._form = address, form == EVENTS, form
         self._text = b""
         self.status = 0
@@ -37,8 +38,8 @@ class WatchClient:
             path += f"&resourceVersion={last}" if last else ""
         elif last:
             resume = f"Last-Event-ID: {last}\r\n"
-        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {self._form}\r\n{resume}\r\n"
-        writer.write(head.encode())
+        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {self._form}\r\n"
+        writer.write(f"{head}{self._proof}{resume}\r\n".encode())
         try:
             self.head = await self._reader.readuntil(b"\r\n\r\n")
             self.status = int(self.head.split()[1])
@@ -72,7 +73,7 @@ def _chunk(line: bytes) -> tuple[str, dict[str, Any]]:
 def _server_sent(lines: bytes) -> tuple[str, dict[str, Any]]:
     kind, number, data = lines.decode().split("\n")
     told = json.loads(data.removeprefix("data: "))
-    version = told["metadata"]["resourceVersion"]
-    if number != f"id: {version}":
+    version = told.get("metadata", {}).get("resourceVersion")
+    if version and number != f"id: {version}":
         raise AssertionError(f"{number}: not where to resume behind {version}")
     return kind.removeprefix("event: "), told

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.galley.adapters.answers import OUTCOME
 from meltemi.galley.adapters.callers import Evidence
+from meltemi.galley.adapters.vigil import Right
 from meltemi.galley.admit import Preconditions, Stamp
 from meltemi.galley.audit import Record
 from meltemi.galley.intent import Asked
@@ -86,8 +87,10 @@ async def writing(galley: Galley, request: Request) -> Writing:
 
 async def check_reader(
     galley: Galley, request: Request, verb: str, place: Place
-) -> None:
+) -> Right:
     """Let those read who may: whoever has scopes, only within them.
+
+    Return what they may, and what they showed for it.
 
     Raises:
         ForbiddenError: If no scope covers it.
@@ -95,9 +98,9 @@ async def check_reader(
 
     """
     namespace = ANY if place.namespace is None else place.namespace
-    caller = await galley.callers.reader(evidence_of(request))
-    if caller is not None:
-        check_reading(caller, verb, place.kind.name, namespace)
+    right = Right(evidence_of(request), verb, place.kind.name, namespace)
+    right.check(await galley.callers.reader(right.evidence))
+    return right
 
 
 async def check_administrator(galley: Galley, request: Request) -> str:

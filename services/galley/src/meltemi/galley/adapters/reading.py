@@ -61,8 +61,8 @@ def lister(galley: Galley) -> Handler:
         streamed = EVENT_STREAM in request.headers.get("accept", "")
         place = place_of(request)
         if streamed or query.get("watch", "").lower() in TRUE:
-            await check_reader(galley, request, "watch", place)
-            return await galley.watches.answer(request, place, streamed=streamed)
+            right = await check_reader(galley, request, "watch", place)
+            return await galley.watches.answer(request, place, right, streamed=streamed)
         await check_reader(galley, request, "list", place)
         selection = selection_of(request)
         paging = Paging.parse(query.get("limit", ""), query.get("continue", ""))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import Response
 
 from meltemi.config.ledger_keys import collection_prefix
-from meltemi.galley.feed import Feed, expired, is_repeat
+from meltemi.galley.feed import Feed, denied, expired, is_repeat
 from meltemi.galley.refusals import BusyError, ExpiredError, InvalidQueryError
 from meltemi.galley.selector import Selection
 from meltemi.kernel.names import Revision
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from meltemi.galley.adapters.place import Place
+    from meltemi.galley.adapters.vigil import Right, Vigil
     from meltemi.galley.feed import Event
     from meltemi.galley.reads import Reads
+    from meltemi.galley.refusals import ForbiddenError, UnauthenticatedError
     from meltemi.store.ports import LedgerReader, Step
 
 BEAT_SECONDS = 15.0
@@ -43,6 +45,7 @@ class Opened:
     """A watch that stands: what to tell first, and what follows."""
 
     feed: Feed
+    right: Right
     initial: tuple[Event, ...]
     start: Revision
     """What the client knows up to; a step of it may be told again."""
@@ -53,16 +56,23 @@ class Watches:
     """All watching clients of one Galley."""
 
     def __init__(
-        self, reads: Reads, ledger: LedgerReader, mesh: str, stopping: asyncio.Event
+        self,
+        reads: Reads,
+        ledger: LedgerReader,
+        mesh: str,
+        vigil: Vigil,
+        stopping: asyncio.Event,
     ) -> None:
         self._reads, self._ledger, self._mesh = reads, ledger, mesh
-        self._stopping = stopping
+        self._vigil, self._stopping = vigil, stopping
         self._open = 0
 
     async def answer(
-        self, request: Request, place: Place, *, streamed: bool
+        self, request: Request, place: Place, right: Right, *, streamed: bool
     ) -> Response:
         """Return an answer about ``place`` that goes on until the client or we leave.
+
+        It ends with an ERROR, too, as soon as ``right`` does not hold any more.
 
         Raises:
             ExpiredError: If the client's revision is no longer in the history.
@@ -84,7 +94,8 @@ class Watches:
         if not start:
             start, initial = await self._present(place, feed)
         prefix = collection_prefix(self._mesh, place.kind.name, place.namespace)
-        opened = await self._opened(feed, initial, Revision(start), prefix)
+        steps = await self._steps(prefix, Revision(start + bool(initial)))
+        opened = Opened(feed, right, initial, Revision(start), steps)
         limit = min(seconds or LONGEST_SECONDS, LONGEST_SECONDS)
         return _WatchResponse(self, opened, limit, streamed=streamed)
 
@@ -97,12 +108,9 @@ class Watches:
         end = feed.bookmark(found.revision, initial_end=True)
         return found.revision, (*present, end)
 
-    async def _opened(
-        self, feed: Feed, initial: tuple[Event, ...], start: Revision, prefix: str
-    ) -> Opened:
+    async def _steps(self, prefix: str, start: Revision) -> AsyncGenerator[Step]:
         """Wait until the watch stands, so that refusals are answers and no events."""
-        at = Revision(start + 1) if initial else start
-        steps = self._ledger.watch(prefix, at)
+        steps = self._ledger.watch(prefix, start)
         try:
             async with asyncio.timeout(OPENING_SECONDS):
                 await anext(steps)  # the first step is empty: the watch stands
@@ -111,7 +119,7 @@ class Watches:
         except TimeoutError:
             await steps.aclose()
             raise LedgerUnavailableError("etcd did not answer within 2 s") from None
-        return Opened(feed, initial, start, steps)
+        return steps
 
     async def until_over(self, waiting: Iterable[asyncio.Task[None]]) -> None:
         """Wait until one of ``waiting`` is done; count the watch meanwhile."""
@@ -125,6 +133,10 @@ class Watches:
         """Wait until the service ends."""
         await self._stopping.wait()
 
+    async def denied(self, right: Right) -> ForbiddenError | UnauthenticatedError:
+        """Wait until ``right`` does not hold any more; return why."""
+        return await self._vigil.over(right)
+
 
 class _WatchResponse(Response):
     """An answer without an end, in one of two forms."""
@@ -137,6 +149,7 @@ class _WatchResponse(Response):
         del self.headers["content-length"]
         self._watches, self._opened, self._seconds = watches, opened, seconds
         self._streamed, self._at = streamed, opened.start
+        self._over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send events until somebody leaves."""
@@ -151,6 +164,7 @@ class _WatchResponse(Response):
             running = [
                 tasks.create_task(self._tell(send)),
                 tasks.create_task(self._beat(send)),
+                tasks.create_task(self._guard(send)),
                 tasks.create_task(_left(receive)),
                 tasks.create_task(self._watches.stopping()),
                 tasks.create_task(_elapsed(self._seconds)),
@@ -177,14 +191,24 @@ class _WatchResponse(Response):
             await asyncio.sleep(BEAT_SECONDS)
             await self._send(send, [self._opened.feed.bookmark(self._at)])
 
+    async def _guard(self, send: Send) -> None:
+        """Say so when the right to this is gone: nothing is told after that."""
+        error = await self._watches.denied(self._opened.right)
+        self._over = True
+        body = self._spelled([denied(self._at, error)])
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
     async def _send(self, send: Send, events: Iterable[Event]) -> None:
         """Send all ``events`` in one piece: they belong to one revision."""
-        body = b"".join(
-            each.as_sse() if self._streamed else each.as_line() for each in events
-        )
-        if body:
+        body = self._spelled(events)
+        if body and not self._over:
             part = {"type": "http.response.body", "body": body, "more_body": True}
             await send(part)
+
+    def _spelled(self, events: Iterable[Event]) -> bytes:
+        return b"".join(
+            each.as_sse() if self._streamed else each.as_line() for each in events
+        )
 
 
 async def _left(receive: Receive) -> None:
