@@ -116,6 +116,13 @@ class InvalidBodyError(MeshError):
     blame = Blame.CALLER
 
 
+class ReservedError(MeshError):
+    """A label or an annotation that Meltemi writes itself is to be set."""
+
+    code = "config.reserved"
+    blame = Blame.CALLER
+
+
 class NoSuchTokenError(MeshError):
     """There is no token of that id."""
 

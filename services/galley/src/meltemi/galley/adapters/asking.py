@@ -33,7 +33,7 @@ REASON = "Meltemi-Reason"
 LONGEST_REASON = 500
 Part = tuple[str, str] | None
 """Outcome and revision of one object of a request; None: those of the request."""
-DENIED = frozenset({"caller.unauthenticated", "caller.forbidden"})
+DENIED = frozenset({"caller.unauthenticated", "caller.forbidden", "config.reserved"})
 
 
 @dataclass(frozen=True)
