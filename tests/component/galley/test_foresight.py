@@ -141,3 +141,39 @@ async def test_nobody_learns_of_objects_that_it_may_not_read(api: Api) -> None:
     assert not any("a/one" in line for line in mine)
     admins = told(await put(api, "virtualservices", full, namespace="b"))
     assert any("a/one,b/one" in line for line in admins)
+
+
+async def test_a_conflict_is_a_condition_that_names_the_other_and_who_wins(
+    api: Api,
+) -> None:
+    await put(api, "virtualservices", {**ROUTE, "hosts": ["x.com"]})
+    api.clock.advance(60)
+    await put(api, "virtualservices", {**ROUTE, "hosts": ["x.com"]}, namespace="b")
+    told = [await conflicted(api, namespace) for namespace in "ab"]
+    assert told == [
+        (
+            "Wins",
+            "VirtualService/b/one routes host x.com, too: this one, the older, wins",
+        ),
+        ("Loses", "VirtualService/a/one routes host x.com, too: it, the older, wins"),
+    ]
+    wish = {
+        "name": "b-only",
+        "scopes": [{"verbs": ["read"], "kinds": ["*"], "namespaces": ["b"]}],
+    }
+    token = (await api.client.post("/api/v1/tokens", json=wish)).json()["token"]
+    _, message = await conflicted(api, "b", Authorization=f"Bearer {token}")
+    assert message.startswith("an object you may not read routes host x.com")
+    await api.client.delete(f"{APIS}/a/virtualservices/one")
+    assert await conflicted(api, "b") == ("NoConflict", "nobody wants the same")
+
+
+async def conflicted(api: Api, namespace: str, **headers: str) -> tuple[str, str]:
+    """Return what one object and a list of all say of the object's conflicts."""
+    url = f"{APIS}/{namespace}/virtualservices"
+    (item,) = (await api.client.get(url, headers=headers)).json()["items"]
+    one = (await api.client.get(f"{url}/one", headers=headers)).json()
+    assert one["status"] == item["status"]
+    found = {each["type"]: each for each in one["status"]["conditions"]}["Conflicted"]
+    assert (found["status"] == "True") == (found["reason"] != "NoConflict")
+    return found["reason"], found["message"]

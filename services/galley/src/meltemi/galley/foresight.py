@@ -15,6 +15,7 @@ from meltemi.config.canonical import UnreadableObjectError, from_stored
 from meltemi.config.ledger_keys import object_key
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.galley.relations import Relations
+from meltemi.galley.rivals import Rivals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ class Foresight:
 
     def __init__(self, root_namespace: str) -> None:
         self.relations = Relations()
+        self.rivals = Rivals()
         self._root = root_namespace
         self._revisions: dict[Key, Revision] = {}
 
@@ -77,8 +79,10 @@ class Foresight:
         self._revisions[key] = revision
         if resource is None:
             self.relations.remove(key)
+            self.rivals.remove(key)
         else:
             self.relations.put(resource)
+            self.rivals.put(resource)
 
     def _take(self, key: Key, value: bytes | None, revision: Revision) -> None:
         """Read what the ledger holds; what cannot be read is as good as absent."""
@@ -95,6 +99,7 @@ class Foresight:
     def _forget(self, key: Key) -> None:
         self._revisions.pop(key, None)
         self.relations.remove(key)
+        self.rivals.remove(key)
 
     def warnings(
         self, changes: Sequence[Change], may_read: MayRead, *, dry_run: bool = False

@@ -11,7 +11,7 @@ from meltemi.galley.adapters.vigil import Right
 from meltemi.galley.admit import Preconditions, Stamp
 from meltemi.galley.audit import Record
 from meltemi.galley.intent import Asked
-from meltemi.galley.permission import ANY, Administrator, check_reading
+from meltemi.galley.permission import ANY, Administrator, check_reading, may_read
 from meltemi.galley.refusals import ForbiddenError, InvalidQueryError
 from meltemi.kernel.errors import MeshError
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from meltemi.galley.adapters.galley import Galley
     from meltemi.galley.adapters.place import Place
     from meltemi.galley.permission import Caller
+    from meltemi.kernel.names import Key
 
 ANONYMOUS = "anonymous"
 REASON = "Meltemi-Reason"
@@ -58,6 +59,19 @@ class Writing:
         return replace(self, stamp=stamp)
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who was let in to read."""
+
+    caller: Caller | None
+    """None: anybody, where anybody may."""
+    right: Right
+
+    def may_read(self, key: Key) -> bool:
+        """Tell whether it may know of the object at ``key``."""
+        return self.caller is None or may_read(self.caller, key)
+
+
 async def writing(galley: Galley, request: Request) -> Writing:
     """Return who asks for what, before a byte of the body is read.
 
@@ -87,10 +101,10 @@ async def writing(galley: Galley, request: Request) -> Writing:
 
 async def check_reader(
     galley: Galley, request: Request, verb: str, place: Place
-) -> Right:
+) -> Reader:
     """Let those read who may: whoever has scopes, only within them.
 
-    Return what they may, and what they showed for it.
+    Return who it is, and what it may.
 
     Raises:
         ForbiddenError: If no scope covers it.
@@ -99,8 +113,9 @@ async def check_reader(
     """
     namespace = ANY if place.namespace is None else place.namespace
     right = Right(evidence_of(request), verb, place.kind.name, namespace)
-    right.check(await galley.callers.reader(right.evidence))
-    return right
+    caller = await galley.callers.reader(right.evidence)
+    right.check(caller)
+    return Reader(caller, right)
 
 
 async def check_administrator(galley: Galley, request: Request) -> str:
