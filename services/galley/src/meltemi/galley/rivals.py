@@ -23,50 +23,54 @@ class Rivals:
     """Objects by what they want, and the conflicts of those that were asked for."""
 
     def __init__(self) -> None:
-        self._objects: dict[Key, Object] = {}
-        self._ages: dict[Key, tuple[str, str, str]] = {}
-        self._wanting: dict[str, set[Key]] = {}
-        self._known: dict[Key, tuple[Object, tuple[Conflict, ...]]] = {}
+        self._objects: dict[str, Object] = {}
+        """By the key's text: unlike a key, a text remembers its hash."""
+        self._ages: dict[str, tuple[str, str, str]] = {}
+        self._wanting: dict[str, set[str]] = {}
+        self._known: dict[str, tuple[Object, tuple[Conflict, ...]]] = {}
 
     def put(self, resource: Object) -> None:
         """Take an object, in place of the one of its name."""
         self.remove(resource.key)
-        self._objects[resource.key] = resource
-        self._ages[resource.key] = age(resource.metadata)
+        name = str(resource.key)
+        self._objects[name] = resource
+        self._ages[name] = age(resource.metadata)
         for word in wanted(resource):
-            self._wanting.setdefault(word, set()).add(resource.key)
+            self._wanting.setdefault(word, set()).add(name)
         self._forget_around(resource)
 
     def remove(self, key: Key) -> None:
         """Forget an object, if there is one."""
-        resource = self._objects.pop(key, None)
+        name = str(key)
+        resource = self._objects.pop(name, None)
         if resource is None:
             return
-        del self._ages[key]
+        del self._ages[name]
         for word in set(wanted(resource)):
-            self._wanting[word].discard(key)
+            self._wanting[word].discard(name)
             if not self._wanting[word]:
                 del self._wanting[word]
-        self._known.pop(key, None)
+        self._known.pop(name, None)
         self._forget_around(resource)
 
     def conflicts(self, resource: Object) -> tuple[Conflict, ...]:
         """Return what ``resource`` and others both want, the oldest of them first."""
-        asked, found = self._known.get(resource.key, (None, ()))
+        name = str(resource.key)
+        asked, found = self._known.get(name, (None, ()))
         if asked is None or asked != resource:
-            around = self._around(resource)
+            around = self._around(resource) - {name}
             oldest = nsmallest(MOST, around, key=self._ages.__getitem__)
-            found = conflicts(resource, [self._objects[key] for key in oldest])
-            if resource.key in self._objects:
-                self._known[resource.key] = resource, found
+            found = conflicts(resource, [self._objects[each] for each in oldest])
+            if name in self._objects:
+                self._known[name] = resource, found
         return found
 
-    def _around(self, resource: Object) -> set[Key]:
-        words = set(sought(resource))
-        found = {key for word in words for key in self._wanting.get(word, ())}
-        return {key for key in found - {resource.key} if key.kind == resource.kind}
+    def _around(self, resource: Object) -> set[str]:
+        return set().union(
+            *(self._wanting.get(word, ()) for word in set(sought(resource)))
+        )
 
     def _forget_around(self, resource: Object) -> None:
         if self._known:
-            for key in self._around(resource):
-                self._known.pop(key, None)
+            for name in self._around(resource):
+                self._known.pop(name, None)
