@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Response
 
+from meltemi.events.listing import EPOCH
 from meltemi.galley.adapters.answers import json_answer, route
 from meltemi.galley.adapters.asking import check_reader
 from meltemi.galley.adapters.place import OBJECT, place_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from meltemi.galley.distribution import Distribution, Fleet
     from meltemi.kernel.names import Key
 
-EPOCH = "Meltemi-Epoch"
-"""Header of a whole list: which ledger its revision is of, as in heartbeats."""
 TRUE = ("1", "true")
 EVENT_STREAM = "text/event-stream"
 NOT_MODIFIED = 304
