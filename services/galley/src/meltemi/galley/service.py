@@ -72,9 +72,10 @@ class GalleyService:
             # Pilots are our own: no proxy of the environment stands between
             httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
             Decoder() as decoder,
+            Audit(self._settings.audit_file) as audit,
             asyncio.TaskGroup() as tasks,
         ):
-            galley = self._galley(client, decoder, stopping)
+            galley = self._galley(client, decoder, audit, stopping)
             directory = self._directory(galley)
             app = galley_app(galley, directory)
             readiness = Readiness()
@@ -92,7 +93,11 @@ class GalleyService:
             sourcing.cancel()
 
     def _galley(
-        self, client: httpx2.AsyncClient, decoder: Decoder, stopping: asyncio.Event
+        self,
+        client: httpx2.AsyncClient,
+        decoder: Decoder,
+        audit: Audit,
+        stopping: asyncio.Event,
     ) -> Galley:
         settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
         mesh = settings.mesh
@@ -111,7 +116,7 @@ class GalleyService:
             pilots=Pilots(ledger, mesh, client, self._clock),
             callers=callers,
             tokens=tokens,
-            audit=Audit(settings.audit_file),
+            audit=audit,
             metrics=self._metrics,
             clock=self._clock,
             new_uid=lambda: str(uuid.uuid4()),

@@ -76,11 +76,11 @@ async def galley_api(
     tokens = TokenBook(ledger, "default", clock)
     pruning = Pruning(ledger, "default")
     stopping = asyncio.Event()
-    answers: dict[str, object] = {}
-    uids = count(1)
+    answers, uids = dict[str, object](), count(1)
     async with (
         httpx2.AsyncClient(transport=_pilots(answers)) as outside,
         Decoder() as decoder,
+        Audit(directory / "audit.jsonl") as audit,
     ):
         settings = _settings(directory, more or {})
         access = AccessBook(settings.access_file, clock, outside)
@@ -97,7 +97,7 @@ async def galley_api(
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
             tokens=tokens,
-            audit=Audit(directory / "audit.jsonl"),
+            audit=audit,
             metrics=Metrics(),
             clock=clock,
             new_uid=lambda: f"uid-{next(uids)}",

@@ -11,8 +11,18 @@ from meltemi.galley.adapters.vigil import Right
 from meltemi.galley.admit import Preconditions, Stamp
 from meltemi.galley.audit import Record
 from meltemi.galley.intent import Asked
-from meltemi.galley.permission import ANY, Administrator, check_reading, may_read
-from meltemi.galley.refusals import ForbiddenError, InvalidQueryError
+from meltemi.galley.permission import (
+    ANY,
+    Administrator,
+    Workload,
+    check_reading,
+    may_read,
+)
+from meltemi.galley.refusals import (
+    ForbiddenError,
+    InvalidQueryError,
+    PreconditionFailedError,
+)
 from meltemi.kernel.errors import MeshError
 
 if TYPE_CHECKING:
@@ -32,6 +42,8 @@ if TYPE_CHECKING:
 ANONYMOUS = "anonymous"
 REASON = "Meltemi-Reason"
 LONGEST_REASON = 500
+REPEATS = frozenset({"unchanged", PreconditionFailedError.code})
+"""Outcomes of a workload that says again what it said before: that is no news."""
 Part = tuple[str, str] | None
 """Outcome and revision of one object of a request; None: those of the request."""
 DENIED = frozenset({"caller.unauthenticated", "caller.forbidden", "config.reserved"})
@@ -82,6 +94,8 @@ async def writing(galley: Galley, request: Request) -> Writing:
     """
     caller = await galley.callers.identify(evidence_of(request))
     request.state.actor = caller.manager
+    if isinstance(caller, Workload):
+        request.state.repeats = REPEATS
     dry_run = request.query_params.get("dryRun", "")
     if dry_run not in ("", "All"):
         raise InvalidQueryError(f"dryRun is All or absent, not {dry_run!r}")
@@ -158,6 +172,7 @@ def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
     async def endpoint(request: Request) -> Response:
         request.state.actor = ANONYMOUS
         request.state.parts = {}
+        request.state.repeats = frozenset()
         outcome, revision = "failed", ""
         try:
             answer = await handler(request)
@@ -169,6 +184,7 @@ def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
         finally:
             for record in _records(galley, request, verb, (outcome, revision)):
                 galley.audit.note(record)
+            await galley.audit.settled()
         return answer
 
     return endpoint
@@ -181,6 +197,8 @@ def _records(
     parts: dict[str, Part] = request.state.parts or {request.url.path: None}
     for target, part in parts.items():
         outcome, revision = part or whole
+        if outcome in request.state.repeats:
+            continue
         yield Record(
             time=timestamp(galley.clock.now()),
             actor=request.state.actor,

@@ -140,6 +140,7 @@ class Directory:
         gone = [self._order(Removal(key), "") for key in left(folder, held)]
         for part in _portions([*wanted, *gone]):
             self._note(part, await self._galley.objects.perform(part))
+        await self._galley.audit.settled()
 
     async def _held(self) -> Sequence[Resource[Message]]:
         """Return the folder's objects that are in force."""
