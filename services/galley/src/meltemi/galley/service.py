@@ -26,6 +26,7 @@ from meltemi.galley.pruning import Pruning
 from meltemi.galley.reads import Reads
 from meltemi.galley.relay import Relay
 from meltemi.galley.sight import Sight
+from meltemi.galley.sweeping import Sweeping
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
 
@@ -60,6 +61,7 @@ class GalleyService:
             name=settings.name,
         )
         self._pruning = Pruning(ledger, settings.mesh)
+        self._sweeping = Sweeping(ledger, settings.mesh, clock)
 
     async def run(
         self,
@@ -83,14 +85,16 @@ class GalleyService:
             readiness.check("directory", lambda: _unread(directory))
             registry = self._metrics.registry
             operations(app, service="galley", readiness=readiness, registry=registry)
-            relaying = tasks.create_task(self._relay.run())
-            pruning = tasks.create_task(self._pruning.run())
-            sourcing = tasks.create_task(_sourced(directory))
+            beside = [
+                tasks.create_task(self._relay.run()),
+                tasks.create_task(self._pruning.run()),
+                tasks.create_task(self._sweeping.run()),
+                tasks.create_task(_sourced(directory)),
+            ]
             address, tls = self._settings.http_address, self._settings.tls
             await serve_http(around(app), address, stopping=stopping, tls=tls)
-            relaying.cancel()
-            pruning.cancel()
-            sourcing.cancel()
+            for each in beside:
+                each.cancel()
 
     def _galley(
         self,
