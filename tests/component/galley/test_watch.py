@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from meltemi.galley.adapters import body
+from meltemi.galley.adapters import body, watching
 from meltemi.kernel.names import Revision
 from meltemi.store.ports import Write
+from meltemi.testkit.waiting import until
 from meltemi.testkit.watch_client import FORMS, WatchClient
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from meltemi.runtime.settings import Address
+    from meltemi.store.ports import Step
     from meltemi.testkit.galleys import Api
 
 pytestmark = pytest.mark.timeout(60)
@@ -104,6 +108,59 @@ async def test_a_start_that_is_no_longer_in_the_history_is_410(
         client = WatchClient(served, form)
         async with asyncio.timeout(20), client.watching("", str(start)):
             assert client.status == 410
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ahead", [1, 1000])
+async def test_a_start_that_is_still_to_come_is_refused(
+    api: Api, served: Address, form: str, ahead: int
+) -> None:
+    head = await put(api, "rule", "a")
+    client = WatchClient(served, form)
+    async with asyncio.timeout(20), client.watching("", str(head + ahead)):
+        assert client.status == 400
+        body = await client.body()
+    assert body["code"] == "request.future-revision"
+    told = f"Too large resource version: {head + ahead}, current: {head}"
+    assert body["detail"].startswith(told)
+    async with asyncio.timeout(20), client.watching("", str(head)):
+        assert client.status == 200, "the newest is no future"
+
+
+async def test_a_watch_takes_its_place_before_it_stands_and_leaves_it(
+    api: Api, served: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = str(await put(api, "rule", "a"))
+    entered, stands = asyncio.Event(), asyncio.Event()
+    watch = api.ledger.watch
+
+    async def slow(prefix: str, start: Revision) -> AsyncGenerator[Step]:
+        entered.set()
+        await stands.wait()
+        async for step in watch(prefix, start):
+            yield step
+
+    monkeypatch.setattr(watching, "MOST_WATCHES", 1)
+    monkeypatch.setattr(api.ledger, "watch", slow)
+    first, second = (WatchClient(served, FORMS[0]) for _ in range(2))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+
+        async def watch_once() -> None:
+            async with first.watching("", start):
+                assert first.status == 200
+
+        opening = tasks.create_task(watch_once())
+        await entered.wait()
+        async with second.watching("", start):
+            assert second.status == 429
+        stands.set()
+        await opening
+    await until(lambda: api.watches.open == 0)
+    for _ in range(3):
+        async with asyncio.timeout(20), second.watching("", "99999"):
+            assert second.status == 400
+    async with asyncio.timeout(20), second.watching("", start):
+        assert second.status == 200, "whoever left or was refused takes no place"
 
 
 async def test_a_watch_that_is_overtaken_ends_with_an_error_event(

@@ -102,6 +102,13 @@ class ExpiredError(MeshError):
     blame = Blame.CALLER
 
 
+class FutureRevisionError(MeshError):
+    """A watch is to start at a revision that the ledger has not reached."""
+
+    code = "request.future-revision"
+    blame = Blame.CALLER
+
+
 class UnknownRevisionError(MeshError):
     """An object's history does not hold the revision asked for."""
 

@@ -62,6 +62,7 @@ class Api:
     """What Pilots answer: ``http://HOST:PORT/api/v1/VIEW`` to JSON."""
     app: ASGIApp
     pruning: Pruning
+    watches: Watches
 
 
 @contextlib.asynccontextmanager
@@ -103,12 +104,17 @@ async def galley_api(
             new_uid=lambda: f"uid-{next(uids)}",
         )
         app = galley_app(galley)
-        transport = httpx2.ASGITransport(app)
-        headers = {"Authorization": "Bearer secret"}
-        async with httpx2.AsyncClient(
-            transport=transport, base_url="http://galley", headers=headers
-        ) as client:
-            yield Api(client, ledger, mirror, clock, answers, app, pruning)
+        async with _administrator(app) as client:
+            known = (mirror, clock, answers, app, pruning, galley.watches)
+            yield Api(client, ledger, *known)
+
+
+def _administrator(app: ASGIApp) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app),
+        base_url="http://galley",
+        headers={"Authorization": "Bearer secret"},
+    )
 
 
 @contextlib.asynccontextmanager

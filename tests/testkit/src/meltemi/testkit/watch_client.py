@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ class WatchClient:
             yield self
         finally:
             writer.transport.abort()
+
+    async def body(self) -> dict[str, Any]:
+        """Return what a refusal says: it has a length."""
+        size = re.search(rb"(?im)^content-length: (\d+)", self.head)
+        if size is None:
+            raise AssertionError(f"no length in {self.head!r}")
+        found: dict[str, Any] = json.loads(await self._reader.readexactly(int(size[1])))
+        return found
 
     async def event(self) -> tuple[str, dict[str, Any]]:
         """Return the next event's type and object.
