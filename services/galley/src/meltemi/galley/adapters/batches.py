@@ -12,7 +12,7 @@ from meltemi.galley.adapters.answers import OUTCOME, json_answer, route
 from meltemi.galley.adapters.asking import audited, writing
 from meltemi.galley.adapters.body import read_body
 from meltemi.galley.adapters.problems import answered
-from meltemi.galley.adapters.warning import warn
+from meltemi.galley.adapters.warning import listed, warn, warned
 from meltemi.galley.adapters.writing import FILE, count, foreseen
 from meltemi.galley.admit import Preconditions
 from meltemi.galley.batch import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from meltemi.galley.batch import Envelope
     from meltemi.galley.intent import Intent
     from meltemi.galley.objects import Outcome
+    from meltemi.kernel.names import Key
 
 SPLIT = (
     "split the batch where its halves may be seen apart, or send it with "
@@ -72,10 +73,11 @@ def batches(galley: Galley) -> list[BaseRoute]:
         told = [await _told(galley, wish, each) for each in outcomes]
         parts.update(_part(each) for each in outcomes)
         revision = str(max((each.held.revision for each in outcomes), default=0))
-        answer = json_answer({"metadata": {"resourceVersion": revision}, "items": told})
+        found = warned(galley, wish, outcomes)
+        whole = {"metadata": {"resourceVersion": revision}, "items": told}
+        answer = json_answer({**whole, **listed(found)})
         answer.headers[OUTCOME] = "applied"
-        warn(galley, wish, answer, outcomes)
-        return answer
+        return warn(answer, found)
 
     return [route("/api/v1/batch", {"POST": audited(galley, "batch", write)})]
 
@@ -158,15 +160,14 @@ async def _one_by_one(
         except MeshError as error:
             problem = {"code": error.code, "detail": str(error)}
             parts[str(order.intent.key)] = (error.code, "")
-            named = {"key": str(order.intent.key), "status": answered(error)}
+            named = {**_named(order.intent.key), "status": answered(error)}
             told.append({**named, "outcome": "refused", "problem": problem})
         else:
             done.append(outcome)
             parts.update((_part(outcome),))
             told.append(await _told(galley, wish, outcome))
-    answer = json_answer({"items": told})
-    warn(galley, wish, answer, done)
-    return answer
+    found = warned(galley, wish, done)
+    return warn(json_answer({"items": told, **listed(found)}), found)
 
 
 def _part(outcome: Outcome) -> tuple[str, Part]:
@@ -174,12 +175,17 @@ def _part(outcome: Outcome) -> tuple[str, Part]:
     return str(outcome.held.resource.key), (outcome.word, revision)
 
 
+def _named(key: Key) -> dict[str, object]:
+    name = {"kind": key.kind, "namespace": key.namespace, "name": key.name}
+    return {"key": str(key), **name}
+
+
 async def _told(galley: Galley, wish: Writing, outcome: Outcome) -> dict[str, object]:
     count(galley, outcome, wish)
     status = await foreseen(galley, outcome) if wish.dry_run else None
     resource = outcome.held.resource
     return {
-        "key": str(resource.key),
+        **_named(resource.key),
         "outcome": outcome.word,
         "object": shown(outcome.held, resource.api_version, status),
     }
