@@ -200,17 +200,26 @@ async def test_what_cannot_be_read_is_still_told_to_be_gone(
     assert (kind, told["metadata"]["name"]) == ("DELETED", "odd")
 
 
+@pytest.mark.parametrize("drip", [b"", b" "])
 async def test_a_body_that_dribbles_is_given_up(
-    served: Address, monkeypatch: pytest.MonkeyPatch
+    served: Address, monkeypatch: pytest.MonkeyPatch, drip: bytes
 ) -> None:
-    monkeypatch.setattr(body, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection(served.host, served.port)
     head = (
         f"PUT {RULES}/a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n"
-        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        "Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n{"
     )
     writer.write(head.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+
+        async def dribble() -> None:
+            while True:  # a byte now and then is no reason to wait longer
+                writer.write(drip)
+                await asyncio.sleep(0.02)
+
+        dribbling = tasks.create_task(dribble())
         answer = await reader.readuntil(b"\r\n")
+        dribbling.cancel()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 408")
