@@ -194,7 +194,7 @@ def _records(
     galley: Galley, request: Request, verb: str, whole: tuple[str, str]
 ) -> Iterator[Record]:
     """Yield a record of each object a request is about, else one of the request."""
-    parts: dict[str, Part] = request.state.parts or {request.url.path: None}
+    parts: dict[str, Part] = request.state.parts or {request.scope["path"]: None}
     for target, part in parts.items():
         outcome, revision = part or whole
         if outcome in request.state.repeats:
