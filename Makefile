@@ -60,8 +60,8 @@ test: install ## unit, golden, property, contract, component and system tests
 test-full: install ## what takes minutes: long fuzzing, torture
 	$(BIN)/python -m pytest -m full --timeout=1800
 
-bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json]
-	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json)
+bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json] [STRICT=1: fail on a missed target]
+	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json) $(if $(STRICT),--strict)
 
 DATA ?= $(MELTEMI_SHARED:%=%/conformance)
 conformance: install ## Istio's own cases: DATA=DIR [SUITE=name] [CASE=part]

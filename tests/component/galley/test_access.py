@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import ssl
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -137,8 +138,13 @@ async def test_the_access_file_is_read_again_and_a_broken_one_is_not(
 
 
 @contextlib.asynccontextmanager
-async def secured(folder: Path, host: str) -> AsyncIterator[str]:
-    """Serve Galley with TLS, as settings for ``host`` have it; yield its URL."""
+async def secured(
+    folder: Path, host: str, *, after: timedelta = timedelta()
+) -> AsyncIterator[str]:
+    """Serve Galley with TLS, as settings for ``host`` have it; yield its URL.
+
+    Its clock is ``after`` the handshakes'.
+    """
     server = credential(signer=authority(now=NOW), now=NOW, local_server=True)
     roots = folder / "roots.pem"
     roots.write_text(server.roots_pem)
@@ -153,7 +159,7 @@ async def secured(folder: Path, host: str) -> AsyncIterator[str]:
     stopping, started = asyncio.Event(), asyncio.Event()
     tls = TlsFiles(chain, key, roots)
     async with (
-        galley_api(folder, access(folder) | more) as api,
+        galley_api(folder, access(folder) | more, now=NOW + after) as api,
         asyncio.timeout(30),
         asyncio.TaskGroup() as tasks,
     ):
@@ -194,6 +200,18 @@ async def test_a_client_certificate_opens_what_it_is_bound_to(tmp_path: Path) ->
     assert (unbound.status_code, nobody.status_code) == (403, 401)
     actors = [each["actor"] for each in audit.json()["items"]]
     assert actors == ["anonymous", stranger, "anonymous", DEPLOYER, DEPLOYER]
+
+
+async def test_a_certificate_counts_until_it_expires_however_long_the_connection(
+    tmp_path: Path,
+) -> None:
+    async with (
+        secured(tmp_path, "127.0.0.1", after=timedelta(days=2)) as base,
+        client_of(tmp_path, DEPLOYER) as client,
+    ):
+        answer = await client.put(base + url("a"), json=RULE)
+    assert answer.status_code == 401
+    assert "certificate expired at" in answer.json()["detail"]
 
 
 async def test_beyond_loopback_nobody_reads_without_saying_who(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meltemi.galley.adapters import batches
 from meltemi.store.ports import Write
 
 if TYPE_CHECKING:
@@ -250,3 +252,21 @@ async def test_a_dry_run_names_the_proxies_that_would_be_affected(api: Api) -> N
 async def announce(api: Api) -> None:
     value = b'{"name":"p","http":"pilot:1"}'
     await api.ledger.commit([Write("/mesh/runtime/v1/default/pilots/p", value)])
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+async def test_a_batch_of_single_writes_has_a_limit_too(
+    api: Api, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(batches, "MOST_APART", 2)
+    objects = [json.dumps(rule(name)) for name in "abc"]
+    head = api.ledger.head
+    many = f"[{','.join(objects)}]" if form == "json" else "\n---\n".join(objects)
+    query = {"atomic": "false"}
+    refused = await api.client.post(BATCH, content=many, params=query, headers=YAML)
+    assert refused.status_code == 413
+    assert "3 objects, at most 2: send them in several" in refused.json()["detail"]
+    assert api.ledger.head == head
+    few = f"[{','.join(objects[1:])}]"
+    taken = await api.client.post(BATCH, content=few, params=query, headers=YAML)
+    assert taken.status_code == 200

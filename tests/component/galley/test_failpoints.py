@@ -1,7 +1,8 @@
 """Galley dies at each step of a write (F-01, F-14): what is acknowledged is there.
 
 A write that got no answer is there whole, with the history it ends, or not at all.
-Dead before the transaction it is not there; dead behind it, it is, and it is rung.
+Dead before the transaction it is not there; dead behind it, it is, and it is rung: by
+the next Galley, as there is no other, also for those who only listen.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 
 from meltemi.bus.nats import NatsBus
 from meltemi.config.ledger_keys import config_prefix
+from meltemi.events.codec import changes_subject, decode_change
 from meltemi.store.etcd import EtcdLedger
 from meltemi.testkit.failpoints import Place
 from meltemi.testkit.follower import Follower
@@ -166,9 +168,15 @@ async def die_once(ground: Grounds, writer: Writer, place: Place) -> None:
         assert await asyncio.to_thread(process.wait, 10) == -9
 
 
+async def listen(bus: NatsBus, rung: set[int]) -> None:
+    """Hear what is rung, as whoever knows no ledger does."""
+    async for message in bus.subscribe(changes_subject("default")):
+        rung.add(decode_change(message).revision)
+
+
 async def kills(directory: Path, place: Place, rounds: int) -> None:
     outcomes: set[str] = set()
-    follower = Follower()
+    follower, rung = Follower(), set[int]()
     with grounds(directory) as ground:
         async with (
             EtcdLedger([ground.etcd.address]) as ledger,
@@ -176,7 +184,11 @@ async def kills(directory: Path, place: Place, rounds: int) -> None:
             httpx2.AsyncClient(headers=BEARER) as client,
             asyncio.TaskGroup() as tasks,
         ):
-            following = tasks.create_task(follower.follow(bus, ledger))
+            await until(lambda: bus.connected)
+            hearing = [
+                tasks.create_task(follower.follow(bus, ledger)),
+                tasks.create_task(listen(bus, rung)),
+            ]
             writer = Writer(client, Random(place))  # noqa: S311 - repeats itself
             for _ in range(rounds):
                 await die_once(ground, writer, place)
@@ -189,7 +201,9 @@ async def kills(directory: Path, place: Place, rounds: int) -> None:
                 listing = await ledger.list(config_prefix("default"))
                 expected = {entry.key: entry.revision for entry in listing.entries}
                 await until(lambda: follower.state == expected)
-            following.cancel()
+                await until(lambda: rung >= set(expected.values()))
+            for each in hearing:
+                each.cancel()
     assert outcomes <= OUTCOMES[place]
 
 

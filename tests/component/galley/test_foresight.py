@@ -68,8 +68,8 @@ async def complete(api: Api) -> None:
 async def test_a_write_is_told_what_it_points_at_in_vain(api: Api) -> None:
     lines = told(await put(api, "virtualservices", ROUTE))
     assert lines == [
-        "IST0101 Referenced host not found: 'reviews' (spec.http[0].route[0].destination.host)",
-        "IST0101 Referenced host+subset in destinationrule not found: 'reviews+v1' (spec.http[0].route[0].destination.subset)",
+        "IST0101 VirtualService a/one: Referenced host not found: 'reviews' (spec.http[0].route[0].destination.host)",
+        "IST0101 VirtualService a/one: Referenced host+subset in destinationrule not found: 'reviews+v1' (spec.http[0].route[0].destination.subset)",
     ]
     await put(api, "serviceentries", ENTRY)
     await put(api, "destinationrules", RULE)
@@ -118,6 +118,35 @@ async def test_a_batch_is_looked_at_as_a_whole(api: Api) -> None:
         ]
 
 
+async def test_each_warning_names_its_object_in_the_body_too(api: Api) -> None:
+    one = await put(api, "virtualservices", ROUTE)
+    first = {
+        "code": "IST0101",
+        "kind": "VirtualService",
+        "namespace": "a",
+        "name": "one",
+        "message": 'Referenced host not found: "reviews"',
+        "path": "spec.http[0].route[0].destination.host",
+    }
+    assert one.json()["status"]["warnings"][0] == first
+    assert len(one.json()["status"]["warnings"]) == len(told(one)) == 2
+    back = await api.client.put(f"{APIS}/a/virtualservices/one", json=one.json())
+    assert back.headers["meltemi-outcome"] == "unchanged", "it can be written back"
+    found = (await api.client.get(f"{APIS}/a/virtualservices/one")).json()
+    assert "warnings" not in found["status"]
+    items = [object_of("virtualservices", ROUTE, each) for each in ("b", "c")]
+    for query in ("", "?atomic=false"):
+        answer = (await api.client.post(f"/api/v1/batch{query}", json=items)).json()
+        named = [(e["kind"], e["namespace"], e["name"]) for e in answer["items"]]
+        assert named == [("VirtualService", each, "one") for each in "bc"]
+        spoken = [(each["namespace"], each["code"]) for each in answer["warnings"]]
+        assert spoken == [(each, "IST0101") for each in "bbcc"]
+    await complete(api)
+    gone = await api.client.delete(f"{APIS}/a/serviceentries/one")
+    kinds = [each["kind"] for each in gone.json()["warnings"]]
+    assert kinds == ["DestinationRule", "VirtualService"]
+
+
 async def test_what_others_wrote_is_known_once_the_ledger_tells(api: Api) -> None:
     await complete(api)
     listing = await api.ledger.list("/mesh/v1/default/")
@@ -137,7 +166,44 @@ async def test_nobody_learns_of_objects_that_it_may_not_read(api: Api) -> None:
     bearer = {"Authorization": f"Bearer {made.json()['token']}"}
     full = {**ROUTE, "hosts": ["reviews.a.svc.cluster.local"]}
     mine = told(await put(api, "virtualservices", full, namespace="b", headers=bearer))
-    assert "IST0109 an object that you may not read conflicts with it" in mine
+    hidden = "an object that you may not read conflicts with it"
+    assert f"IST0109 VirtualService b/one: {hidden}" in mine
     assert not any("a/one" in line for line in mine)
     admins = told(await put(api, "virtualservices", full, namespace="b"))
     assert any("a/one,b/one" in line for line in admins)
+
+
+async def test_a_conflict_is_a_condition_that_names_the_other_and_who_wins(
+    api: Api,
+) -> None:
+    await put(api, "virtualservices", {**ROUTE, "hosts": ["x.com"]})
+    api.clock.advance(60)
+    await put(api, "virtualservices", {**ROUTE, "hosts": ["x.com"]}, namespace="b")
+    told = [await conflicted(api, namespace) for namespace in "ab"]
+    assert told == [
+        (
+            "Wins",
+            "VirtualService/b/one routes host x.com, too: this one, the older, wins",
+        ),
+        ("Loses", "VirtualService/a/one routes host x.com, too: it, the older, wins"),
+    ]
+    wish = {
+        "name": "b-only",
+        "scopes": [{"verbs": ["read"], "kinds": ["*"], "namespaces": ["b"]}],
+    }
+    token = (await api.client.post("/api/v1/tokens", json=wish)).json()["token"]
+    _, message = await conflicted(api, "b", Authorization=f"Bearer {token}")
+    assert message.startswith("an object you may not read routes host x.com")
+    await api.client.delete(f"{APIS}/a/virtualservices/one")
+    assert await conflicted(api, "b") == ("NoConflict", "nobody wants the same")
+
+
+async def conflicted(api: Api, namespace: str, **headers: str) -> tuple[str, str]:
+    """Return what one object and a list of all say of the object's conflicts."""
+    url = f"{APIS}/{namespace}/virtualservices"
+    (item,) = (await api.client.get(url, headers=headers)).json()["items"]
+    one = (await api.client.get(f"{url}/one", headers=headers)).json()
+    assert one["status"] == item["status"]
+    found = {each["type"]: each for each in one["status"]["conditions"]}["Conflicted"]
+    assert (found["status"] == "True") == (found["reason"] != "NoConflict")
+    return found["reason"], found["message"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,14 +18,14 @@ import pytest
 from meltemi.bus.nats import NatsBus
 from meltemi.events.codec import changes_subject, decode_change
 from meltemi.testkit.galley_process import BEARER, grounds, started
+from meltemi.testkit.processes import Program, running
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from meltemi.events.change import Change
-    from meltemi.testkit.processes import EtcdServer, Program
+    from meltemi.testkit.processes import EtcdServer
 
 RULES = "/apis/networking.istio.io/v1/namespaces/default/destinationrules"
 HEADERS = {**BEARER, "Content-Type": "application/yaml"}
@@ -81,6 +83,38 @@ async def test_a_write_is_stored_and_rung(galley: Running) -> None:
     assert [each.revision for each in heard] == revisions[-len(heard) :]
     assert [each.previous for each in heard[1:]] == [
         each.revision for each in heard[:-1]
+    ]
+
+
+async def test_the_example_subscriber_prints_what_is_there_and_each_change_once(
+    galley: Running, tmp_path: Path
+) -> None:
+    log = tmp_path / "subscriber.log"
+    example = Path(__file__).parents[3] / "examples/events/subscriber.py"
+    argv = [sys.executable, str(example), galley.url, galley.nats]
+    lines: list[str] = []
+
+    def printed() -> list[str]:
+        told = log.read_text().splitlines() if log.exists() else []
+        lines[:] = [line for line in told if " /mesh/" in line]  # others are the log's
+        return lines
+
+    async with httpx2.AsyncClient(base_url=galley.url) as client:
+        first = await put(client, "old")
+        with running(Program(argv, lambda: bool(printed()), log)):
+            await until(lambda: len(printed()) == 1)
+            second = await put(client, "new")
+            gone = await client.delete(f"{RULES}/old", headers=BEARER)
+            await until(lambda: len(printed()) >= 3)
+    revisions = [
+        str(each.json()["metadata"]["resourceVersion"])
+        for each in (first, second, gone)
+    ]
+    assert [line.split()[0] for line in lines] == revisions
+    assert [line.split("/")[-1] for line in lines] == [
+        "old is now",
+        "new is now",
+        "old deleted",
     ]
 
 

@@ -5,8 +5,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from meltemi.events.codec import decode_beat, decode_change
+from meltemi.galley import relay
 from meltemi.galley.metrics import Metrics
 from meltemi.galley.relay import Relay
+from meltemi.galley.rung import Rung
 from meltemi.kernel.names import Revision
 from meltemi.store.ports import Write
 from meltemi.testkit.fakes.bus import MemoryBus
@@ -15,6 +17,8 @@ from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import pytest
 
     from meltemi.events.change import Change, Heartbeat
 
@@ -25,12 +29,12 @@ RULES = "/mesh/v1/default/destinationrules.networking.istio.io/default/"
 async def relaying(
     ledger: MemoryLedger, bus: MemoryBus, name: str = "galley-0"
 ) -> AsyncIterator[Relay]:
-    relay = Relay(ledger, bus, Metrics(), mesh="default", name=name)
+    made = Relay(ledger, bus, Metrics(), mesh="default", name=name)
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(relay.run())
+        running = tasks.create_task(made.run())
         try:
-            await until(lambda: relay.following or not ledger.available)
-            yield relay
+            await until(lambda: made.following or not ledger.available)
+            yield made
         finally:
             running.cancel()
 
@@ -96,8 +100,8 @@ async def test_the_beat_names_the_newest_change() -> None:
 async def test_a_relay_without_a_ledger_does_not_pretend_to_listen() -> None:
     ledger, bus = MemoryLedger(), MemoryBus()
     ledger.available = False
-    async with relaying(ledger, bus) as relay:
-        assert not relay.following
+    async with relaying(ledger, bus) as made:
+        assert not made.following
         assert bus.published == []
         ledger.recover()
         await until(lambda: beats(bus) != [])
@@ -132,11 +136,107 @@ async def test_a_bus_that_is_away_stops_nothing() -> None:
     ledger, bus = MemoryLedger(), MemoryBus()
     await write(ledger, "a", b"1")
     bus.connected = False
-    async with relaying(ledger, bus) as relay:
+    async with relaying(ledger, bus) as made:
         await write(ledger, "b", b"1")
-        await until(lambda: relay.following)
+        await until(lambda: made.following)
         bus.connected = True
         last = await write(ledger, "c", b"1")
         await until(lambda: any(each.revision == last for each in changes(bus)))
     (change,) = [each for each in changes(bus) if each.revision == last]
     assert change.previous == last - 1, "the gap shows"
+
+
+@contextlib.asynccontextmanager
+async def kept(
+    ledger: MemoryLedger, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Relay]:
+    """Relay until the ledger knows that everything was rung."""
+    monkeypatch.setattr(relay, "BEAT_SECONDS", 0.01)
+    async with relaying(ledger, bus) as made:
+        yield made
+        told = (await ledger.list("/mesh/v1/")).entries
+        newest = max((each.revision for each in told), default=0)
+        rung = Rung(ledger, "default")
+
+        async def is_kept() -> bool:
+            return (await rung.read(ledger.epoch) or 0) >= newest
+
+        while not await is_kept():  # noqa: ASYNC110 - the ledger has no event for it
+            await asyncio.sleep(0.01)
+
+
+async def test_what_the_only_relay_did_not_live_to_ring_the_next_one_rings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger, bus = MemoryLedger(), MemoryBus()
+    await write(ledger, "old", b"1")
+    async with kept(ledger, bus, monkeypatch):
+        first = await write(ledger, "a", b"1")
+    heard = len(changes(bus))
+    missed = [
+        await write(ledger, "a", b"2"),
+        await write(ledger, "b", b"1"),
+        await write(ledger, "old", None),
+    ]
+    async with relaying(ledger, bus, "next") as made:
+        await until(lambda: len(changes(bus)) == heard + 3)
+        last = await write(ledger, "b", b"2")
+        await until(lambda: len(changes(bus)) == heard + 4)
+        seen = made.mirror.get(f"{RULES}b")
+    told = changes(bus)[heard:]
+    assert [each.revision for each in told] == [*missed, last]
+    assert [each.previous for each in told] == [first, *missed]
+    words = [each.operation for each in told]
+    assert words == ["updated", "created", "deleted", "updated"]
+    assert seen is not None
+    assert seen.revision == last, "the mirror is not taken back by old news"
+
+
+async def test_what_was_missed_is_rung_although_its_history_is_compacted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger, bus = MemoryLedger(), MemoryBus()
+    await write(ledger, "old", b"1")
+    async with kept(ledger, bus, monkeypatch):
+        await write(ledger, "a", b"1")
+    heard = len(changes(bus))
+    await write(ledger, "a", b"2")
+    last = await write(ledger, "b", b"1")
+    await ledger.compact(Revision(last + 1))
+    async with relaying(ledger, bus, "next"):
+        await until(lambda: len(changes(bus)) == heard + 2)
+    told = changes(bus)[heard:]
+    assert [(each.ledger_key[-1], each.operation) for each in told] == [
+        ("a", "updated"),
+        ("b", "created"),
+    ]
+
+
+async def test_what_was_missed_waits_for_the_bus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger, bus = MemoryLedger(), MemoryBus()
+    async with kept(ledger, bus, monkeypatch):
+        await write(ledger, "a", b"1")
+    heard = len(changes(bus))
+    missed = await write(ledger, "a", b"2")
+    bus.connected = False
+    async with relaying(ledger, bus, "next"):
+        bus.connected = True
+        await until(lambda: len(changes(bus)) > heard)
+    assert [each.revision for each in changes(bus)[heard:]] == [missed]
+
+
+async def test_another_ledgers_place_is_none_of_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger, bus = MemoryLedger(), MemoryBus()
+    async with kept(ledger, bus, monkeypatch):
+        await write(ledger, "a", b"1")
+    heard = len(changes(bus))
+    await write(ledger, "a", b"2")
+    ledger.replace("beef")
+    async with relaying(ledger, bus, "next"):
+        last = await write(ledger, "a", b"3")
+        await until(lambda: len(changes(bus)) > heard)
+    assert [each.revision for each in changes(bus)[heard:]] == [last]

@@ -96,6 +96,7 @@ async def test_distribution_tells_how_far_an_object_got(api: Api) -> None:
         "True",
         "True",
         "False",
+        "False",
     ]
 
 
@@ -173,4 +174,5 @@ async def test_what_no_proxy_acts_on_is_stored_with_a_warning(api: Api) -> None:
     assert [(each["type"], each["status"]) for each in read] == [
         ("Accepted", "True"),
         ("Reconciled", "False"),
+        ("Conflicted", "False"),
     ]

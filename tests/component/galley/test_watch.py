@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from meltemi.galley.adapters import body
+from meltemi.galley.adapters import body, watching
 from meltemi.kernel.names import Revision
-from meltemi.runtime.http import serve_http
-from meltemi.runtime.settings import Address
 from meltemi.store.ports import Write
-from meltemi.testkit.processes import free_port
+from meltemi.testkit.waiting import until
 from meltemi.testkit.watch_client import FORMS, WatchClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
+    from meltemi.runtime.settings import Address
+    from meltemi.store.ports import Step
     from meltemi.testkit.galleys import Api
 
 pytestmark = pytest.mark.timeout(60)
@@ -37,18 +37,6 @@ async def put(api: Api, name: str, host: str, **labels: str) -> int:
     text = rule(name, host, **labels)
     answer = await api.client.put(f"{RULES}/{name}", json=text)
     return int(answer.json()["metadata"]["resourceVersion"])
-
-
-@pytest.fixture
-async def served(api: Api) -> AsyncIterator[Address]:
-    address = Address("127.0.0.1", free_port())
-    stopping, started = asyncio.Event(), asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        serving = serve_http(api.app, address, stopping=stopping, started=started)
-        tasks.create_task(serving)
-        await started.wait()
-        yield address
-        stopping.set()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -122,6 +110,59 @@ async def test_a_start_that_is_no_longer_in_the_history_is_410(
             assert client.status == 410
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ahead", [1, 1000])
+async def test_a_start_that_is_still_to_come_is_refused(
+    api: Api, served: Address, form: str, ahead: int
+) -> None:
+    head = await put(api, "rule", "a")
+    client = WatchClient(served, form)
+    async with asyncio.timeout(20), client.watching("", str(head + ahead)):
+        assert client.status == 400
+        body = await client.body()
+    assert body["code"] == "request.future-revision"
+    told = f"Too large resource version: {head + ahead}, current: {head}"
+    assert body["detail"].startswith(told)
+    async with asyncio.timeout(20), client.watching("", str(head)):
+        assert client.status == 200, "the newest is no future"
+
+
+async def test_a_watch_takes_its_place_before_it_stands_and_leaves_it(
+    api: Api, served: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = str(await put(api, "rule", "a"))
+    entered, stands = asyncio.Event(), asyncio.Event()
+    watch = api.ledger.watch
+
+    async def slow(prefix: str, start: Revision) -> AsyncGenerator[Step]:
+        entered.set()
+        await stands.wait()
+        async for step in watch(prefix, start):
+            yield step
+
+    monkeypatch.setattr(watching, "MOST_WATCHES", 1)
+    monkeypatch.setattr(api.ledger, "watch", slow)
+    first, second = (WatchClient(served, FORMS[0]) for _ in range(2))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+
+        async def watch_once() -> None:
+            async with first.watching("", start):
+                assert first.status == 200
+
+        opening = tasks.create_task(watch_once())
+        await entered.wait()
+        async with second.watching("", start):
+            assert second.status == 429
+        stands.set()
+        await opening
+    await until(lambda: api.watches.open == 0)
+    for _ in range(3):
+        async with asyncio.timeout(20), second.watching("", "99999"):
+            assert second.status == 400
+    async with asyncio.timeout(20), second.watching("", start):
+        assert second.status == 200, "whoever left or was refused takes no place"
+
+
 async def test_a_watch_that_is_overtaken_ends_with_an_error_event(
     api: Api, served: Address
 ) -> None:
@@ -159,17 +200,26 @@ async def test_what_cannot_be_read_is_still_told_to_be_gone(
     assert (kind, told["metadata"]["name"]) == ("DELETED", "odd")
 
 
+@pytest.mark.parametrize("drip", [b"", b" "])
 async def test_a_body_that_dribbles_is_given_up(
-    served: Address, monkeypatch: pytest.MonkeyPatch
+    served: Address, monkeypatch: pytest.MonkeyPatch, drip: bytes
 ) -> None:
-    monkeypatch.setattr(body, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection(served.host, served.port)
     head = (
         f"PUT {RULES}/a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n"
-        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        "Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n{"
     )
     writer.write(head.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+
+        async def dribble() -> None:
+            while True:  # a byte now and then is no reason to wait longer
+                writer.write(drip)
+                await asyncio.sleep(0.02)
+
+        dribbling = tasks.create_task(dribble())
         answer = await reader.readuntil(b"\r\n")
+        dribbling.cancel()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 408")

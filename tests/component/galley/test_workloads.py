@@ -73,3 +73,23 @@ async def test_a_workload_that_says_it_is_here_again_writes_nothing(
     assert (created, unchanged) == ("created", "unchanged")
     listing = await api.ledger.list("/")
     assert first == second == str(listing.revision), "nobody has anything to hear"
+
+
+async def test_what_a_workload_repeats_is_no_news_for_the_audit(api: Api) -> None:
+    url = f"{ENTRIES}/reviews-v1"
+    await api.client.put(url, content=ENTRY, headers=proof())
+    for more in ({}, {"If-None-Match": "*"}, {}):
+        await api.client.put(url, content=ENTRY, headers=proof() | more)
+    await api.client.put(url, content=ENTRY, headers=proof(RATINGS))
+    await api.client.put(url, content=ENTRY, headers=YAML)
+    stale = {"If-Match": '"1"'}
+    await api.client.put(url, content=ENTRY, headers=YAML | stale)
+    await api.client.delete(url, headers=proof())
+    found = (await api.client.get("/api/v1/audit")).json()["items"]
+    assert [each["outcome"] for each in reversed(found)] == [
+        "created",
+        "caller.forbidden",
+        "unchanged",
+        "config.precondition-failed",
+        "deleted",
+    ], "a person's repetitions stay"

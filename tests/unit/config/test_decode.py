@@ -330,10 +330,9 @@ def test_texts_beyond_the_limits_are_refused() -> None:
     assert "TOO_DEEP nested deeper than 50 levels" in told("[" * 500)[0]
     lists = "".join(f"k{n}:\n" + "- a\n" * 4_000 for n in range(26))
     assert "TOO_LARGE more than 100,000 values" in told(lists)[0]
-    label = "x" * OBJECT_LIMIT
-    large = REVIEWS.replace(
-        "  name: reviews\n", f"  name: reviews\n  annotations: {{a: {label}}}\n", 1
-    )
+    word = "x" * OBJECT_LIMIT
+    headers = f"timeout: 1m\n    headers: {{request: {{set: {{a: {word}}}}}}}"
+    large = REVIEWS.replace("timeout: 1m", headers)
     assert "TOO_LARGE VirtualService/default/reviews" in told(large)[0]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meltemi.config.json_text import NotStrictJsonError, load
+from meltemi.config.json_text import NotJsonNumberError, NotStrictJsonError, load
 
 
 def test_json_becomes_plain_values() -> None:
@@ -32,3 +32,9 @@ def test_json_becomes_plain_values() -> None:
 def test_what_json_readers_quietly_pass_is_refused(text: str, reason: str) -> None:
     with pytest.raises(NotStrictJsonError, match=reason):
         load(text)
+
+
+def test_an_integer_has_at_most_forty_digits() -> None:
+    assert load("9" * 40) == int("9" * 40)
+    with pytest.raises(NotJsonNumberError, match="over 40 digits"):
+        load("9" * 41)

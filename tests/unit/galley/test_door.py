@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meltemi.config.finding import InvalidConfigError
@@ -163,6 +163,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)  # the first example imports Envoy's messages
 @given(st.sampled_from(sorted(TYPES)), st.dictionaries(WORDS, JSON, max_size=5))
 def test_no_value_whatever_it_is_brings_the_check_down(
     apply_to: ApplyTo, value: dict[str, object]

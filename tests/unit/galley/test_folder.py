@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from meltemi.config.finding import InvalidConfigError
-from meltemi.galley.folder import LABEL, OWNED, left, read_folder
+from meltemi.galley.folder import OWNED, left, read_folder
+from meltemi.galley.reserved import SOURCE
 
 RULE = b"""\
 apiVersion: networking.istio.io/v1
@@ -27,7 +28,7 @@ def test_its_objects_bear_its_label_and_services_come_first() -> None:
     folder = read_folder([("b.yaml", named(b"one")), ("c.yaml", ENTRY), ("d", b" ")])
     assert [each.kind for each in folder.objects] == ["ServiceEntry", "DestinationRule"]
     labels = folder.objects[1].metadata.labels
-    assert labels == {"team": "a", LABEL: OWNED}
+    assert labels == {"team": "a", SOURCE: OWNED}
     assert list(folder.files.values()) == ["b.yaml", "c.yaml"]
 
 

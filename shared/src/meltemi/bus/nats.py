@@ -11,7 +11,7 @@ import nats
 import nats.errors
 import structlog
 
-from meltemi.bus.inbox import Inbox
+from meltemi.events.inbox import Inbox
 from meltemi.events.message import Message
 from meltemi.kernel.backoff import Backoff
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from meltemi.events.message import Message
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+from meltemi.events.ports import Subscriber
 
 __all__ = ["Message", "Publisher", "Subscriber"]
 
@@ -19,17 +17,5 @@ class Publisher(Protocol):
         """Hand over ``message``; return False when the bus is not connected.
 
         Never raises for a bus that is away and never waits for one.
-        """
-        ...
-
-
-class Subscriber(Protocol):
-    """Receives what happens to arrive."""
-
-    def subscribe(self, subject: str) -> AsyncGenerator[Message]:
-        """Yield messages on ``subject`` (NATS wildcards), across reconnects.
-
-        Starts listening when first asked for a message; a slow reader loses the
-        oldest. Does not end and does not raise while the bus is away.
         """
         ...

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 DEPTH: Final = 50
 """Levels of one text."""
@@ -89,33 +89,30 @@ def is_deep(text: str) -> bool:
 
 
 def _long(text: str) -> int | None:
-    """Return where a list or map, a line each item or key, exceeds its limit."""
-    return next((at for at, count in _counted(text) if count > ITEMS), None)
-
-
-def _counted(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where each line's item or key stands, and which one of its parent it is.
+    """Return where a list or map, a line each item or key, exceeds its limit.
 
     A list may stand as far left as the key that it belongs to: so the levels are
-    twice the indentation, and one more for an item.
+    twice the indentation, and one more for an item. Below them all lies a level that
+    is no line's, so that nobody has to ask whether there is one.
     """
-    levels: list[int] = []
-    counts: list[int] = []
+    levels, counts = [-1], [0]
     for match in LINE.finditer(text):
         spaces, item, key = match.groups()
         level = 2 * len(spaces) + (item is not None)
-        while levels and levels[-1] > level:
+        while levels[-1] > level:
             levels.pop()
             counts.pop()
         if item is None and key is None:
             if not spaces:  # another document begins
-                levels, counts = [], []
+                levels, counts = [-1], [0]
             continue
-        if not levels or levels[-1] < level:
+        if levels[-1] < level:
             levels.append(level)
             counts.append(0)
         counts[-1] += 1
-        yield match.end(1), counts[-1]
+        if counts[-1] > ITEMS:
+            return match.end(1)
+    return None
 
 
 def _wide(text: str) -> int | None:

@@ -19,11 +19,14 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     if not 0 < len(word) <= LONGEST:
         return None
     plain = _folded(word)
-    distance, best = min(
-        ((_distance(plain, _folded(choice)), choice) for choice in choices),
-        default=(LONGEST, ""),
+    most = max(1, len(plain) // 3)
+    near = (
+        (_distance(plain, folded), choice)
+        for choice in choices
+        if abs(len(folded := _folded(choice)) - len(plain)) <= most
     )
-    return best if distance <= max(1, len(plain) // 3) else None
+    distance, best = min(near, default=(LONGEST, ""))
+    return best if distance <= most else None
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """``meltemi export`` and ``meltemi import``: a whole mesh, out and in."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from meltemi.ctl.galley.target import Target, selecting, target_of
 from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of, read
 from meltemi.ctl.output import NamespaceOption, ReasonOption, SelectorOption
 from meltemi.ctl.state import StateOption
+from meltemi.galley.reserved import PREFIX
 
 A_REQUEST = 64
 """Objects in one request."""
@@ -44,8 +45,20 @@ def export_objects(
             raise failed(answer)
         for found in answer.body["items"]:
             shown = editable(found)
-            del shown["metadata"]["resourceVersion"]  # it means nothing elsewhere
+            shown["metadata"] = portable(shown["metadata"])
             typer.echo(f"---\n{as_yaml(shown)}", nl=False)
+
+
+def portable(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return ``metadata`` without its revision and owner: they hold only here."""
+    kept = {
+        name: {key: text for key, text in value.items() if not key.startswith(PREFIX)}
+        if name in ("labels", "annotations")
+        else value
+        for name, value in metadata.items()
+        if name != "resourceVersion"
+    }
+    return {name: value for name, value in kept.items() if value}
 
 
 def import_objects(

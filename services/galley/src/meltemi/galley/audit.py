@@ -1,5 +1,8 @@
 """Who did what, from where, and what became of it: every write, also the refused.
 
+A workload that says what it said before is no news: agents repeat their registration
+every half minute, and would drown what people look for.
+
 Kept here are the newest records; all of them go to the log, and to a file where one
 is set: one JSON object a line, so that it can be shipped elsewhere. Nothing of it is
 written to the ledger: a caller that is refused must not be able to fill it.
@@ -7,10 +10,11 @@ written to the ledger: a caller that is refused must not be able to fill it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 import structlog
@@ -22,6 +26,10 @@ KEPT: Final = 10_000
 """Records that can be asked for."""
 FILE_BYTES: Final = 16 * 1024 * 1024
 """Size at which the file is put aside as ``NAME.1``, over the one before."""
+MOST_WAITING: Final = 10_000
+"""Records that wait for a slow file; beyond them the log alone has them."""
+SETTLE_SECONDS: Final = 2.0
+"""How long an answer waits for a file that does not take its record."""
 
 log = structlog.get_logger("meltemi.galley.audit")
 
@@ -45,25 +53,58 @@ class Record(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Audit:
-    """The records of one Galley."""
+    """The records of one Galley.
+
+    The file is written by a thread, many records at once, and never by the event
+    loop. An answer waits until its record is `settled`: a Galley that is killed has
+    acknowledged nothing that the file does not know of.
+    """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
         self._records: deque[Record] = deque(maxlen=KEPT)
-        if file is not None and file.exists():
-            self._recall(file)
+        self._lines: list[bytes] = []
+        self._noted = self._written = 0
+        self._moved = asyncio.Condition()
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        if self._file is not None:
+            if self._file.exists():
+                self._records.extend(await asyncio.to_thread(_recalled, self._file))
+            self._writing = self._tasks.create_task(self._write(self._file))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._file is not None:
+            await self.settled()
+            self._writing.cancel()
+        await self._tasks.__aexit__(None, None, None)
 
     def note(self, record: Record) -> None:
-        """Keep ``record``; a file that cannot be written is said so in the log."""
+        """Keep ``record``; what the file cannot have is said so in the log."""
         self._records.append(record)
-        told = msgspec.to_builtins(record)
-        log.info("write.audited", **told)
+        log.info("write.audited", **msgspec.to_builtins(record))
         if self._file is None:
             return
+        if len(self._lines) >= MOST_WAITING:
+            log.warning("audit.not-written", records=1, error="the file is too slow")
+            return
+        self._lines.append(msgspec.json.encode(record) + b"\n")
+        self._noted += 1
+
+    async def settled(self) -> None:
+        """Wait until what was noted is in the file, or the log says why it is not."""
+        goal = self._noted
+        if self._written >= goal:
+            return
         try:
-            self._append(self._file, msgspec.json.encode(record) + b"\n")
-        except OSError as error:
-            log.warning("audit.not-written", error=str(error))
+            async with asyncio.timeout(SETTLE_SECONDS), self._moved:
+                self._moved.notify_all()
+                await self._moved.wait_for(lambda: self._written >= goal)
+        except TimeoutError:
+            log.warning("audit.late", waiting=self._noted - self._written)
 
     def newest(self, limit: int, **wanted: str) -> tuple[Record, ...]:
         """Return up to ``limit`` records, newest first, whose fields are as wanted."""
@@ -75,15 +116,33 @@ class Audit:
                     break
         return tuple(found)
 
-    def _append(self, file: Path, line: bytes) -> None:
-        if file.exists() and file.stat().st_size > FILE_BYTES:
-            file.replace(file.with_name(file.name + ".1"))
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "ab") as stream:
-            stream.write(line)
+    async def _write(self, file: Path) -> None:
+        """Bring lines into the file, whatever came since the last time at once."""
+        while True:
+            async with self._moved:
+                await self._moved.wait_for(lambda: bool(self._lines))
+                lines, self._lines = self._lines, []
+            try:
+                await asyncio.to_thread(_append, file, b"".join(lines))
+            except OSError as error:
+                log.warning("audit.not-written", records=len(lines), error=str(error))
+            async with self._moved:
+                self._written += len(lines)
+                self._moved.notify_all()
 
-    def _recall(self, file: Path) -> None:
-        with file.open("rb") as lines:
-            for line in lines:
-                with contextlib.suppress(msgspec.MsgspecError):  # cut by a crash
-                    self._records.append(msgspec.json.decode(line, type=Record))
+
+def _append(file: Path, lines: bytes) -> None:
+    if file.exists() and file.stat().st_size > FILE_BYTES:
+        file.replace(file.with_name(file.name + ".1"))
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "ab") as stream:
+        stream.write(lines)
+
+
+def _recalled(file: Path) -> list[Record]:
+    found: deque[Record] = deque(maxlen=KEPT)
+    with file.open("rb") as lines:
+        for line in lines:
+            with contextlib.suppress(msgspec.MsgspecError):  # cut by a crash
+                found.append(msgspec.json.decode(line, type=Record))
+    return list(found)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_ITEMS: Final = 128
 """As etcd's ``--max-txn-ops``: no transaction holds more."""
+MOST_APART: Final = 1000
+"""Of a batch whose items are written one by one: some seconds of work."""
 
 
 class ItemPreconditions(

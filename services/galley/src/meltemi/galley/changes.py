@@ -41,6 +41,16 @@ class Chain:
         self.head = listing.revision if newest is None else newest
         return Revision(self.head + 1)
 
+    def resume(self, listing: Listing, rung: Revision) -> Revision:
+        """Start behind ``rung``, up to which all was told before.
+
+        Return the revision to watch from. If its history is lost, `catch_up` tells
+        what of ``listing`` is newer; what was removed meanwhile only the chain shows.
+        """
+        self.epoch, self.head = listing.epoch, rung
+        self._known = {e.key: e.revision for e in listing.entries if e.revision <= rung}
+        return Revision(rung + 1)
+
     def step(self, step: Step) -> tuple[Change, ...]:
         """Return the changes of one revision."""
         if not step.mutations:
@@ -111,7 +121,8 @@ def _operation(value: bytes | None, previous: bytes | None) -> Operation:
 
 
 def _written(entry: Entry, known: dict[str, Revision]) -> Operation:
-    return Operation.UPDATED if entry.key in known else Operation.CREATED
+    old = entry.key in known or entry.created < entry.revision
+    return Operation.UPDATED if old else Operation.CREATED
 
 
 def _revision(entry: Entry) -> Revision:

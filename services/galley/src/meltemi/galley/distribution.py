@@ -14,7 +14,10 @@ import msgspec
 from meltemi.config.kinds import WITHOUT_EFFECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from meltemi.config.analysis.conflicts import Conflict
+    from meltemi.kernel.names import Key
 
 
 class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +85,8 @@ class Fleet(msgspec.Struct, frozen=True):
     """Pilots that are there, do not answer, and never said whom they serve."""
 
 
+MOST_TOLD: Final = 8
+"""Conflicts that one condition names."""
 TRUE: Final = "True"
 FALSE: Final = "False"
 
@@ -149,6 +154,28 @@ def conditions(found: Distribution, kind: str) -> tuple[Condition, ...]:
         Condition("Rejected", TRUE, "RefusedByEnvoy", refused)
         if found.rejected
         else Condition("Rejected", FALSE, "NotRefused", "no proxy refuses it"),
+    )
+
+
+def conflicted(
+    conflicts: Sequence[Conflict], may_read: Callable[[Key], bool]
+) -> Condition:
+    """Return whether others want what an object wants, and who has it.
+
+    An object that may not be read is not named.
+    """
+    if not conflicts:
+        return Condition("Conflicted", FALSE, "NoConflict", "nobody wants the same")
+    told: list[str] = []
+    for each in conflicts[:MOST_TOLD]:
+        rival = each.rival if may_read(each.rival) else "an object you may not read"
+        winner = "this one, the older," if each.wins else "it, the older,"
+        told.append(f"{rival} {each.claim}: {winner} wins")
+    if len(conflicts) > MOST_TOLD:
+        told.append(f"and {len(conflicts) - MOST_TOLD} more")
+    wins = all(each.wins for each in conflicts)
+    return Condition(
+        "Conflicted", TRUE, "Wins" if wins else "Loses", "; ".join(dict.fromkeys(told))
     )
 
 

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.canonical import UnreadableObjectError, from_stored
 from meltemi.galley.admit import Held
 from meltemi.galley.presentation import as_json, shown
+from meltemi.galley.refusals import UnauthenticatedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from meltemi.config.kinds import Kind
+    from meltemi.galley.refusals import ForbiddenError
     from meltemi.galley.selector import Selection
     from meltemi.kernel.names import Revision
     from meltemi.store.ports import Mutation, Step
@@ -119,13 +121,25 @@ class Feed:
 
 def expired(revision: Revision, detail: str) -> Event:
     """Return the last word to a client whose place in the history is gone."""
+    return _failure(revision, 410, "Expired", detail)
+
+
+def denied(revision: Revision, error: ForbiddenError | UnauthenticatedError) -> Event:
+    """Return the last word to a client that may not see this any more."""
+    known = not isinstance(error, UnauthenticatedError)
+    code, reason = (403, "Forbidden") if known else (401, "Unauthorized")
+    return _failure(revision, code, reason, str(error))
+
+
+def _failure(revision: Revision, code: int, reason: str, message: str) -> Event:
+    """Return Kubernetes' word for a watch that cannot go on."""
     status = {
         "apiVersion": "v1",
         "kind": "Status",
         "status": "Failure",
-        "reason": "Expired",
-        "message": detail,
-        "code": 410,
+        "reason": reason,
+        "message": message,
+        "code": code,
     }
     return Event(ERROR, revision, status)
 

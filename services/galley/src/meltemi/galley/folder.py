@@ -15,6 +15,7 @@ import msgspec
 
 from meltemi.config.finding import Finding, InvalidConfigError, Source
 from meltemi.galley.door import read
+from meltemi.galley.reserved import SOURCE, unclaimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
     Object = Resource[Message]
 
-LABEL: Final = "meltemi.dev/source"
 OWNED: Final = "directory"
-SELECTOR: Final = f"{LABEL}={OWNED}"
+SELECTOR: Final = f"{SOURCE}={OWNED}"
 """What the folder's objects are found by."""
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 DEFAULT_NAMESPACE: Final = "default"
@@ -94,11 +94,12 @@ def left(folder: Folder, held: Iterable[Object]) -> list[Key]:
 
 
 def _owned(resource: Object) -> Object:
-    labels = {**resource.metadata.labels, LABEL: OWNED}
+    free = unclaimed(resource)
+    labels = {**free.metadata.labels, SOURCE: OWNED}
     metadata = msgspec.structs.replace(
-        resource.metadata, labels=labels, resource_version=""
+        free.metadata, labels=labels, resource_version=""
     )
-    return msgspec.structs.replace(resource, metadata=metadata)
+    return msgspec.structs.replace(free, metadata=metadata)
 
 
 def _twice(key: Key, file: str, first: str) -> Finding:

@@ -15,6 +15,8 @@ from meltemi.config.canonical import UnreadableObjectError, from_stored
 from meltemi.config.ledger_keys import object_key
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.galley.relations import Relations
+from meltemi.galley.rivals import Rivals
+from meltemi.galley.warned import Warned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +39,7 @@ MOST_FORESEEN: Final = 128
 """The same in a dry run, whose caller waits for an answer and writes nothing."""
 
 
+BOUNDED: Final = "ANALYSIS_BOUNDED"
 NAMES_OTHERS: Final = frozenset({"IST0109", "IST0138", "IST0140", "IST0145", "IST0177"})
 """Messages that name other objects than their own."""
 
@@ -54,6 +57,7 @@ class Foresight:
 
     def __init__(self, root_namespace: str) -> None:
         self.relations = Relations()
+        self.rivals = Rivals()
         self._root = root_namespace
         self._revisions: dict[Key, Revision] = {}
 
@@ -77,8 +81,10 @@ class Foresight:
         self._revisions[key] = revision
         if resource is None:
             self.relations.remove(key)
+            self.rivals.remove(key)
         else:
             self.relations.put(resource)
+            self.rivals.put(resource)
 
     def _take(self, key: Key, value: bytes | None, revision: Revision) -> None:
         """Read what the ledger holds; what cannot be read is as good as absent."""
@@ -95,10 +101,11 @@ class Foresight:
     def _forget(self, key: Key) -> None:
         self._revisions.pop(key, None)
         self.relations.remove(key)
+        self.rivals.remove(key)
 
     def warnings(
         self, changes: Sequence[Change], may_read: MayRead, *, dry_run: bool = False
-    ) -> tuple[str, ...]:
+    ) -> tuple[Warned, ...]:
         """Return what the analyzers say about ``changes``, and newly about others.
 
         Args:
@@ -110,12 +117,9 @@ class Foresight:
         after = _keyed(each.after for each in changes)
         before = _keyed(each.before for each in changes)
         gone = before.keys() - after.keys()
-        told: list[str] = []
+        told: list[Warned] = []
         for each in after.values():
-            shown = self._shown(each, after, gone)
-            lines = self._own(each, shown, may_read)
-            several = f"{subject(each)}: " if len(after) > 1 else ""
-            told += (f"{code} {several}{text}" for code, text in lines)
+            told += self._own(each, self._shown(each, after, gone), may_read)
         most = MOST_FORESEEN if dry_run else MOST_DEPENDENTS
         referring = _keyed(
             found
@@ -126,10 +130,10 @@ class Foresight:
         for each in list(referring.values())[:most]:
             told += self._anew(each, before, after)
         if dry_run and len(referring) > most:
-            told.append(
-                f"ANALYSIS_BOUNDED {len(referring) - most} more objects refer to it: "
-                "meltemi analyze looks at all"
-            )
+            key = next(iter((*after, *gone)))
+            more = f"{len(referring) - most} more objects refer to it: "
+            more += "meltemi analyze looks at all"
+            told.append(Warned.about(key, BOUNDED, more))
         return tuple(dict.fromkeys(told))
 
     def _anew(
@@ -137,14 +141,14 @@ class Foresight:
         resource: Object,
         before: Mapping[Key, Object],
         after: Mapping[Key, Object],
-    ) -> Iterator[str]:
+    ) -> Iterator[Warned]:
         """Yield what is said about ``resource`` after a write, and was not before."""
         old = self._shown(resource, before, after.keys() - before.keys())
         new = self._shown(resource, after, before.keys() - after.keys())
         known = set(self._remarks(resource, old))
         for found in self._remarks(resource, new):
             if found not in known:
-                yield f"{found.message.code} {found.subject}: {_text(found)}"
+                yield Warned.of(found)
 
     def _shown(
         self, resource: Object, beside: Mapping[Key, Object], gone: AbstractSet[Key]
@@ -156,19 +160,21 @@ class Foresight:
 
     def _own(
         self, resource: Object, shown: Mapping[Key, Object], may_read: MayRead
-    ) -> Iterator[tuple[str, str]]:
-        """Yield codes and what they say; no object is named that may not be read."""
+    ) -> Iterator[Warned]:
+        """Yield what is said about it; no object is named that may not be read."""
         if len(shown) > MOST_NEIGHBOURS:
             text = f"it has to do with {len(shown)} objects: meltemi analyze says more"
-            yield "ANALYSIS_BOUNDED", text
+            yield Warned.about(resource.key, BOUNDED, text)
             return
         rivals = (key for key in shown if key.kind == resource.kind)
         named = all(may_read(key) for key in rivals)
         for found in self._remarks(resource, shown):
-            text = _text(found)
-            if not named and found.message.code in NAMES_OTHERS:
+            code = found.message.code
+            if not named and code in NAMES_OTHERS:
                 text = "an object that you may not read conflicts with it"
-            yield found.message.code, text
+                yield Warned.about(resource.key, code, text)
+            else:
+                yield Warned.of(found)
 
     def _remarks(
         self, resource: Object, shown: Mapping[Key, Object]
@@ -187,7 +193,3 @@ class Foresight:
 
 def _keyed(objects: Iterable[Object | None]) -> dict[Key, Object]:
     return {each.key: each for each in objects if each is not None}
-
-
-def _text(remark: Remark) -> str:
-    return f"{remark.text} ({remark.path})" if remark.path else remark.text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meltemi.config.canonical import UnreadableObjectError, from_stored
-from meltemi.config.ledger_keys import ledger_key
+from meltemi.config.ledger_keys import config_prefix, ledger_key
 from meltemi.kernel.names import Revision
 
 if TYPE_CHECKING:
@@ -64,10 +64,15 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 _RECORDS: Final = msgspec.json.Decoder(_Record)
 
 
+def histories_prefix(mesh: str) -> str:
+    """Return where the former versions of all objects of ``mesh`` lie."""
+    return f"/mesh/history/v1/{mesh}/"
+
+
 def history_prefix(mesh: str, key: Key) -> str:
     """Return where the former versions of ``key`` lie, and nothing else."""
-    place = ledger_key(mesh, key).removeprefix("/mesh/v1/")
-    return f"/mesh/history/v1/{place}/"
+    place = ledger_key(mesh, key).removeprefix(config_prefix(mesh))
+    return f"{histories_prefix(mesh)}{place}/"
 
 
 def history_key(mesh: str, key: Key, revision: Revision) -> str:
@@ -113,6 +118,15 @@ def restored(kept: Iterable[Version], revision: str) -> Resource[Message] | None
 def superfluous(keys: Sequence[str]) -> Sequence[str]:
     """Return the keys of one object's history that are older than what is kept."""
     return sorted(keys)[:-KEPT]
+
+
+def removed_at(value: bytes) -> str | None:
+    """Return when the object was removed of which ``value`` is the last version."""
+    try:
+        removed = _RECORDS.decode(value).removed
+    except msgspec.MsgspecError:
+        return None
+    return None if removed is None else removed.time
 
 
 def _told(entry: Entry, previous: str) -> Iterator[Version]:

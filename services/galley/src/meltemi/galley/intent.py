@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from meltemi.galley.admit import Removed, admit_creation, admit_replacement
 from meltemi.galley.permission import check_permission
 from meltemi.galley.refusals import MismatchError, NotFoundError
+from meltemi.galley.reserved import check_reserved, claimed_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ class Creation:
             asked.caller, "create", self.key, self.resource, _held(current)
         )
         asked.preconditions.check(self.key, current)
+        check_reserved(asked.caller, self.resource, None)
         return admit_creation(self.resource, current, asked.stamp)
 
 
@@ -83,9 +85,27 @@ class Replacement:
         """Raise `ForbiddenError`, `PreconditionFailedError`, `StaleWriteError`."""
         verb = "create" if current is None else "update"
         check_permission(asked.caller, verb, self.key, self.resource, _held(current))
+        check_reserved(asked.caller, self.resource, _held(current))
         return admit_replacement(
             self.resource, current, asked.preconditions, asked.stamp
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """Write an object as it once was; whose it is stays as it is now."""
+
+    former: Resource[Message]
+
+    @property
+    def key(self) -> Key:
+        """The object it is about."""
+        return self.former.key
+
+    def decide(self, current: Held | None, asked: Asked) -> Admitted | Unchanged:
+        """Raise what `Replacement` raises."""
+        resource = claimed_as(self.former, _held(current))
+        return Replacement(resource).decide(current, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +126,7 @@ class Amendment:
         if resource.key != self.key:
             raise MismatchError(f"a patch cannot make {resource.key} of {self.key}")
         check_permission(asked.caller, "patch", self.key, resource, _held(current))
+        check_reserved(asked.caller, resource, _held(current))
         return admit_replacement(resource, current, named, asked.stamp)
 
 

@@ -137,7 +137,12 @@ def _listing(kind: Kind, name: str) -> Schema:
         _query("limit", NUMBER, "Objects in a page; 0 for all."),
         _query("continue", TEXT, "What the page before ended with."),
         _query("watch", FLAG, "Stream changes: a JSON object a line."),
-        _query("resourceVersion", TEXT, "In a watch: where to start behind."),
+        _query(
+            "resourceVersion",
+            TEXT,
+            "In a watch: where to start behind. 410: it is no longer in the history: "
+            "list again. 400: the ledger is not that far.",
+        ),
         _query("timeoutSeconds", NUMBER, "In a watch: when to end it."),
     )
     told = f"List objects of {kind.name}, or watch them"

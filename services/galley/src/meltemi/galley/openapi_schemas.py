@@ -137,6 +137,7 @@ def _ours() -> dict[str, Schema]:
         {"apiVersion": TEXT, "kind": {"const": "Status"}, "status": TEXT},
         metadata=ANY_MAP,
         details=ANY_MAP,
+        warnings=listed(ref("Warned")),
     )
     token = record(
         dict.fromkeys(("id", "name", "created", "createdBy", "expires"), TEXT),

@@ -96,7 +96,17 @@ class Bearer:
             )
 
 
-Caller: TypeAlias = Administrator | Workload | Bearer
+@dataclass(frozen=True, slots=True)
+class DirectorySource:
+    """The folder of YAML that Galley keeps in force: may write everything."""
+
+    @property
+    def manager(self) -> str:
+        """What ``managedFields`` calls the caller."""
+        return "directory"
+
+
+Caller: TypeAlias = Administrator | DirectorySource | Workload | Bearer
 
 
 def check_reading(caller: Caller, verb: str, kind: str, namespace: str) -> None:
@@ -142,7 +152,7 @@ def check_permission(
         ForbiddenError: Naming what is not the caller's.
 
     """
-    if isinstance(caller, Administrator):
+    if isinstance(caller, (Administrator, DirectorySource)):
         return
     if isinstance(caller, Bearer):
         caller.check(verb, key.kind, key.namespace)

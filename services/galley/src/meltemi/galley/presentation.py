@@ -8,6 +8,7 @@ import msgspec
 
 from meltemi.config.values import encode_value
 from meltemi.galley.distribution import Condition  # noqa: TC001 - msgspec reads it
+from meltemi.galley.warned import Warned  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ class Status(msgspec.Struct, frozen=True, rename="camel"):
     conditions: tuple[Condition, ...] = ()
     affected_proxies: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """In a dry run: the connected proxies that could see a difference."""
+    warnings: tuple[Warned, ...] | msgspec.UnsetType = msgspec.UNSET
+    """In the answer to a write: what is odd about it."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -102,6 +102,13 @@ class ExpiredError(MeshError):
     blame = Blame.CALLER
 
 
+class FutureRevisionError(MeshError):
+    """A watch is to start at a revision that the ledger has not reached."""
+
+    code = "request.future-revision"
+    blame = Blame.CALLER
+
+
 class UnknownRevisionError(MeshError):
     """An object's history does not hold the revision asked for."""
 
@@ -113,6 +120,13 @@ class InvalidBodyError(MeshError):
     """The body is not what this request needs."""
 
     code = "request.body"
+    blame = Blame.CALLER
+
+
+class ReservedError(MeshError):
+    """A label or an annotation that Meltemi writes itself is to be set."""
+
+    code = "config.reserved"
     blame = Blame.CALLER
 
 

@@ -16,6 +16,7 @@ from meltemi.galley.adapters.directory import Directory
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
 from meltemi.galley.adapters.token_book import TokenBook
+from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
 from meltemi.galley.foresight import Foresight
@@ -25,6 +26,7 @@ from meltemi.galley.pruning import Pruning
 from meltemi.galley.reads import Reads
 from meltemi.galley.relay import Relay
 from meltemi.galley.sight import Sight
+from meltemi.galley.sweeping import Sweeping
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
 
@@ -59,6 +61,7 @@ class GalleyService:
             name=settings.name,
         )
         self._pruning = Pruning(ledger, settings.mesh)
+        self._sweeping = Sweeping(ledger, settings.mesh, clock)
 
     async def run(
         self,
@@ -71,9 +74,10 @@ class GalleyService:
             # Pilots are our own: no proxy of the environment stands between
             httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
             Decoder() as decoder,
+            Audit(self._settings.audit_file) as audit,
             asyncio.TaskGroup() as tasks,
         ):
-            galley = self._galley(client, decoder, stopping)
+            galley = self._galley(client, decoder, audit, stopping)
             directory = self._directory(galley)
             app = galley_app(galley, directory)
             readiness = Readiness()
@@ -81,17 +85,23 @@ class GalleyService:
             readiness.check("directory", lambda: _unread(directory))
             registry = self._metrics.registry
             operations(app, service="galley", readiness=readiness, registry=registry)
-            relaying = tasks.create_task(self._relay.run())
-            pruning = tasks.create_task(self._pruning.run())
-            sourcing = tasks.create_task(_sourced(directory))
+            beside = [
+                tasks.create_task(self._relay.run()),
+                tasks.create_task(self._pruning.run()),
+                tasks.create_task(self._sweeping.run()),
+                tasks.create_task(_sourced(directory)),
+            ]
             address, tls = self._settings.http_address, self._settings.tls
             await serve_http(around(app), address, stopping=stopping, tls=tls)
-            relaying.cancel()
-            pruning.cancel()
-            sourcing.cancel()
+            for each in beside:
+                each.cancel()
 
     def _galley(
-        self, client: httpx2.AsyncClient, decoder: Decoder, stopping: asyncio.Event
+        self,
+        client: httpx2.AsyncClient,
+        decoder: Decoder,
+        audit: Audit,
+        stopping: asyncio.Event,
     ) -> Galley:
         settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
         mesh = settings.mesh
@@ -99,17 +109,18 @@ class GalleyService:
         mirror.followers.append(foresight)
         tokens = TokenBook(ledger, mesh, self._clock)
         access = AccessBook(settings.access_file, self._clock, client)
+        callers = Callers(settings, tokens, access, self._clock)
         reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
             reads=reads,
             objects=Objects(ledger, Sight(mirror), self._pruning, mesh),
-            watches=Watches(reads, ledger, mesh, stopping),
+            watches=Watches(reads, ledger, mesh, Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
             pilots=Pilots(ledger, mesh, client, self._clock),
-            callers=Callers(settings, tokens, access, self._clock),
+            callers=callers,
             tokens=tokens,
-            audit=Audit(settings.audit_file),
+            audit=audit,
             metrics=self._metrics,
             clock=self._clock,
             new_uid=lambda: str(uuid.uuid4()),

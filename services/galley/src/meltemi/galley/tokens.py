@@ -80,6 +80,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def expired_at(value: bytes) -> str:
+    """Return when a stored token expires; empty where that cannot be read."""
+    try:
+        return msgspec.json.decode(value, type=Token).expires
+    except msgspec.MsgspecError:
+        return ""
+
+
 def make(wish: Wish, text: str, *, by: str, now: datetime) -> Token:
     """Return the token ``text`` as it is to be kept.
 

@@ -52,7 +52,7 @@ def conflicting_gateways(world: World) -> Iterator[Remark]:
                 for other in gateways
                 if other is not gateway
                 and other.spec.selector == gateway.spec.selector
-                and any(_clash(server, rival) for rival in other.spec.servers)
+                and any(clash(server, rival) for rival in other.spec.servers)
             ]
             if others:
                 yield remark(
@@ -123,7 +123,7 @@ def spelled(selector: Mapping[str, str]) -> str:
     return ",".join(f"{name}={value}" for name, value in sorted(selector.items()))
 
 
-def _clash(server: Server, rival: Server) -> bool:
+def clash(server: Server, rival: Server) -> bool:
     """Tell whether two servers of different Gateways want the same connections."""
     same_port = server.port.number == rival.port.number
     if not same_port or (server.bind or "") != (rival.bind or ""):

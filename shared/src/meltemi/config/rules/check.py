@@ -13,6 +13,7 @@ from meltemi.config.rules.gateway import check_gateway
 from meltemi.config.rules.in_vain import check_in_vain
 from meltemi.config.rules.mesh_config import check_mesh_config
 from meltemi.config.rules.mesh_networks import check_mesh_networks
+from meltemi.config.rules.metadata import check_metadata
 from meltemi.config.rules.peer_authentication import check_peer_authentication
 from meltemi.config.rules.proxy_config import check_proxy_config
 from meltemi.config.rules.request_authentication import check_request_authentication
@@ -55,6 +56,7 @@ def check(resource: Resource[Message]) -> Iterator[Finding]:
     Errors and warnings come in the order of the rules; no two of the groups below
     know the same kind. Last comes what Istio says nothing about: fields in vain.
     """
+    yield from check_metadata(resource.metadata)
     yield from check_annotations(resource)
     for rules in (_routing, _proxies, _policies):
         yield from rules(resource.spec, resource.metadata)

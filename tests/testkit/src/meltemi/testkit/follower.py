@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meltemi.bus.subscribe import Present, Subscription
 from meltemi.config.ledger_keys import config_prefix
+from meltemi.events import Present, subscribe
 
 if TYPE_CHECKING:
     from meltemi.bus.ports import Subscriber
@@ -29,8 +29,8 @@ class Follower:
             found = {e.key: (e.revision, e.value) for e in listing.entries}
             return Present(listing.epoch, listing.revision, found)
 
-        async with Subscription(bus, "default", present) as subscription:
-            async for update in subscription.updates():
+        async with subscribe(bus, present) as updates:
+            async for update in updates:
                 self.told.append((update.ledger_key, update.revision))
                 if update.value is None:
                     del self.state[update.ledger_key]

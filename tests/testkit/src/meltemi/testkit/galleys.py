@@ -18,6 +18,7 @@ from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.pilots import Pilots
 from meltemi.galley.adapters.token_book import TokenBook
+from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
 from meltemi.galley.audit import Audit
 from meltemi.galley.foresight import Foresight
@@ -38,6 +39,7 @@ from meltemi.testkit.processes import READY_SECONDS, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -60,25 +62,26 @@ class Api:
     """What Pilots answer: ``http://HOST:PORT/api/v1/VIEW`` to JSON."""
     app: ASGIApp
     pruning: Pruning
+    watches: Watches
 
 
 @contextlib.asynccontextmanager
 async def galley_api(
-    directory: Path, more: Mapping[str, str] | None = None
+    directory: Path, more: Mapping[str, str] | None = None, *, now: datetime = NOON
 ) -> AsyncIterator[Api]:
     """Serve Galley's API; the administrators' token is ``secret``.
 
     ``more`` are settings beside those that are needed (GALLEY_…).
     """
-    clock, ledger, mirror = StillClock(NOON), MemoryLedger(), Mirror()
+    clock, ledger, mirror = StillClock(now), MemoryLedger(), Mirror()
     tokens = TokenBook(ledger, "default", clock)
     pruning = Pruning(ledger, "default")
     stopping = asyncio.Event()
-    answers: dict[str, object] = {}
-    uids = count(1)
+    answers, uids = dict[str, object](), count(1)
     async with (
         httpx2.AsyncClient(transport=_pilots(answers)) as outside,
         Decoder() as decoder,
+        Audit(directory / "audit.jsonl") as audit,
     ):
         settings = _settings(directory, more or {})
         access = AccessBook(settings.access_file, clock, outside)
@@ -89,24 +92,42 @@ async def galley_api(
         galley = Galley(
             reads=reads,
             objects=Objects(ledger, Sight(mirror), pruning, "default"),
-            watches=Watches(reads, ledger, "default", stopping),
+            watches=Watches(reads, ledger, "default", Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
             tokens=tokens,
-            audit=Audit(directory / "audit.jsonl"),
+            audit=audit,
             metrics=Metrics(),
             clock=clock,
             new_uid=lambda: f"uid-{next(uids)}",
         )
         app = galley_app(galley)
-        transport = httpx2.ASGITransport(app)
-        headers = {"Authorization": "Bearer secret"}
-        async with httpx2.AsyncClient(
-            transport=transport, base_url="http://galley", headers=headers
-        ) as client:
-            yield Api(client, ledger, mirror, clock, answers, app, pruning)
+        async with _administrator(app) as client:
+            known = (mirror, clock, answers, app, pruning, galley.watches)
+            yield Api(client, ledger, *known)
+
+
+def _administrator(app: ASGIApp) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app),
+        base_url="http://galley",
+        headers={"Authorization": "Bearer secret"},
+    )
+
+
+@contextlib.asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[Address]:
+    """Serve ``app`` over a socket; yield where."""
+    address = Address("127.0.0.1", free_port())
+    stopping, started = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        serving = serve_http(app, address, stopping=stopping, started=started)
+        tasks.create_task(serving)
+        await started.wait()
+        yield address
+        stopping.set()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec import inspect
 
 if TYPE_CHECKING:
@@ -35,8 +36,12 @@ WORDS: Final = (
     *("mesh", "root", "istio-system", "false", "null", "100%", "1s", "-1s", "1h1m1.5s"),
     *("request.headers[a]", "request.auth.claims[a][b]", "source.ip", "[", "a[b", "]["),
     *("{", '{"keys":[]}', '{"keys":[{"kty":1}]}', "size(a) > 1", "a ? b : c", "@", ":"),
+    *("\ue000", "a\ue000"),
     "x" * 300,
 )
+HALF: Final = "\ue000"
+"""Stands for half of a surrogate pair, which JSON can spell and no string can hold."""
+HALF_SPELLED: Final = b"\\ud83d"
 NUMBERS: Final = (0, 1, -1, 2, 80, 100, 101, 503, 65535, 65536, 2**31, 2**63, -(2**63))
 FRACTIONS: Final = (0.0, -0.5, 0.5, 50.0, 100.0, 100.5, 1e308)
 DEEPEST: Final = 9
@@ -61,6 +66,11 @@ def grow_document(kind: Kind, rng: Random) -> dict[str, object]:
     }
 
 
+def spell_json(document: object) -> bytes:
+    """Return ``document`` as JSON, with halves of surrogate pairs where it has them."""
+    return msgspec.json.encode(document).replace(HALF.encode(), HALF_SPELLED)
+
+
 def mutate(text: bytes, rng: Random) -> bytes:
     """Return ``text`` with parts of it removed, repeated, moved or overwritten."""
     made = bytearray(text)
@@ -68,7 +78,7 @@ def mutate(text: bytes, rng: Random) -> bytes:
         start = rng.randrange(len(made) + 1)
         end = min(len(made), start + rng.randrange(1, 20))
         piece = bytes(made[start:end])
-        match rng.randrange(5):
+        match rng.randrange(6):
             case 0:
                 del made[start:end]
             case 1:
@@ -77,6 +87,8 @@ def mutate(text: bytes, rng: Random) -> bytes:
                 made[start:end] = rng.choice(WORDS).encode()
             case 3:
                 made[start:start] = rng.choice(SIGNS).encode()
+            case 4:
+                made[start:start] = HALF_SPELLED
             case _:
                 at = rng.randrange(len(made) + 1)
                 made[at:at] = piece

@@ -48,6 +48,47 @@ def json_rule(spec: str) -> bytes:
     return f'{head}"metadata":{{"name":"a"}},"spec":{spec}}}'.encode()
 
 
+MALFORMED: Final = (400, "MALFORMED_YAML")
+TOO_DEEP: Final = (422, "TOO_DEEP")
+TOO_LARGE: Final = (422, "TOO_LARGE")
+NUMBER: Final = (422, "NUMBER")
+REFUSED: Final[Mapping[str, tuple[int, str]]] = {
+    "an alias bomb": (400, "ALIAS"),
+    "a billion laughs": (400, "ALIAS"),
+    "a gzip bomb": (415, "request.media-type"),
+    "deep brackets": MALFORMED,
+    "deep braces": TOO_DEEP,
+    "deep JSON": TOO_DEEP,
+    "deep lists": TOO_DEEP,
+    "a small list too deep": TOO_DEEP,
+    "10,000 names": TOO_LARGE,
+    "10,000 hosts": TOO_LARGE,
+    "10,000 routes": TOO_LARGE,
+    "10,000 long routes": TOO_LARGE,
+    "10,000 items of JSON": TOO_LARGE,
+    "10,000 objects of JSON": TOO_LARGE,
+    "500,000 numbers": TOO_LARGE,
+    "many small items": TOO_LARGE,
+    "many keys": TOO_LARGE,
+    "many documents": TOO_LARGE,
+    "many comments": (400, "EMPTY"),
+    "many tags": (400, "TAG"),
+    "one key again and again": (422, "DUPLICATE_KEY"),
+    "one long word": (422, "REQUIRED"),
+    "escapes without end": MALFORMED,
+    "a huge number": (422, "WRONG_TYPE"),
+    "a huge number of JSON": NUMBER,
+    "a number without bound": NUMBER,
+    "not a number": NUMBER,
+    "NUL": MALFORMED,
+    "NUL behind much": MALFORMED,
+    "only NUL": MALFORMED,
+    "half a character": (400, "MALFORMED_YAML"),
+    "not UTF-8": (400, "NOT_UTF8"),
+    "many mistakes": (422, "UNKNOWN_FIELD"),
+}
+"""The status each is answered with, and one of the codes, whoever else may object."""
+
 ROUTE: Final = "  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: a}}]}\n"
 LONG_ROUTE: Final = "  - match:\n    - uri:\n        prefix: /a\n    route:\n    - destination: {host: a}\n"
 
@@ -99,7 +140,11 @@ HOSTILE: Final[Mapping[str, Callable[[], Hostile]]] = {
     "one key again and again": lambda: Hostile(repeated("a: 1\n")),
     "one long word": lambda: Hostile(repeated("x", head="a: ")),
     "escapes without end": lambda: Hostile(repeated("41", head='"\\x')),
-    "a huge number": lambda: Hostile(repeated("9", head="a: ")),
+    "a huge number": lambda: Hostile(
+        rule("  trafficPolicy: {connectionPool: {tcp: {maxConnections: N}}}\n").replace(
+            b"N", b"9" * 500_000
+        )
+    ),
     "a huge number of JSON": lambda: Hostile(
         json_rule('{"host":"a","trafficPolicy":' + "9" * 500_000 + "}"), JSON
     ),
@@ -110,6 +155,7 @@ HOSTILE: Final[Mapping[str, Callable[[], Hostile]]] = {
     "NUL": lambda: Hostile(rule("  host: a\0\n")),
     "NUL behind much": lambda: Hostile(repeated("# x\n", tail="\0")),
     "only NUL": lambda: Hostile(repeated("\0")),
+    "half a character": lambda: Hostile(json_rule('{"host":"\\ud83d"}'), JSON),
     "not UTF-8": lambda: Hostile(b"a" * (TEXT_LIMIT - 1) + b"\xff"),
     "many mistakes": lambda: Hostile(rule(lines(f"  hst{n}: a" for n in range(3_000)))),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ LINES, EVENTS = FORMS = ("application/json", "text/event-stream")
 class WatchClient:
     """Reads events about DestinationRules of all namespaces, in one of two forms."""
 
-    def __init__(self, address: Address, form: str) -> None:
+    def __init__(self, address: Address, form: str, authorization: str = "") -> None:
+        self._proof = f"Authorization: {authorization}\r\n" if authorization else ""
         self._address, self._streamed, self._form = address, form == EVENTS, form
         self._text = b""
         self.status = 0
@@ -37,8 +39,8 @@ class WatchClient:
             path += f"&resourceVersion={last}" if last else ""
         elif last:
             resume = f"Last-Event-ID: {last}\r\n"
-        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {self._form}\r\n{resume}\r\n"
-        writer.write(head.encode())
+        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {self._form}\r\n"
+        writer.write(f"{head}{self._proof}{resume}\r\n".encode())
         try:
             self.head = await self._reader.readuntil(b"\r\n\r\n")
             self.status = int(self.head.split()[1])
@@ -46,6 +48,14 @@ class WatchClient:
             yield self
         finally:
             writer.transport.abort()
+
+    async def body(self) -> dict[str, Any]:
+        """Return what a refusal says: it has a length."""
+        size = re.search(rb"(?im)^content-length: (\d+)", self.head)
+        if size is None:
+            raise AssertionError(f"no length in {self.head!r}")
+        found: dict[str, Any] = json.loads(await self._reader.readexactly(int(size[1])))
+        return found
 
     async def event(self) -> tuple[str, dict[str, Any]]:
         """Return the next event's type and object.
@@ -72,7 +82,7 @@ def _chunk(line: bytes) -> tuple[str, dict[str, Any]]:
 def _server_sent(lines: bytes) -> tuple[str, dict[str, Any]]:
     kind, number, data = lines.decode().split("\n")
     told = json.loads(data.removeprefix("data: "))
-    version = told["metadata"]["resourceVersion"]
-    if number != f"id: {version}":
+    version = told.get("metadata", {}).get("resourceVersion")
+    if version and number != f"id: {version}":
         raise AssertionError(f"{number}: not where to resume behind {version}")
     return kind.removeprefix("event: "), told

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 
 from meltemi.galley.adapters.answers import OUTCOME
 from meltemi.galley.adapters.callers import Evidence
+from meltemi.galley.adapters.vigil import Right
 from meltemi.galley.admit import Preconditions, Stamp
 from meltemi.galley.audit import Record
 from meltemi.galley.intent import Asked
-from meltemi.galley.permission import ANY, Administrator, check_reading
-from meltemi.galley.refusals import ForbiddenError, InvalidQueryError
+from meltemi.galley.permission import (
+    ANY,
+    Administrator,
+    Workload,
+    check_reading,
+    may_read,
+)
+from meltemi.galley.refusals import (
+    ForbiddenError,
+    InvalidQueryError,
+    PreconditionFailedError,
+)
 from meltemi.kernel.errors import MeshError
 
 if TYPE_CHECKING:
@@ -26,13 +37,16 @@ if TYPE_CHECKING:
     from meltemi.galley.adapters.galley import Galley
     from meltemi.galley.adapters.place import Place
     from meltemi.galley.permission import Caller
+    from meltemi.kernel.names import Key
 
 ANONYMOUS = "anonymous"
 REASON = "Meltemi-Reason"
 LONGEST_REASON = 500
+REPEATS = frozenset({"unchanged", PreconditionFailedError.code})
+"""Outcomes of a workload that says again what it said before: that is no news."""
 Part = tuple[str, str] | None
 """Outcome and revision of one object of a request; None: those of the request."""
-DENIED = frozenset({"caller.unauthenticated", "caller.forbidden"})
+DENIED = frozenset({"caller.unauthenticated", "caller.forbidden", "config.reserved"})
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,19 @@ class Writing:
         return replace(self, stamp=stamp)
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who was let in to read."""
+
+    caller: Caller | None
+    """None: anybody, where anybody may."""
+    right: Right
+
+    def may_read(self, key: Key) -> bool:
+        """Tell whether it may know of the object at ``key``."""
+        return self.caller is None or may_read(self.caller, key)
+
+
 async def writing(galley: Galley, request: Request) -> Writing:
     """Return who asks for what, before a byte of the body is read.
 
@@ -67,6 +94,8 @@ async def writing(galley: Galley, request: Request) -> Writing:
     """
     caller = await galley.callers.identify(evidence_of(request))
     request.state.actor = caller.manager
+    if isinstance(caller, Workload):
+        request.state.repeats = REPEATS
     dry_run = request.query_params.get("dryRun", "")
     if dry_run not in ("", "All"):
         raise InvalidQueryError(f"dryRun is All or absent, not {dry_run!r}")
@@ -86,8 +115,10 @@ async def writing(galley: Galley, request: Request) -> Writing:
 
 async def check_reader(
     galley: Galley, request: Request, verb: str, place: Place
-) -> None:
+) -> Reader:
     """Let those read who may: whoever has scopes, only within them.
+
+    Return who it is, and what it may.
 
     Raises:
         ForbiddenError: If no scope covers it.
@@ -95,9 +126,10 @@ async def check_reader(
 
     """
     namespace = ANY if place.namespace is None else place.namespace
-    caller = await galley.callers.reader(evidence_of(request))
-    if caller is not None:
-        check_reading(caller, verb, place.kind.name, namespace)
+    right = Right(evidence_of(request), verb, place.kind.name, namespace)
+    caller = await galley.callers.reader(right.evidence)
+    right.check(caller)
+    return Reader(caller, right)
 
 
 async def check_administrator(galley: Galley, request: Request) -> str:
@@ -140,6 +172,7 @@ def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
     async def endpoint(request: Request) -> Response:
         request.state.actor = ANONYMOUS
         request.state.parts = {}
+        request.state.repeats = frozenset()
         outcome, revision = "failed", ""
         try:
             answer = await handler(request)
@@ -151,6 +184,7 @@ def audited(galley: Galley, verb: str, handler: Handler) -> Handler:
         finally:
             for record in _records(galley, request, verb, (outcome, revision)):
                 galley.audit.note(record)
+            await galley.audit.settled()
         return answer
 
     return endpoint
@@ -160,9 +194,11 @@ def _records(
     galley: Galley, request: Request, verb: str, whole: tuple[str, str]
 ) -> Iterator[Record]:
     """Yield a record of each object a request is about, else one of the request."""
-    parts: dict[str, Part] = request.state.parts or {request.url.path: None}
+    parts: dict[str, Part] = request.state.parts or {request.scope["path"]: None}
     for target, part in parts.items():
         outcome, revision = part or whole
+        if outcome in request.state.repeats:
+            continue
         yield Record(
             time=timestamp(galley.clock.now()),
             actor=request.state.actor,

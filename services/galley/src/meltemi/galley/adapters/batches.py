@@ -12,10 +12,11 @@ from meltemi.galley.adapters.answers import OUTCOME, json_answer, route
 from meltemi.galley.adapters.asking import audited, writing
 from meltemi.galley.adapters.body import read_body
 from meltemi.galley.adapters.problems import answered
-from meltemi.galley.adapters.warning import warn
+from meltemi.galley.adapters.warning import listed, warn, warned
 from meltemi.galley.adapters.writing import FILE, count, foreseen
 from meltemi.galley.admit import Preconditions
 from meltemi.galley.batch import (
+    MOST_APART,
     MOST_ITEMS,
     Item,
     ItemPreconditions,
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
     from meltemi.galley.adapters.asking import Part, Writing
     from meltemi.galley.adapters.galley import Galley
+    from meltemi.galley.batch import Envelope
     from meltemi.galley.intent import Intent
     from meltemi.galley.objects import Outcome
+    from meltemi.kernel.names import Key
 
 SPLIT = (
     "split the batch where its halves may be seen apart, or send it with "
@@ -56,14 +59,13 @@ def batches(galley: Galley) -> list[BaseRoute]:
         atomic = request.query_params.get("atomic", "true").lower()
         if atomic not in ("true", "false"):
             raise InvalidQueryError(f"atomic is true or false, not {atomic!r}")
-        items = await _items(galley, request)
+        apart = atomic == "false"
+        items = await _items(galley, request, MOST_APART if apart else MOST_ITEMS)
         orders = [_order(galley, wish, each) for each in items]
         parts: dict[str, Part] = {str(each.intent.key): None for each in orders}
         request.state.parts = parts
-        if atomic == "false":
+        if apart:
             return await _one_by_one(galley, wish, orders, parts)
-        if len(orders) > MOST_ITEMS:
-            raise TooManyWritesError(f"{len(orders)} objects, at most 128: {SPLIT}")
         try:
             outcomes = await galley.objects.perform(orders, dry_run=wish.dry_run)
         except TooManyWritesError as error:
@@ -71,31 +73,41 @@ def batches(galley: Galley) -> list[BaseRoute]:
         told = [await _told(galley, wish, each) for each in outcomes]
         parts.update(_part(each) for each in outcomes)
         revision = str(max((each.held.revision for each in outcomes), default=0))
-        answer = json_answer({"metadata": {"resourceVersion": revision}, "items": told})
+        found = warned(galley, wish, outcomes)
+        whole = {"metadata": {"resourceVersion": revision}, "items": told}
+        answer = json_answer({**whole, **listed(found)})
         answer.headers[OUTCOME] = "applied"
-        warn(galley, wish, answer, outcomes)
-        return answer
+        return warn(answer, found)
 
     return [route("/api/v1/batch", {"POST": audited(galley, "batch", write)})]
 
 
-async def _items(galley: Galley, request: Request) -> Sequence[Item]:
+async def _items(galley: Galley, request: Request, most: int) -> Sequence[Item]:
     data = await read_body(request)
     file = request.headers.get(FILE, "request")
     namespace = request.query_params.get("namespace", "default")
     if is_list(data):
-        return await _listed(galley, data, file, namespace)
+        listed = envelopes(data)
+        _check_number(len(listed), most)  # before each of them is looked at
+        return await _listed(galley, listed, file, namespace)
     found = await galley.decoder.decode(data, file=file, default_namespace=namespace)
+    _check_number(len(found), most)
     return [Item("apply", each.key, each, ItemPreconditions()) for each in found]
 
 
+def _check_number(number: int, most: int) -> None:
+    if number > most:
+        advice = SPLIT if most == MOST_ITEMS else "send them in several requests"
+        raise TooManyWritesError(f"{number:,} objects, at most {most:,}: {advice}")
+
+
 async def _listed(
-    galley: Galley, data: bytes, file: str, namespace: str
+    galley: Galley, listed: Sequence[Envelope], file: str, namespace: str
 ) -> Sequence[Item]:
     """Return the items of a JSON list, or raise with the problems of all of them."""
     items: list[Item] = []
     findings: list[Finding] = []
-    for number, each in enumerate(envelopes(data)):
+    for number, each in enumerate(listed):
         if each.operation == "delete":
             key = removed_key(each, number, namespace)
             items.append(Item("delete", key, None, each.preconditions))
@@ -148,15 +160,14 @@ async def _one_by_one(
         except MeshError as error:
             problem = {"code": error.code, "detail": str(error)}
             parts[str(order.intent.key)] = (error.code, "")
-            named = {"key": str(order.intent.key), "status": answered(error)}
+            named = {**_named(order.intent.key), "status": answered(error)}
             told.append({**named, "outcome": "refused", "problem": problem})
         else:
             done.append(outcome)
             parts.update((_part(outcome),))
             told.append(await _told(galley, wish, outcome))
-    answer = json_answer({"items": told})
-    warn(galley, wish, answer, done)
-    return answer
+    found = warned(galley, wish, done)
+    return warn(json_answer({"items": told, **listed(found)}), found)
 
 
 def _part(outcome: Outcome) -> tuple[str, Part]:
@@ -164,12 +175,17 @@ def _part(outcome: Outcome) -> tuple[str, Part]:
     return str(outcome.held.resource.key), (outcome.word, revision)
 
 
+def _named(key: Key) -> dict[str, object]:
+    name = {"kind": key.kind, "namespace": key.namespace, "name": key.name}
+    return {"key": str(key), **name}
+
+
 async def _told(galley: Galley, wish: Writing, outcome: Outcome) -> dict[str, object]:
     count(galley, outcome, wish)
     status = await foreseen(galley, outcome) if wish.dry_run else None
     resource = outcome.held.resource
     return {
-        "key": str(resource.key),
+        **_named(resource.key),
         "outcome": outcome.word,
         "object": shown(outcome.held, resource.api_version, status),
     }

@@ -125,11 +125,16 @@ class Callers:
 
     def _certified(self, certificate: str) -> Bearer:
         try:
-            identity = spiffe_id(parse_chain(certificate)[0])
+            leaf = parse_chain(certificate)[0]
+            identity = spiffe_id(leaf)
         except InvalidCertificateError as error:
             raise UnauthenticatedError(
                 f"the client certificate names nobody: {error}"
             ) from error
+        if leaf.not_valid_after_utc <= self._clock.now():  # while a watch was open
+            raise UnauthenticatedError(
+                f"the client certificate expired at {leaf.not_valid_after_utc:%FT%TZ}"
+            )
         if identity.trust_domain != self._settings.trust_domain:
             raise UnauthenticatedError(
                 f"{identity} is not of the trust domain {self._settings.trust_domain!r}"

@@ -29,7 +29,7 @@ from meltemi.galley.folder import (
 )
 from meltemi.galley.intent import Asked, Removal, Replacement
 from meltemi.galley.objects import Order
-from meltemi.galley.permission import Administrator
+from meltemi.galley.permission import DirectorySource
 from meltemi.galley.selector import Selection
 from meltemi.kernel.errors import MeshError
 from meltemi.runtime.containment import Failed, contained_wait
@@ -140,6 +140,7 @@ class Directory:
         gone = [self._order(Removal(key), "") for key in left(folder, held)]
         for part in _portions([*wanted, *gone]):
             self._note(part, await self._galley.objects.perform(part))
+        await self._galley.audit.settled()
 
     async def _held(self) -> Sequence[Resource[Message]]:
         """Return the folder's objects that are in force."""
@@ -155,8 +156,9 @@ class Directory:
     def _order(self, intent: Intent, file: str) -> Order:
         now = timestamp(self._galley.clock.now())
         reason = f"as {file} says" if file else "it left the directory"
-        stamp = Stamp(OWNED, now, self._galley.new_uid(), reason)
-        return Order(intent, Asked(Administrator(), stamp, Preconditions()))
+        caller = DirectorySource()
+        stamp = Stamp(caller.manager, now, self._galley.new_uid(), reason)
+        return Order(intent, Asked(caller, stamp, Preconditions()))
 
     def _note(self, orders: Sequence[Order], outcomes: Sequence[Outcome]) -> None:
         """Keep in the audit what was changed."""

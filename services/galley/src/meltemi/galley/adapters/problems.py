@@ -26,6 +26,7 @@ BY_CODE = MappingProxyType(
     {
         "caller.unauthenticated": 401,
         "caller.forbidden": 403,
+        "config.reserved": 403,
         "config.unknown-kind": 404,
         "config.not-found": 404,
         "config.already-exists": 409,

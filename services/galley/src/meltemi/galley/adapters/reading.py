@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from fastapi import Response
 
+from meltemi.events.listing import EPOCH
 from meltemi.galley.adapters.answers import json_answer, route
 from meltemi.galley.adapters.asking import check_reader
 from meltemi.galley.adapters.place import OBJECT, place_of
 from meltemi.galley.admit import matches
-from meltemi.galley.distribution import conditions, distribution
+from meltemi.galley.distribution import conditions, conflicted, distribution
 from meltemi.galley.paging import Paging
 from meltemi.galley.presentation import Status, shown, shown_list
 from meltemi.galley.refusals import InvalidQueryError, NotFoundError
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from meltemi.galley.adapters.answers import Handler
+    from meltemi.galley.adapters.asking import Reader
     from meltemi.galley.adapters.galley import Galley
     from meltemi.galley.admit import Held
     from meltemi.galley.distribution import Distribution, Fleet
     from meltemi.kernel.names import Key
 
-EPOCH = "Meltemi-Epoch"
-"""Header of a whole list: which ledger its revision is of, as in heartbeats."""
 TRUE = ("1", "true")
 EVENT_STREAM = "text/event-stream"
 NOT_MODIFIED = 304
@@ -39,7 +39,7 @@ def reader(galley: Galley) -> Handler:
 
     async def read(request: Request) -> Response:
         place = place_of(request)
-        await check_reader(galley, request, "get", place)
+        reader = await check_reader(galley, request, "get", place)
         held, stale = await galley.reads.get(place.key)
         if held is None:
             raise NotFoundError(place.key)
@@ -47,7 +47,7 @@ def reader(galley: Galley) -> Handler:
         if known is not None and matches(known, held):
             return Response(None, NOT_MODIFIED, {"ETag": held.etag})
         fleet = await galley.pilots.fleet()
-        body = shown(held, place.api_version, status_of(held, fleet))
+        body = shown(held, place.api_version, status_of(galley, held, fleet, reader))
         return json_answer(body, etag=held.etag, stale=stale)
 
     return read
@@ -61,9 +61,9 @@ def lister(galley: Galley) -> Handler:
         streamed = EVENT_STREAM in request.headers.get("accept", "")
         place = place_of(request)
         if streamed or query.get("watch", "").lower() in TRUE:
-            await check_reader(galley, request, "watch", place)
-            return await galley.watches.answer(request, place, streamed=streamed)
-        await check_reader(galley, request, "list", place)
+            right = (await check_reader(galley, request, "watch", place)).right
+            return await galley.watches.answer(request, place, right, streamed=streamed)
+        reader = await check_reader(galley, request, "list", place)
         selection = selection_of(request)
         paging = Paging.parse(query.get("limit", ""), query.get("continue", ""))
         found = await galley.reads.list(
@@ -71,7 +71,7 @@ def lister(galley: Galley) -> Handler:
         )
         fleet = await galley.pilots.fleet()
         items = [
-            shown(held, place.api_version, status_of(held, fleet))
+            shown(held, place.api_version, status_of(galley, held, fleet, reader))
             for held in found.items
         ]
         body = shown_list(place.kind, place.api_version, items, found)
@@ -111,10 +111,12 @@ def selection_of(request: Request) -> Selection:
     )
 
 
-def status_of(held: Held, fleet: Fleet) -> Status:
+def status_of(galley: Galley, held: Held, fleet: Fleet, reader: Reader) -> Status:
     """Return what became of an object."""
     key = held.resource.key
-    return Status(conditions(_far(key, held, None, fleet), key.kind))
+    arrived = conditions(_far(key, held, None, fleet), key.kind)
+    found = galley.foresight.rivals.conflicts(held.resource)
+    return Status((*arrived, conflicted(found, reader.may_read)))
 
 
 def _far(

@@ -12,7 +12,7 @@ from meltemi.galley.adapters.asking import audited, check_reader, writing
 from meltemi.galley.adapters.place import OBJECT, place_of
 from meltemi.galley.adapters.writing import written
 from meltemi.galley.history import restored
-from meltemi.galley.intent import Replacement
+from meltemi.galley.intent import Restoration
 from meltemi.galley.objects import Order
 from meltemi.galley.refusals import (
     InvalidQueryError,
@@ -54,7 +54,7 @@ def history(galley: Galley) -> list[BaseRoute]:
                 f"{place.key} has no revision {revision!r} in its history: {known}"
             )
         wish = wish.explained(f"rollback to revision {revision}")
-        order = Order(Replacement(_unstamped(former)), wish.asked())
+        order = Order(Restoration(_unstamped(former)), wish.asked())
         return await written(galley, place, wish, order)
 
     back = {"POST": audited(galley, "rollback", roll_back)}

@@ -1,4 +1,4 @@
-"""What people should know about a write that is allowed: as headers of its answer."""
+"""What people should know about a write that is allowed: in its answer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from meltemi.config.schema.request_authentication import RequestAuthentication
 from meltemi.galley.envoy_values import check_values
 from meltemi.galley.foresight import Change
 from meltemi.galley.permission import may_read
+from meltemi.galley.warned import Warned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,30 +27,31 @@ if TYPE_CHECKING:
     from meltemi.galley.objects import Outcome
 
 MOST = 32
-"""Warnings of one answer: clients read no more than 100 headers."""
+"""Warnings in headers of one answer: clients read no more than 100 headers."""
+MOST_IN_BODY = 100
 LONGEST = 600
 NOT_IN_HEADERS = str.maketrans({'"': "'", "\r": " ", "\n": " ", "\\": "/"})
 
 
-def warn(
-    galley: Galley, wish: Writing, answer: Response, outcomes: Sequence[Outcome]
-) -> None:
-    """Add a header for everything that is odd about what was written together.
+def warned(
+    galley: Galley, wish: Writing, outcomes: Sequence[Outcome]
+) -> tuple[Warned, ...]:
+    """Return everything that is odd about what was written together.
 
     What the analyzers say is among it: about the objects themselves, and newly about
     others that refer to them. What was written is known from here on.
     """
-    lines = [
-        line
-        for each in outcomes
-        if not each.removed
-        for line in _door(each.held.resource)
+    found = [
+        each
+        for outcome in outcomes
+        if not outcome.removed
+        for each in _door(outcome.held.resource)
     ]
     changes = [
         Change(_readable(each.before), None if each.removed else each.held.resource)
         for each in outcomes
     ]
-    lines += galley.foresight.warnings(
+    found += galley.foresight.warnings(
         changes, lambda key: may_read(wish.caller, key), dry_run=wish.dry_run
     )
     for each in outcomes:
@@ -57,31 +59,41 @@ def warn(
             resource = each.held.resource
             left = None if each.removed else resource
             galley.foresight.note(resource.key, left, each.held.revision)
-    for line in dict.fromkeys(lines[:MOST]):
-        answer.headers.append("Warning", f'299 galley "{_spelled(line)}"')
-    if len(lines) > MOST:
-        more = f"{len(lines) - MOST} more: meltemi analyze says all"
+    return tuple(dict.fromkeys(found))
+
+
+def listed(found: Sequence[Warned]) -> dict[str, object]:
+    """Return what a body that is no object says of ``found``: nothing for none."""
+    return {"warnings": found[:MOST_IN_BODY]} if found else {}
+
+
+def warn(answer: Response, found: Sequence[Warned]) -> Response:
+    """Return ``answer`` with a header for each of ``found``."""
+    for each in found[:MOST]:
+        answer.headers.append("Warning", f'299 galley "{_spelled(str(each))}"')
+    if len(found) > MOST:
+        more = f"{len(found) - MOST} more: meltemi analyze says all"
         answer.headers.append("Warning", f'299 galley "{more}"')
+    return answer
 
 
-def _door(resource: Resource[Message]) -> Iterator[str]:
+def _door(resource: Resource[Message]) -> Iterator[Warned]:
     """Yield what is odd about an object alone."""
+    key = resource.key
     if resource.kind in WITHOUT_EFFECT:
-        yield f"NO_EFFECT {resource.kind} is stored, and no proxy acts on it yet"
+        text = f"{resource.kind} is stored, and no proxy acts on it yet"
+        yield Warned.about(key, "NO_EFFECT", text)
     if isinstance(resource.spec, RequestAuthentication) and not all(
         rule.jwks or rule.jwks_uri for rule in resource.spec.jwt_rules
     ):
-        yield (
-            "KEYS_NOT_FETCHED keys are taken from jwks alone: tokens of an issuer "
-            "without it are refused"
-        )
+        text = "keys are taken from jwks alone: tokens of an issuer without it are "
+        yield Warned.about(key, "KEYS_NOT_FETCHED", text + "refused")
     values = (
         check_values(resource.spec) if isinstance(resource.spec, EnvoyFilter) else ()
     )
     for finding in (*check(resource), *values):
         if finding.severity is not Severity.ERROR:
-            path = f" ({finding.path})" if finding.path else ""
-            yield f"{finding.code} {finding.message}{path}"
+            yield Warned.about(key, finding.code, finding.message, finding.path)
 
 
 def _readable(held: Held | None) -> Resource[Message] | None:

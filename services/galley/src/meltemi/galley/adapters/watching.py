@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import Response
 
 from meltemi.config.ledger_keys import collection_prefix
-from meltemi.galley.feed import Feed, expired, is_repeat
-from meltemi.galley.refusals import BusyError, ExpiredError, InvalidQueryError
+from meltemi.galley.feed import Feed, denied, expired, is_repeat
+from meltemi.galley.refusals import (
+    BusyError,
+    ExpiredError,
+    FutureRevisionError,
+    InvalidQueryError,
+)
 from meltemi.galley.selector import Selection
 from meltemi.kernel.names import Revision
-from meltemi.store.ports import CompactedError, LedgerUnavailableError
+from meltemi.store.ports import CompactedError, LedgerUnavailableError, Page
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Iterator
 
     from fastapi import Request
     from starlette.types import Receive, Scope, Send
 
     from meltemi.galley.adapters.place import Place
+    from meltemi.galley.adapters.vigil import Right, Vigil
     from meltemi.galley.feed import Event
     from meltemi.galley.reads import Reads
+    from meltemi.galley.refusals import ForbiddenError, UnauthenticatedError
     from meltemi.store.ports import LedgerReader, Step
 
 BEAT_SECONDS = 15.0
@@ -43,6 +50,7 @@ class Opened:
     """A watch that stands: what to tell first, and what follows."""
 
     feed: Feed
+    right: Right
     initial: tuple[Event, ...]
     start: Revision
     """What the client knows up to; a step of it may be told again."""
@@ -53,19 +61,28 @@ class Watches:
     """All watching clients of one Galley."""
 
     def __init__(
-        self, reads: Reads, ledger: LedgerReader, mesh: str, stopping: asyncio.Event
+        self,
+        reads: Reads,
+        ledger: LedgerReader,
+        mesh: str,
+        vigil: Vigil,
+        stopping: asyncio.Event,
     ) -> None:
         self._reads, self._ledger, self._mesh = reads, ledger, mesh
-        self._stopping = stopping
-        self._open = 0
+        self._vigil, self._stopping = vigil, stopping
+        self.open = 0
+        """How many there are, those that are being opened among them."""
 
     async def answer(
-        self, request: Request, place: Place, *, streamed: bool
+        self, request: Request, place: Place, right: Right, *, streamed: bool
     ) -> Response:
         """Return an answer about ``place`` that goes on until the client or we leave.
 
+        It ends with an ERROR, too, as soon as ``right`` does not hold any more.
+
         Raises:
             ExpiredError: If the client's revision is no longer in the history.
+            FutureRevisionError: If it is not in it yet.
             BusyError: If too many are watching.
             LedgerUnavailableError: If the ledger does not answer.
 
@@ -77,18 +94,53 @@ class Watches:
         seconds = _number(query.get("timeoutSeconds", ""), "timeoutSeconds")
         known = request.headers.get("last-event-id") or query.get("resourceVersion")
         start = _number(known or "", "resourceVersion")
-        if self._open >= MOST_WATCHES:
-            raise BusyError(f"{MOST_WATCHES} clients are watching already")
-        feed = Feed(place.kind, place.api_version, selection)
-        initial: tuple[Event, ...] = ()
-        if not start:
-            start, initial = await self._present(place, feed)
-        prefix = collection_prefix(self._mesh, place.kind.name, place.namespace)
-        opened = await self._opened(feed, initial, Revision(start), prefix)
         limit = min(seconds or LONGEST_SECONDS, LONGEST_SECONDS)
-        return _WatchResponse(self, opened, limit, streamed=streamed)
+        feed = Feed(place.kind, place.api_version, selection)
+        with ExitStack() as seat:
+            seat.enter_context(self._seat())
+            opened = await self._opened(place, feed, right, Revision(start))
+            kept = seat.pop_all()  # the answer leaves it
+        return _WatchResponse(self, opened, kept, limit, streamed=streamed)
 
-    async def _present(self, place: Place, feed: Feed) -> tuple[int, tuple[Event, ...]]:
+    @contextmanager
+    def _seat(self) -> Iterator[None]:
+        """Count a watch from its beginning on: opening one takes time."""
+        if self.open >= MOST_WATCHES:
+            raise BusyError(f"{MOST_WATCHES} clients are watching already")
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+    async def _opened(
+        self, place: Place, feed: Feed, right: Right, start: Revision
+    ) -> Opened:
+        """Open a watch behind ``start``, or behind what is there if it is 0."""
+        prefix = collection_prefix(self._mesh, place.kind.name, place.namespace)
+        if start:
+            await self._check_past(prefix, start)
+            steps = await self._steps(prefix, start)
+            return Opened(feed, right, (), start, steps)
+        present, initial = await self._present(place, feed)
+        steps = await self._steps(prefix, Revision(present + 1))
+        return Opened(feed, right, initial, present, steps)
+
+    async def _check_past(self, prefix: str, start: Revision) -> None:
+        """Refuse a revision that the ledger has not reached: nothing happened there.
+
+        It is of another ledger, of one before it was restored, or made up.
+        """
+        head = await self._ledger.list(prefix, keys_only=True, page=Page(1))
+        if start > head.revision:
+            raise FutureRevisionError(
+                f"Too large resource version: {start}, current: {head.revision}: list "
+                "again, then watch from there"
+            )
+
+    async def _present(
+        self, place: Place, feed: Feed
+    ) -> tuple[Revision, tuple[Event, ...]]:
         """Return what is there, and the revision it is of."""
         found = await self._reads.list(place.kind.name, place.namespace, feed.selection)
         if found.stale:
@@ -97,12 +149,9 @@ class Watches:
         end = feed.bookmark(found.revision, initial_end=True)
         return found.revision, (*present, end)
 
-    async def _opened(
-        self, feed: Feed, initial: tuple[Event, ...], start: Revision, prefix: str
-    ) -> Opened:
+    async def _steps(self, prefix: str, start: Revision) -> AsyncGenerator[Step]:
         """Wait until the watch stands, so that refusals are answers and no events."""
-        at = Revision(start + 1) if initial else start
-        steps = self._ledger.watch(prefix, at)
+        steps = self._ledger.watch(prefix, start)
         try:
             async with asyncio.timeout(OPENING_SECONDS):
                 await anext(steps)  # the first step is empty: the watch stands
@@ -111,54 +160,62 @@ class Watches:
         except TimeoutError:
             await steps.aclose()
             raise LedgerUnavailableError("etcd did not answer within 2 s") from None
-        return Opened(feed, initial, start, steps)
-
-    async def until_over(self, waiting: Iterable[asyncio.Task[None]]) -> None:
-        """Wait until one of ``waiting`` is done; count the watch meanwhile."""
-        self._open += 1
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._open -= 1
+        return steps
 
     async def stopping(self) -> None:
         """Wait until the service ends."""
         await self._stopping.wait()
+
+    async def denied(self, right: Right) -> ForbiddenError | UnauthenticatedError:
+        """Wait until ``right`` does not hold any more; return why."""
+        return await self._vigil.over(right)
 
 
 class _WatchResponse(Response):
     """An answer without an end, in one of two forms."""
 
     def __init__(
-        self, watches: Watches, opened: Opened, seconds: int, *, streamed: bool
+        self,
+        watches: Watches,
+        opened: Opened,
+        seat: ExitStack,
+        seconds: int,
+        *,
+        streamed: bool,
     ) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(None, 200, headers, EVENTS if streamed else LINES)
         del self.headers["content-length"]
-        self._watches, self._opened, self._seconds = watches, opened, seconds
+        self._watches, self._opened = watches, opened
+        self._seat, self._seconds = seat, seconds
         self._streamed, self._at = streamed, opened.start
+        self._over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send events until somebody leaves."""
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
+        head = {
+            "type": "http.response.start",
+            "status": self.status_code,
+            "headers": self.raw_headers,
+        }
+        with self._seat:
+            await send(head)
+            await self._until_over(receive, send)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _until_over(self, receive: Receive, send: Send) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(self._tell(send)),
                 tasks.create_task(self._beat(send)),
+                tasks.create_task(self._guard(send)),
                 tasks.create_task(_left(receive)),
                 tasks.create_task(self._watches.stopping()),
                 tasks.create_task(_elapsed(self._seconds)),
             ]
-            await self._watches.until_over(running)
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for each in running:
                 each.cancel()
-        await send({"type": "http.response.body", "body": b""})
 
     async def _tell(self, send: Send) -> None:
         opened = self._opened
@@ -177,14 +234,24 @@ class _WatchResponse(Response):
             await asyncio.sleep(BEAT_SECONDS)
             await self._send(send, [self._opened.feed.bookmark(self._at)])
 
+    async def _guard(self, send: Send) -> None:
+        """Say so when the right to this is gone: nothing is told after that."""
+        error = await self._watches.denied(self._opened.right)
+        self._over = True
+        body = self._spelled([denied(self._at, error)])
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
     async def _send(self, send: Send, events: Iterable[Event]) -> None:
         """Send all ``events`` in one piece: they belong to one revision."""
-        body = b"".join(
-            each.as_sse() if self._streamed else each.as_line() for each in events
-        )
-        if body:
+        body = self._spelled(events)
+        if body and not self._over:
             part = {"type": "http.response.body", "body": body, "more_body": True}
             await send(part)
+
+    def _spelled(self, events: Iterable[Event]) -> bytes:
+        return b"".join(
+            each.as_sse() if self._streamed else each.as_line() for each in events
+        )
 
 
 async def _left(receive: Receive) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from meltemi.galley.adapters.answers import OUTCOME, json_answer
 from meltemi.galley.adapters.asking import writing
 from meltemi.galley.adapters.body import read_body
 from meltemi.galley.adapters.place import place_of
 from meltemi.galley.adapters.reading import selection_of
-from meltemi.galley.adapters.warning import warn
+from meltemi.galley.adapters.warning import MOST_IN_BODY, listed, warn, warned
 from meltemi.galley.effects import affected
 from meltemi.galley.intent import Creation, Removal, Replacement
 from meltemi.galley.objects import Order
@@ -17,7 +19,7 @@ from meltemi.galley.presentation import Status, shown
 from meltemi.galley.refusals import MismatchError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fastapi import Request, Response
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from meltemi.galley.adapters.galley import Galley
     from meltemi.galley.adapters.place import Place
     from meltemi.galley.objects import Outcome
+    from meltemi.galley.warned import Warned
     from meltemi.kernel.names import Key
 
 A_TRANSACTION = 64
@@ -77,9 +80,8 @@ def remover(galley: Galley) -> Handler:
         (outcome,) = await galley.objects.perform([order], dry_run=wish.dry_run)
         count(galley, outcome, wish)
         details = {"name": place.name, "uid": outcome.held.resource.metadata.uid}
-        answer = _gone(place, str(outcome.held.revision), details)
-        warn(galley, wish, answer, [outcome])
-        return answer
+        found = warned(galley, wish, [outcome])
+        return _gone(place, str(outcome.held.revision), details, found)
 
     return remove
 
@@ -101,9 +103,8 @@ def sweeper(galley: Galley) -> Handler:
                 done.append(outcome)
                 count(galley, outcome, wish)
         removed = [each.held.resource.metadata.name for each in done]
-        answer = _gone(place, revision, {"removed": removed})
-        warn(galley, wish, answer, done)
-        return answer
+        told = warned(galley, wish, done)
+        return _gone(place, revision, {"removed": removed}, told)
 
     return sweep
 
@@ -114,18 +115,18 @@ async def written(
     """Perform ``order`` and answer with the object as it is then."""
     (outcome,) = await galley.objects.perform([order], dry_run=wish.dry_run)
     count(galley, outcome, wish)
-    status = None
-    if wish.dry_run:
-        status = await foreseen(galley, outcome)
+    found = warned(galley, wish, [outcome])
+    status = await foreseen(galley, outcome) if wish.dry_run else Status()
+    if found:
+        status = replace(status, warnings=found[:MOST_IN_BODY])
     held = outcome.held
     answer = json_answer(
-        shown(held, place.api_version, status),
+        shown(held, place.api_version, status if status != Status() else None),
         status=201 if outcome.created else 200,
         etag=held.etag,
     )
     answer.headers[OUTCOME] = outcome.word
-    warn(galley, wish, answer, [outcome])
-    return answer
+    return warn(answer, found)
 
 
 async def foreseen(galley: Galley, outcome: Outcome) -> Status:
@@ -185,7 +186,12 @@ def fitting(
     return resource
 
 
-def _gone(place: Place, revision: str, details: Mapping[str, object]) -> Response:
+def _gone(
+    place: Place,
+    revision: str,
+    details: Mapping[str, object],
+    found: Sequence[Warned],
+) -> Response:
     """Return Kubernetes' word for a removal that went well."""
     kind = place.kind
     status = {
@@ -194,7 +200,8 @@ def _gone(place: Place, revision: str, details: Mapping[str, object]) -> Respons
         "status": "Success",
         "metadata": {"resourceVersion": revision},
         "details": {"group": kind.group, "kind": kind.plural, **details},
+        **listed(found),
     }
     answer = json_answer(status)
     answer.headers[OUTCOME] = "deleted"
-    return answer
+    return warn(answer, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meltemi.bus.inbox import Inbox
+from meltemi.events.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

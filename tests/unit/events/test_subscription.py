@@ -5,8 +5,7 @@ import contextlib
 from random import Random
 from typing import TYPE_CHECKING
 
-from meltemi.bus import subscribe
-from meltemi.bus.subscribe import Present, Subscription, Update
+from meltemi.events import Present, Update, subscribe, subscription
 from meltemi.events.change import Heartbeat
 from meltemi.events.codec import encode_beat, encode_change
 from meltemi.galley.changes import Chain
@@ -54,8 +53,8 @@ class Mesh:
         await self.bus.publish(encode_beat("default", beat))
 
     async def follow(self) -> None:
-        async with Subscription(self.bus, "default", self.present) as subscription:
-            async for update in subscription.updates():
+        async with subscribe(self.bus, self.present) as updates:
+            async for update in updates:
                 self.heard.append(update)
                 if update.value is None:
                     del self.state[update.ledger_key]
@@ -115,8 +114,8 @@ async def test_whatever_the_doorbell_loses_the_end_is_the_same() -> None:
 async def test_a_silent_doorbell_and_an_absent_ledger_delay_but_lose_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(subscribe, "QUIET_SECONDS", 0.02)
-    monkeypatch.setattr(subscribe, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(subscription, "QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(subscription, "RETRY_SECONDS", 0.01)
     mesh = Mesh()
     async with following(mesh):
         await mesh.write("a", b"1", rung=False)

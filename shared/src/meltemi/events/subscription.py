@@ -13,10 +13,10 @@ one is told.
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
-from meltemi.bus.inbox import Inbox
 from meltemi.events.change import Operation
 from meltemi.events.codec import (
     MalformedEventError,
@@ -26,13 +26,15 @@ from meltemi.events.codec import (
     decode_change,
 )
 from meltemi.events.gap import Apply, GapDetector, Resync
+from meltemi.events.inbox import Inbox
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.names import Revision
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
-    from meltemi.bus.ports import Message, Subscriber
+    from meltemi.events.message import Message
+    from meltemi.events.ports import Subscriber
     from meltemi.kernel.names import Epoch
 
 QUIET_SECONDS = 5.0
@@ -69,15 +71,33 @@ class Update:
     value: bytes | None
 
 
-class Subscription:
-    """Follows one mesh while its context lasts.
+@asynccontextmanager
+async def subscribe(
+    bus: Subscriber, present: Lister, *, mesh: str = "default"
+) -> AsyncIterator[AsyncGenerator[Update]]:
+    """Follow a mesh while the context lasts: what is there, then all that comes.
+
+    ::
+
+        async with subscribe(NatsBus(url), listing) as updates:
+            async for update in updates: ...
 
     Args:
         bus: Where changes are rung; it may be away.
+        present: Asks for everything that is there (`RestListing`).
         mesh: The mesh's name.
-        present: Asks for everything that is there.
+
+    Yields:
+        Updates without an end. Taking one raises a `MeshError` if a listing fails for
+        another reason than an absent peer.
 
     """
+    async with _Subscription(bus, mesh, present) as subscription:
+        yield subscription.updates()
+
+
+class _Subscription:
+    """Follows one mesh while its context lasts."""
 
     def __init__(self, bus: Subscriber, mesh: str, present: Lister) -> None:
         self._bus, self._mesh, self._present = bus, mesh, present

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from meltemi.bus.inbox import Inbox
+from meltemi.events.inbox import Inbox
 from meltemi.events.message import Message
 
 
