@@ -42,6 +42,13 @@ def test_a_narrower_level_inherits_providers_and_can_disable_them() -> None:
     assert wanted([(AccessLogging(providers=FILE),), off], (), CLIENT) == {"file": None}
 
 
+def test_what_is_disabled_on_one_side_goes_on_on_the_other() -> None:
+    off = (AccessLogging(disabled=True, match=SideMatch(mode=SERVER)),)
+    levels = [(AccessLogging(providers=FILE),), off]
+    assert wanted(levels, (), SERVER) == {"file": None}
+    assert wanted(levels, (), CLIENT) == {"file": ""}
+
+
 def test_the_narrowest_level_that_names_providers_wins() -> None:
     other = (AccessLogging(providers=(ProviderRef(name="other"),)),)
     found = wanted([(AccessLogging(providers=FILE),), other], (), CLIENT)
