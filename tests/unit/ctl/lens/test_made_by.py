@@ -51,3 +51,39 @@ def test_what_names_no_resource_is_a_wrong_usage(
     file = tmp_path / "mesh.yaml"
     file.write_text(MESH)
     assert execute(["explain", *words, "-f", str(file)]) == 64
+
+
+PATCHES = """\
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: slow, namespace: default}
+spec:
+  configPatches:
+  - applyTo: CLUSTER
+    match: {cluster: {service: reviews.default.svc.cluster.local}}
+    patch: {operation: MERGE, value: {connect_timeout: 3s}}
+  - applyTo: CLUSTER
+    match: {cluster: {service: nobody.example.com}}
+    patch: {operation: MERGE, value: {connect_timeout: 3s}}
+"""
+
+
+def test_a_patch_tells_how_often_it_met_something(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(MESH + PATCHES)
+    words = ["explain", "proxy/productpage-v1", "patch", "default/slow", "-f"]
+    assert execute([*words, str(file)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("EnvoyFilter/default/slow spec.configPatches[0] (")
+    assert first.endswith("): matches 3")
+    assert second.endswith("): matches 0")
+
+
+def test_a_patch_for_other_proxies_is_a_wrong_usage(tmp_path: Path) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(MESH)
+    words = ["explain", "proxy/productpage-v1", "patch", "default/slow", "-f"]
+    assert execute([*words, str(file)]) == 64

@@ -16,7 +16,11 @@ from meltemi.pilot import ir
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-KINDS = ("cluster", "route", "listener")
+    from meltemi.ctl.lens.held import Held
+    from meltemi.ctl.lens.world import World
+
+PATCH = "patch"
+KINDS = ("cluster", "route", "listener", PATCH)
 WORDS = 3
 Part = tuple[str, ir.Origins]
 
@@ -36,7 +40,11 @@ def explain_resource(
         )
     proxy, kind, name = words[0].removeprefix("proxy/"), words[1], words[2]
     world = written(texts(filename), namespace=namespace)
-    made = held(world.index, named(world, proxy).group).made
+    found = held(world.index, named(world, proxy).group)
+    if kind == PATCH:
+        _explain_patches(world, found, name)
+        return
+    made = found.made
     known = {each for each, _ in _parts(made, kind, None)}
     if name not in known:
         raise typer.BadParameter(
@@ -46,6 +54,24 @@ def explain_resource(
         typer.echo(title)
         for origin in origins:
             typer.echo(f"    {where(world, origin)}")
+
+
+def _explain_patches(world: World, found: Held, name: str) -> None:
+    """Print how often each change of the EnvoyFilter NAMESPACE/NAME met something."""
+    counts = {
+        origin: count
+        for origin, count in found.sent.matches.items()
+        if f"{origin.namespace}/{origin.name}" == name
+    }
+    if not counts:
+        known = {f"{each.namespace}/{each.name}" for each in found.sent.matches}
+        raise typer.BadParameter(
+            f"no EnvoyFilter {name!r} is for this proxy: {', '.join(sorted(known))}"
+        )
+    for origin, count in counts.items():
+        problem = found.sent.unmade.get(origin)
+        told = f"not made: {problem}" if problem else f"matches {count}"
+        typer.echo(f"{where(world, origin)}: {told}")
 
 
 def _parts(made: ir.Resources, kind: str, name: str | None) -> Iterator[Part]:

@@ -52,6 +52,8 @@ class Snapshot:
     """What resources were before: a proxy that refuses the new is given the old."""
     unmade: Mapping[ir.Origin, str] = field(default_factory=dict["ir.Origin", str])
     """Changes of a person's own that could not be made, and why."""
+    matches: Mapping[ir.Origin, int] = field(default_factory=dict["ir.Origin", int])
+    """How often each change of a person's own met something to change."""
 
 
 def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
@@ -71,6 +73,7 @@ def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
             }
         ),
         unmade=MappingProxyType(patched.problems),
+        matches=MappingProxyType(patched.matches),
     )
 
 
