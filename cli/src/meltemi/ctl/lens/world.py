@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING
 
 from meltemi.config.decode import objects_in, resource_at
 from meltemi.config.finding import Finding, InvalidConfigError, Source, steps
-from meltemi.config.node import nearest_node
+from meltemi.config.node import nearest_node, plain_value
 from meltemi.config.report import Report
 from meltemi.kernel.names import Epoch, Key, Namespace, Revision
+from meltemi.pilot.model import kubernetes
 from meltemi.pilot.model.index import Index, index
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from meltemi.config.node import Node
     from meltemi.pilot.ir import Origin
+
+
+CLUSTER = "Kubernetes"
+"""What Istio calls the only cluster it knows."""
+KUBERNETES = frozenset(
+    (("v1", "Service"), ("v1", "Pod"), ("discovery.k8s.io/v1", "EndpointSlice"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +60,25 @@ class World:
 def written(texts: Iterable[tuple[str, bytes]], *, namespace: str) -> World:
     """Return the mesh that ``texts`` (name, content) spell.
 
+    Services, EndpointSlices and Pods of Kubernetes, as ``kubectl get -o yaml`` prints
+    them one by one, count as services and workloads.
+
     Raises:
         InvalidConfigError: With the problems of all texts.
 
     """
     mesh, places = Mesh(), dict[Key, Place]()
     problems: list[Finding] = []
+    cluster: list[dict[str, object]] = []
     for file, data in texts:
         report = Report(file)
         for node in objects_in(data, report):
+            document = _of_kubernetes(plain_value(node), namespace)
+            if document:
+                key, body = document
+                places[key] = Place(file, report.document, node)
+                cluster.append(body)
+                continue
             found = resource_at(node, namespace, report)
             if found is not None:
                 mesh = mesh.put(found)
@@ -68,8 +86,31 @@ def written(texts: Iterable[tuple[str, bytes]], *, namespace: str) -> World:
         problems += report.findings
     if problems:
         raise InvalidConfigError(problems)
-    return World(_arranged(mesh), places)
+    return World(_arranged(mesh, cluster), places)
 
 
-def _arranged(mesh: Mesh) -> Index:
-    return index(mesh.at(Epoch("offline"), Revision(1)), MeshConfig())
+def _of_kubernetes(
+    value: object, namespace: str
+) -> tuple[Key, dict[str, object]] | None:
+    """Return a document of Kubernetes, in a namespace, and its key; None for others."""
+    if not isinstance(value, dict):
+        return None
+    kind, metadata = value.get("kind"), value.get("metadata")
+    if (value.get("apiVersion"), kind) not in KUBERNETES:
+        return None
+    named = metadata if isinstance(metadata, dict) else {}
+    home = str(named.get("namespace") or namespace)
+    key = Key(str(kind), Namespace(home), str(named.get("name", "")))
+    return key, {**value, "metadata": {**named, "namespace": home}}
+
+
+def _arranged(mesh: Mesh, cluster: Sequence[dict[str, object]]) -> Index:
+    config = MeshConfig()
+    found = kubernetes.services(
+        cluster,
+        cluster=CLUSTER,
+        domain_suffix=config.domain_suffix,
+        trust_domain=config.trust_domain,
+    )
+    more = kubernetes.with_aliases(tuple(found))
+    return index(mesh.at(Epoch("offline"), Revision(1)), config, more)
