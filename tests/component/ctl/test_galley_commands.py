@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from meltemi.ctl.application import application
-from meltemi.ctl.galley import change, compare, events, read, transfer, write
+from meltemi.ctl.galley import change, compare, events, get, transfer, write
 from meltemi.ctl.galley.client import Galley
 from meltemi.testkit.galleys import galley_served
 
@@ -58,9 +58,78 @@ class Shell:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     with galley_served(tmp_path) as url:
         galley = Galley(url, "secret")
-        for module in (change, compare, events, read, transfer, write):
+        for module in (change, compare, events, get, transfer, write):
             monkeypatch.setattr(module, "connect", lambda _: galley)
         yield Shell(tmp_path / "files", galley)
+
+
+SERVICE = """\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: a, namespace: shop}
+spec: {hosts: [a.io], ports: [{number: 80, name: http}], resolution: DNS}
+"""
+
+
+def test_objects_of_several_kinds_and_namespaces_are_shown(shell: Shell) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one"), ("b", "two")))
+    (shell.folder / "se.yaml").write_text(SERVICE)
+    shell.do("apply", "-f", str(shell.folder / "se.yaml"))
+    assert shell.do("get", "dr,se", "-o", "name").split() == [
+        "destinationrule/a",
+        "destinationrule/b",
+    ]
+    named = shell.do("get", "all", "-A", "-o", "name").split()
+    assert named == [
+        "destinationrule/a.default",
+        "destinationrule/b.default",
+        "serviceentry/a.shop",
+    ]
+    assert json.loads(shell.do("get", "se", "a.shop", "-o", "json"))["spec"]
+    assert "serviceentry/a " in shell.do("get", *named)
+    both = json.loads(shell.do("get", "dr", "a", "b", "-o", "json"))
+    assert (both["kind"], len(both["items"])) == ("List", 2)
+    hosts = shell.do("get", "dr", "-o", "jsonpath={.items[*].spec.host}")
+    assert hosts == "one two\n"
+
+
+def test_of_several_objects_the_missing_are_told_and_the_others_shown(
+    shell: Shell,
+) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    result = shell.run("get", "dr", "a", "nope", "-o", "name")
+    assert result.exit_code == 1
+    assert result.stdout == "destinationrule/a\n"
+    assert "nope" in result.stderr
+
+
+def test_wide_tells_on_how_many_proxies_an_object_is_and_why_not_on_others(
+    shell: Shell,
+) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    head, row = shell.do("get", "dr", "-o", "wide").splitlines()
+    assert head.endswith("INSTALLED   NOT ON")
+    assert row.endswith("0/0         no proxy is connected")
+
+
+@pytest.mark.parametrize("form", ["xml", "jsonpath", "jsonpath=", "jsonpath={.a"])
+def test_an_output_nobody_knows_is_refused(shell: Shell, form: str) -> None:
+    assert shell.run("get", "dr", "-o", form).exit_code == 2
+    assert shell.run("diff", "-o", form).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["apply", "delete", "diff", "import"])
+def test_an_option_and_a_file_that_name_two_namespaces_contradict(
+    shell: Shell, command: str
+) -> None:
+    path = shell.folder / "se.yaml"
+    path.parent.mkdir()
+    path.write_text(SERVICE)
+    result = shell.run(command, "-f", str(path), "-n", "other")
+    assert result.exit_code == 65
+    assert f"{path}:3:32: NAMESPACE" in result.stderr
+    assert "namespace shop, and -n says other" in result.stderr
+    assert shell.do("apply", "-f", str(path), "-n", "shop")
 
 
 def test_diff_shows_what_apply_then_does(shell: Shell) -> None:

@@ -16,7 +16,7 @@ from meltemi.config.kinds import KINDS
 from meltemi.ctl.galley.client import EXIT_INPUT, failed
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.text import texts
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.output import HomeOption, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 from meltemi.galley.door import read
 
@@ -52,7 +52,7 @@ def analyze(  # noqa: PLR0913 - Typer reads the signature
     files: Files = None,
     *,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     output: OutputOption = Output.TABLE,
     with_mesh: Annotated[
         bool, typer.Option("--with-mesh", help="The mesh as FILEs would leave it.")
@@ -75,7 +75,7 @@ def analyze(  # noqa: PLR0913 - Typer reads the signature
 def validate(
     files: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-...")],
     *,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say of every object in FILEs whether the mesh would accept it, alone."""

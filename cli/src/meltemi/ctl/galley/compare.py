@@ -13,6 +13,7 @@ from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import target_of
 from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of, read
 from meltemi.ctl.output import (
+    DEFAULT_NAMESPACE,
     NamespaceOption,
     Output,
     OutputOption,
@@ -38,7 +39,7 @@ def diff(  # noqa: PLR0913 - Typer reads the signature
     *,
     filename: Files,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     proxies: Annotated[
         bool, typer.Option("--proxies", help="What changes on which proxies.")
@@ -54,7 +55,8 @@ def diff(  # noqa: PLR0913 - Typer reads the signature
     if against:
         from meltemi.ctl.lens.effects import show_effects  # noqa: PLC0415 - slow
 
-        if show_effects(against, filename, namespace=namespace, recursive=recursive):
+        home = namespace or DEFAULT_NAMESPACE
+        if show_effects(against, filename, namespace=home, recursive=recursive):
             raise typer.Exit(EXIT_DIFFERENT)
         return
     if _differs(filename, state, namespace, recursive=recursive):
@@ -93,7 +95,7 @@ def history(
     words: Words,
     *,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show an object's last versions: who wrote them, when and why."""
@@ -115,7 +117,7 @@ def rollback(
         str,
         typer.Option("--to-revision", help="Of its history; default: the one before."),
     ] = "",
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
     """Write a former version of an object again."""

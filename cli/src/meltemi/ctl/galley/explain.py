@@ -12,7 +12,7 @@ import typer
 
 from meltemi.config.kinds import kind_called
 from meltemi.config.schema.message import Message
-from meltemi.ctl.output import NamespaceOption
+from meltemi.ctl.output import HomeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def explain(
     filename: Annotated[
         list[str] | None, typer.Option("-f", "--filename", help="The mesh of proxy/X.")
     ] = None,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
 ) -> None:
     """Tell what a field means, or which objects made a proxy's resource."""
     if words[0].startswith("proxy/"):

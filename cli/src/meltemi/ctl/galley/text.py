@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from meltemi.config.finding import Finding, InvalidConfigError
+from meltemi.config.decode import objects_in
+from meltemi.config.finding import Finding, InvalidConfigError, Source
+from meltemi.config.node import plain_value
+from meltemi.config.report import Report
+from meltemi.ctl.output import DEFAULT_NAMESPACE
 from meltemi.galley.door import decode
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ SUFFIXES = {".yaml", ".yml", ".json"}
 STANDARD_INPUT = "-"
 APPLY_ORDER = ("ServiceEntry", "WorkloadEntry", "DestinationRule", "Gateway")
 """What others refer to is written first, so that nothing points into the void."""
+NOWHERE = Source("", 0, 0, 0)
 
 
 def read_all(
@@ -28,7 +33,8 @@ def read_all(
 ) -> list[Resource[Message]]:
     """Return every object in ``names``, in the order to write them.
 
-    Folders in folders are read only if ``recursive``.
+    Objects that say no namespace are of ``namespace``, or else of the default one; none
+    may say another than it. Folders in folders are read only if ``recursive``.
 
     Raises:
         InvalidConfigError: With the problems of all texts, so that one look is enough.
@@ -39,12 +45,31 @@ def read_all(
     problems: list[Finding] = []
     for name, data in texts(names, recursive=recursive):
         try:
-            found += decode(data, file=name, default_namespace=namespace)
+            home = namespace or DEFAULT_NAMESPACE
+            some = decode(data, file=name, default_namespace=home)
+            found += some
+            if namespace and any(each.metadata.namespace != namespace for each in some):
+                problems += _strangers(data, name, namespace)
         except InvalidConfigError as error:
             problems += error.findings
     if problems:
         raise InvalidConfigError(problems)
     return sorted(found, key=_place)
+
+
+def _strangers(data: bytes, file: str, namespace: str) -> Sequence[Finding]:
+    """Return where objects of ``data`` say another namespace than ``namespace``."""
+    report = Report(file)
+    for node in objects_in(data, report):
+        value = plain_value(node)
+        metadata = value.get("metadata") if isinstance(value, dict) else None
+        said = metadata.get("namespace") if isinstance(metadata, dict) else None
+        if said and said != namespace:
+            message = f"the object is of namespace {said}, and -n says {namespace}"
+            hint = f"leave out -n, or say -n {said}"
+            path = "metadata.namespace"
+            report.add_within(node, Finding("NAMESPACE", message, path, NOWHERE, hint))
+    return report.findings
 
 
 def _place(resource: Resource[Message]) -> int:

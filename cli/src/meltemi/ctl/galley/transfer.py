@@ -52,7 +52,7 @@ def import_objects(
     *,
     filename: Files,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     reason: ReasonOption = "import",
 ) -> None:

@@ -68,7 +68,7 @@ def apply(  # noqa: PLR0913 - Typer reads the signature
     *,
     filename: Files,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Let Galley check, and write nothing.")
@@ -110,7 +110,7 @@ def delete(  # noqa: PLR0913 - Typer reads the signature
     *,
     state: StateOption,
     filename: Files = [],  # noqa: B006 - Typer reads it, nobody changes it
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     selector: SelectorOption = "",
     reason: ReasonOption = "",

@@ -13,7 +13,7 @@ from meltemi.ctl.lens.origins import origins
 from meltemi.ctl.lens.proxies import named
 from meltemi.ctl.lens.trace import EXIT_FAILS, Sources, visit_plain, where
 from meltemi.ctl.lens.world import World, written
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.output import HomeOption, Output, OutputOption, show
 from meltemi.pilot.trace import Call, Http, Stage, Tls, Way, trace
 
 DECIDING = (Stage.HANDSHAKE, Stage.POLICY)
@@ -44,7 +44,7 @@ def explain(  # noqa: PLR0913 - Typer reads the signature
     path: Annotated[str, typer.Option("--path")] = "/",
     method: Annotated[str, typer.Option("--method")] = "GET",
     jwt: Annotated[str, typer.Option("--jwt", help="The token it brings.")] = "",
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
 ) -> None:

@@ -13,7 +13,7 @@ from meltemi.ctl.lens.journey import Journey, Visit, address_of, travel
 from meltemi.ctl.lens.origins import origins
 from meltemi.ctl.lens.proxies import named
 from meltemi.ctl.lens.world import World, written
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.output import HomeOption, Output, OutputOption, show
 from meltemi.pilot.ir import Origin
 from meltemi.pilot.trace import Call, Http
 
@@ -43,7 +43,7 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     header: Annotated[
         list[str] | None, typer.Option("-H", "--header", help="NAME: VALUE.")
     ] = None,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
 ) -> None:

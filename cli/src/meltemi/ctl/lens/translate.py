@@ -13,7 +13,7 @@ from meltemi.ctl.galley.write import Files, Recursive
 from meltemi.ctl.lens.held import Held, held
 from meltemi.ctl.lens.proxies import gateway, named
 from meltemi.ctl.lens.world import written
-from meltemi.ctl.output import NamespaceOption
+from meltemi.ctl.output import HomeOption
 from meltemi.pilot.trace.static import bootstrap
 
 
@@ -49,7 +49,7 @@ def translate(  # noqa: PLR0913 - Typer reads the signature
     output: Annotated[
         Form, typer.Option("-o", "--output", help="envoy: a bootstrap to validate.")
     ] = Form.YAML,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     recursive: Recursive = False,
 ) -> None:
     """Show what a proxy would hold if the mesh were what FILEs say."""
