@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from meltemi.ctl.application import application
 from meltemi.ctl.galley import change, compare, events, get, transfer, write
 from meltemi.ctl.galley.client import Galley
+from meltemi.ctl.galley.target import kinds_called
+from meltemi.ctl.output import Output, output_of
 from meltemi.testkit.galleys import galley_served
 
 if TYPE_CHECKING:
@@ -171,8 +173,34 @@ def test_prune_deletes_what_no_file_holds_any_more(shell: Shell) -> None:
 
 def test_what_a_write_breaks_is_printed(shell: Shell) -> None:
     result = shell.run("apply", "-f", shell.file(("reviews", "nobody")))
-    assert "Warning: 299 galley" in result.stderr
-    assert "IST0174" in result.stderr
+    assert result.stderr.startswith(
+        "warning: destinationrule default/reviews: IST0174 The host nobody"
+    )
+
+
+def test_a_write_says_in_which_namespace_it_wrote(shell: Shell) -> None:
+    path = shell.file(("a", "one"))
+    assert "destinationrule/a created in default (rev" in shell.do("apply", "-f", path)
+    said = shell.do("delete", "dr", "a")
+    assert "destinationrule/a deleted in default (revision " in said
+    missing = shell.run("delete", "dr", "a")
+    assert "destinationrule/a is not there, in default\n" in missing.stderr
+
+
+def test_what_is_selected_is_deleted_of_several_kinds(shell: Shell) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one"), ("b", "two")))
+    said = shell.do("delete", "all", "-l", "team=a")
+    assert said.count("deleted in default") == 2
+
+
+def test_rolling_back_to_what_never_was_fails(shell: Shell) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    first = shell.run("rollback", "dr", "a")
+    assert first.exit_code == 1
+    assert first.stderr == "destinationrule/a.default has no former version\n"
+    unknown = shell.run("rollback", "dr", "a", "--to-revision", "999")
+    assert unknown.exit_code == 1
+    assert "no revision '999' in its history" in unknown.stderr
 
 
 def test_patch_label_and_edit_change_a_part(
@@ -236,7 +264,7 @@ def test_events_are_shown_as_they_happen(shell: Shell) -> None:
     enough = threading.Event()
 
     def follow() -> None:
-        kinds = events._kinds(["dr"])
+        kinds = kinds_called("dr")
         for event in events._followed(shell.galley, kinds, ""):
             heard.append(events.line_of(event))
             if len(heard) == 2:
@@ -254,3 +282,37 @@ def test_events_are_shown_as_they_happen(shell: Shell) -> None:
         "MODIFIED DestinationRule/default/a admin"
     )
     assert "put" in shell.do("events", "--tail", "1")
+
+
+def test_the_last_writes_are_those_of_the_kinds_and_the_namespace(
+    shell: Shell,
+) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    shell.do("apply", "--atomic", "-f", shell.file(("b", "one")))
+    (shell.folder / "se.yaml").write_text(SERVICE)
+    shell.do("apply", "-f", str(shell.folder / "se.yaml"))
+
+    def targets(*words: str) -> list[str]:
+        found = json.loads(shell.do("events", *words, "-o", "json"))
+        return [each["target"].rpartition("/")[2] for each in found]
+
+    assert targets("dr") == ["b", "a"], "a write alone, and one of several together"
+    assert targets("-n", "shop") == ["a"]
+    assert targets("dr,vs", "-n", "shop") == []
+    assert targets("dr", "--tail", "1") == ["b"]
+    assert shell.run("events", "-f", "--tail", "1").exit_code == 2
+
+
+def test_a_change_is_printed_as_programs_want_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    metadata = {"name": "a", "namespace": "b", "resourceVersion": "7"}
+    event = {"type": "ADDED", "object": {"kind": "Gateway", "metadata": metadata}}
+    events.show_event(event, Output.JSON)
+    assert json.loads(capsys.readouterr().out) == event
+    events.show_event(event, output_of("jsonpath=.object.kind"))
+    assert capsys.readouterr().out == "Gateway\n"
+    events.show_event(event, Output.YAML)
+    assert capsys.readouterr().out.startswith("---\ntype: ADDED\n")
+    events.show_event(event, Output.TABLE)
+    assert capsys.readouterr().out == "7 ADDED Gateway/b/a\n"

@@ -97,7 +97,7 @@ def edit(
         path.write_text(before, encoding="utf-8")
         _open(path)
         if path.read_text(encoding="utf-8") == before:
-            typer.echo(f"{where.title} unchanged")
+            typer.echo(f"{where.title} unchanged in {where.namespace}")
             return
         found = read([str(path)], where.namespace)
         if len(found) != 1:
@@ -157,8 +157,9 @@ def _patch(galley: Galley, where: Target, text: bytes, form: Form, reason: str) 
     if reason:
         headers[REASON] = reason
     answer = galley.send("PATCH", where.path, text, headers=headers)
-    warn(answer)
+    warn(answer, where.subject)
     if not answer.ok:
         raise failed(answer)
     revision = answer.body["metadata"]["resourceVersion"]
-    typer.echo(f"{where.title} {answer.outcome} (revision {revision})")
+    done = f"{where.title} {answer.outcome} in {where.namespace}"
+    typer.echo(f"{done} (revision {revision})")

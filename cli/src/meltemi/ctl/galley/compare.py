@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import typer
 
 from meltemi.ctl.galley.change import Words, as_yaml, editable, one
-from meltemi.ctl.galley.client import NOT_FOUND, failed, warn
+from meltemi.ctl.galley.client import EXIT_FAILURE, NOT_FOUND, failed, warn
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import target_of
 from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of, read
@@ -129,18 +129,18 @@ def rollback(
             raise failed(answer)
         former = [each for each in answer.body["items"][1:] if each["object"]]
         if not former:
-            raise typer.BadParameter(f"{where.title} has no former version")
+            typer.echo(f"{where.full_title} has no former version", err=True)
+            raise typer.Exit(EXIT_FAILURE)
         to_revision = former[0]["revision"]
     path = f"{where.path}/rollback?{urlencode({'revision': to_revision})}"
     headers = {REASON: reason} if reason else {}
     answer = galley.send("POST", path, headers=headers)
-    warn(answer)
+    warn(answer, where.subject)
     if not answer.ok:
         raise failed(answer)
     revision = answer.body["metadata"]["resourceVersion"]
-    typer.echo(
-        f"{where.title} is as it was at revision {to_revision} (revision {revision})"
-    )
+    then = f"{where.title} in {where.namespace} is as it was at revision {to_revision}"
+    typer.echo(f"{then} (revision {revision})")
 
 
 def _text(found: dict[str, Any]) -> str:

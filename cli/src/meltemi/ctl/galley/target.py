@@ -44,6 +44,11 @@ class Target:
         return f"{self.title}.{self.namespace}"
 
     @property
+    def subject(self) -> str:
+        """The same as messages name it: ``virtualservice default/reviews``."""
+        return f"{self.kind.name.lower()} {self.namespace}/{self.name}"
+
+    @property
     def api_version(self) -> str:
         """The version it is asked for in."""
         return self.kind.api_version

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from meltemi.config.decode import objects_in
 from meltemi.config.finding import Finding, InvalidConfigError, Source
 from meltemi.config.node import plain_value
 from meltemi.config.report import Report
 from meltemi.ctl.output import DEFAULT_NAMESPACE
 from meltemi.galley.door import decode
+from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +27,13 @@ APPLY_ORDER = ("ServiceEntry", "WorkloadEntry", "DestinationRule", "Gateway")
 NOWHERE = Source("", 0, 0, 0)
 
 
+class UnreadableInputError(MeshError):
+    """A file cannot be read, or a folder holds none to read."""
+
+    code = "input.unreadable"
+    blame = Blame.CALLER
+
+
 def read_all(
     names: Sequence[str], *, namespace: str, recursive: bool = False
 ) -> list[Resource[Message]]:
@@ -38,7 +44,7 @@ def read_all(
 
     Raises:
         InvalidConfigError: With the problems of all texts, so that one look is enough.
-        typer.BadParameter: If a file cannot be read.
+        UnreadableInputError: If a file cannot be read.
 
     """
     found: list[Resource[Message]] = []
@@ -83,7 +89,7 @@ def texts(
     """Yield what each file, folder or ``-`` holds, with its name.
 
     Raises:
-        typer.BadParameter: If a file cannot be read.
+        UnreadableInputError: If a file cannot be read.
 
     """
     for name in names:
@@ -94,7 +100,7 @@ def texts(
             try:
                 yield str(path), path.read_bytes()
             except OSError as error:
-                raise typer.BadParameter(f"{path}: {error.strerror}") from None
+                raise UnreadableInputError(f"{path}: {error.strerror}") from None
 
 
 def _files(path: Path, *, recursive: bool) -> list[Path]:
@@ -103,5 +109,6 @@ def _files(path: Path, *, recursive: bool) -> list[Path]:
     inside = path.rglob("*") if recursive else path.iterdir()
     found = sorted(each for each in inside if each.suffix in SUFFIXES)
     if not found:
-        raise typer.BadParameter(f"{path} holds no .yaml, .yml or .json file")
+        more = "" if recursive else ": with -R folders in it are read, too"
+        raise UnreadableInputError(f"{path} holds no .yaml, .yml or .json file{more}")
     return found

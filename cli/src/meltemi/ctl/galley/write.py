@@ -120,8 +120,10 @@ def delete(  # noqa: PLR0913 - Typer reads the signature
     targets = [target_of(each) for each in found]
     targets += several(words or [], namespace)
     manner = Manner(dry_run=False, reason=reason)
-    if selector and len(targets) == 1 and not targets[0].name:
-        _delete_selected(connect(state), targets[0], selector, manner)
+    if selector and targets and not any(each.name for each in targets):
+        galley = connect(state)
+        for each in targets:
+            _delete_selected(galley, each, selector, manner)
         return
     if not targets or selector or not all(each.name for each in targets):
         raise typer.BadParameter("say what: KIND NAME, KIND -l SELECTOR, or -f FILE")
@@ -156,7 +158,7 @@ def apply_one(galley: Galley, resource: Resource[Message], manner: Manner) -> No
     body = json.dumps(body_of(resource)).encode()
     path = where.path + manner.query
     answer = galley.send("PUT", path, body, headers=manner.headers)
-    warn(answer)
+    warn(answer, where.subject)
     if not answer.ok:
         raise failed(answer)
     _say(where, answer.outcome, answer.body, manner)
@@ -182,7 +184,7 @@ def _say(where: Target, outcome: str, found: dict[str, Any], manner: Manner) -> 
     if manner.dry_run:
         affected = found.get("status", {}).get("affectedProxies", [])
         aside = f"dry run, nothing written; {len(affected)} proxies affected"
-    typer.echo(f"{where.title} {outcome} ({aside})")
+    typer.echo(f"{where.title} {outcome} in {where.namespace} ({aside})")
 
 
 def _prune(
@@ -221,14 +223,14 @@ def _delete(galley: Galley, where: Target, manner: Manner) -> bool:
     path = where.path + manner.query
     answer = galley.send("DELETE", path, headers=manner.headers)
     if answer.status == NOT_FOUND:
-        typer.echo(f"{where.title} is not there", err=True)
+        typer.echo(f"{where.title} is not there, in {where.namespace}", err=True)
         return False
     if not answer.ok:
         raise failed(answer)
-    warn(answer)
+    warn(answer, where.subject)
     revision = answer.body["metadata"]["resourceVersion"]
     aside = "dry run" if manner.dry_run else f"revision {revision}"
-    typer.echo(f"{where.title} deleted ({aside})")
+    typer.echo(f"{where.title} deleted in {where.namespace} ({aside})")
     return True
 
 
@@ -241,4 +243,5 @@ def _delete_selected(
         raise failed(answer)
     warn(answer)
     for name in answer.body["details"]["removed"]:
-        typer.echo(f"{Target(where.kind, where.namespace, name).title} deleted")
+        title = Target(where.kind, where.namespace, name).title
+        typer.echo(f"{title} deleted in {where.namespace}")
