@@ -255,8 +255,24 @@ def test_explain_tells_what_a_field_means(shell: Shell) -> None:
     assert "<Duration>" in told.replace("\n", "")
     assert "default 10 s" in told
     assert "host <string> (required)" in shell.do("explain", "destinationrule.spec")
-    unknown = shell.run("explain", "dr.nope")
+    assert "default 10 s" in shell.do(
+        "explain", "dr.trafficPolicy.connectionPool.tcp"
+    ), "what is inside is described, too"
+    children = shell.do("explain", "dr.trafficPolicy.connectionPool")
+    assert "tcp <TCPSettings>\n      Limits" in children, "by its type where by no more"
+    assert "One of DISABLE, SIMPLE, MUTUAL," in shell.do(
+        "explain", "dr.trafficPolicy.tls.mode"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("vs.htp", "http"), ("vs.http.retry", "retries"), ("vss", "vs")],
+)
+def test_explain_guesses_what_was_meant(shell: Shell, word: str, meant: str) -> None:
+    unknown = shell.run("explain", word)
     assert unknown.exit_code == 2
+    assert f"did you mean {meant}" in unknown.stderr
 
 
 def test_events_are_shown_as_they_happen(shell: Shell) -> None:
