@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
+
 RULE = """\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -247,7 +250,39 @@ def test_what_was_exported_can_be_imported(shell: Shell, tmp_path: Path) -> None
     )
     refused = shell.run("import", "-f", str(path))
     assert refused.exit_code == 1
-    assert "destinationrule/a refused" in refused.output
+    assert "destinationrule/a refused in default" in refused.output
+
+
+def test_an_invalid_object_does_not_keep_the_others_from_being_imported(
+    shell: Shell,
+) -> None:
+    path = shell.file(("a", "one"), ("b", "two"), ("c", "three"))
+    text = (shell.folder / "a.yaml").read_text()
+    broken = text.replace("spec: {host: two}", "spec: {hots: two}")
+    (shell.folder / "a.yaml").write_text(f"{broken}---\nkind: {{a: 1, a: 2}}\n")
+    result = shell.run("import", "-f", path)
+    assert result.exit_code == 65
+    assert f"{path}:9:8: " in result.stderr
+    assert "UNKNOWN_FIELD" in result.stderr
+    assert "DUPLICATE" in result.stderr
+    assert shell.hosts() == {"a": "one", "c": "three"}
+
+
+def test_what_only_galley_refuses_does_not_keep_the_others_from_being_imported(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shell.file(*((f"a{number}", "one") for number in range(5)))
+    made = transfer.body_of
+
+    def strict(resource: Resource[Message]) -> dict[str, object]:
+        body = made(resource)
+        return body | {"spec": {}} if resource.metadata.name == "a3" else body
+
+    monkeypatch.setattr(transfer, "body_of", strict)
+    result = shell.run("import", "-f", path)
+    assert result.exit_code == 1
+    assert "destinationrule/a3 refused" in result.stderr
+    assert sorted(shell.hosts()) == ["a0", "a1", "a2", "a4"]
 
 
 def test_explain_tells_what_a_field_means(shell: Shell) -> None:

@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meltemi.config.decode import objects_in
+from meltemi.config.decode import objects_in, resource_at
 from meltemi.config.finding import Finding, InvalidConfigError, Source
 from meltemi.config.node import plain_value
 from meltemi.config.report import Report
+from meltemi.config.schema.envoy_filter import EnvoyFilter
 from meltemi.ctl.output import DEFAULT_NAMESPACE
 from meltemi.galley.door import decode
+from meltemi.galley.envoy_values import check_values
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
@@ -61,6 +63,54 @@ def read_all(
     if problems:
         raise InvalidConfigError(problems)
     return sorted(found, key=_place)
+
+
+def read_each(
+    names: Sequence[str], *, namespace: str, recursive: bool = False
+) -> tuple[list[Resource[Message]], list[Finding]]:
+    """Return the valid objects in ``names``, in the order to write them, and the rest.
+
+    Unlike with `read_all` an object that is invalid leaves the others of its text.
+
+    Raises:
+        UnreadableInputError: If a file cannot be read.
+
+    """
+    found: list[Resource[Message]] = []
+    problems: list[Finding] = []
+    for name, data in texts(names, recursive=recursive):
+        home = namespace or DEFAULT_NAMESPACE
+        try:
+            some = list(decode(data, file=name, default_namespace=home))
+        except InvalidConfigError as error:
+            some, reasons = _apart(data, name, home)
+            problems += reasons or error.findings
+            some = some if reasons else []
+        if namespace:
+            problems += _strangers(data, name, namespace)
+        found += [each for each in some if namespace in ("", each.metadata.namespace)]
+    return sorted(found, key=_place), problems
+
+
+def _apart(
+    data: bytes, file: str, namespace: str
+) -> tuple[list[Resource[Message]], list[Finding]]:
+    """Return the valid objects of a text, and what is wrong with the others."""
+    found: list[Resource[Message]] = []
+    problems: list[Finding] = []
+    whole = Report(file)
+    for node in objects_in(data, whole):
+        if any(each.source.document == whole.document for each in whole.findings):
+            continue  # its form is broken: nobody knows what was meant
+        alone = Report(file, whole.document)
+        resource = resource_at(node, namespace, alone)
+        if resource is not None and isinstance(resource.spec, EnvoyFilter):
+            for finding in check_values(resource.spec):
+                alone.add_within(node, finding)
+        if resource is not None and not alone.findings:
+            found.append(resource)
+        problems += alone.findings
+    return found, [*whole.findings, *problems]
 
 
 def _strangers(data: bytes, file: str, namespace: str) -> Sequence[Finding]:
