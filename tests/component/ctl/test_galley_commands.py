@@ -161,6 +161,17 @@ def test_an_atomic_apply_writes_all_or_nothing(shell: Shell) -> None:
     assert shell.hosts() == {"a": "one", "b": "one"}
 
 
+def test_more_than_a_transaction_holds_is_refused_with_the_limit(shell: Shell) -> None:
+    names = [(f"a{number}", "one") for number in range(65)]
+    shell.do("apply", "--atomic", "-f", shell.file(*names))
+    changed = shell.file(*((name, "two") for name, _ in names))
+    refused = shell.run("apply", "--atomic", "-f", changed)
+    assert refused.exit_code == 65
+    assert "at most 128 new or 64 changed ones" in refused.stderr
+    assert "65 objects are here: nothing was written" in refused.stderr
+    assert set(shell.hosts().values()) == {"one"}
+
+
 def test_prune_deletes_what_no_file_holds_any_more(shell: Shell) -> None:
     folder = str(shell.folder)
     shell.file(("a", "one"), name="in/a.yaml")
@@ -272,7 +283,7 @@ def test_what_only_galley_refuses_does_not_keep_the_others_from_being_imported(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shell.file(*((f"a{number}", "one") for number in range(5)))
-    made = transfer.body_of
+    made = write.body_of
 
     def strict(resource: Resource[Message]) -> dict[str, object]:
         body = made(resource)

@@ -28,6 +28,9 @@ from meltemi.ctl.state import StateOption
 from meltemi.kernel.names import Key
 
 REASON = "Meltemi-Reason"
+MOST_TOGETHER = "at most 128 new or 64 changed ones"
+"""An etcd transaction takes 128 writes; a changed object's last version is one, too."""
+TOO_MANY = 413
 Files = Annotated[
     list[str],
     typer.Option("-f", "--filename", help="A file, a folder, or - for standard input."),
@@ -74,7 +77,7 @@ def apply(  # noqa: PLR0913 - Typer reads the signature
         bool, typer.Option("--dry-run", help="Let Galley check, and write nothing.")
     ] = False,
     atomic: Annotated[
-        bool, typer.Option("--atomic", help="All of them at once, or none.")
+        bool, typer.Option("--atomic", help=f"All at once, or none; {MOST_TOGETHER}.")
     ] = False,
     prune: Annotated[
         bool,
@@ -172,6 +175,14 @@ def apply_batch(
     path = "/api/v1/batch" + manner.query
     answer = galley.send("POST", path, body, headers=manner.headers)
     warn(answer)
+    if answer.status == TOO_MANY:
+        typer.echo(
+            f"meltemi: --atomic takes {MOST_TOGETHER}, as one transaction of etcd "
+            f"does, and {len(resources)} objects are here: nothing was written; split "
+            "the files, or leave out --atomic",
+            err=True,
+        )
+        raise typer.Exit(EXIT_INPUT)
     if not answer.ok:
         raise failed(answer)
     for resource, told in zip(resources, answer.body["items"], strict=True):
