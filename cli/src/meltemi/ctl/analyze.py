@@ -12,9 +12,9 @@ import typer
 
 from meltemi.config.analysis.findings import findings
 from meltemi.config.finding import Finding, InvalidConfigError, Severity, Source
-from meltemi.config.kinds import KINDS
-from meltemi.ctl.galley.client import EXIT_INPUT, failed
+from meltemi.ctl.galley.client import EXIT_INPUT
 from meltemi.ctl.galley.connect import connect
+from meltemi.ctl.galley.objects import objects
 from meltemi.ctl.galley.text import texts
 from meltemi.ctl.output import HomeOption, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
@@ -92,15 +92,10 @@ def validate(
 
 def _mesh(state: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the objects of the running mesh; each is called by its name."""
-    galley = connect(state)
-    for kind in KINDS:
-        answer = galley.get(f"/apis/{kind.api_version}/{kind.plural}")
-        if not answer.ok:
-            raise failed(answer)
-        for each in answer.body["items"]:
-            metadata = each["metadata"]
-            title = f"{kind.name} {metadata['namespace']}/{metadata['name']}"
-            yield f"{MESH}{title}", json.dumps(each).encode()
+    for each in objects(connect(state)):
+        metadata = each["metadata"]
+        title = f"{each['kind']} {metadata['namespace']}/{metadata['name']}"
+        yield f"{MESH}{title}", json.dumps(each).encode()
 
 
 def _placed(found: tuple[Finding, ...]) -> list[Finding]:

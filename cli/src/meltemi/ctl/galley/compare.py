@@ -1,14 +1,16 @@
 """``meltemi diff``, ``history`` and ``rollback``: then, now, and as it would be."""
 
 import difflib
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
+from meltemi.config.resource import Resource
+from meltemi.config.schema.message import Message
 from meltemi.ctl.galley.change import Words, as_yaml, editable, one
-from meltemi.ctl.galley.client import EXIT_FAILURE, NOT_FOUND, failed, warn
+from meltemi.ctl.galley.client import EXIT_FAILURE, NOT_FOUND, Galley, failed, warn
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import target_of
 from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of, read
@@ -46,28 +48,32 @@ def diff(  # noqa: PLR0913 - Typer reads the signature
     ] = False,
     against: Annotated[
         list[str] | None,
-        typer.Option("--against", help="For --proxies: the mesh, as files or folders."),
+        typer.Option(
+            "--against",
+            help="For --proxies: the mesh, as files or folders; default: as it runs.",
+        ),
     ] = None,
 ) -> None:
     """Show what apply would change. Exits 0 for nothing, 1 for something."""
-    if proxies != bool(against):
-        raise typer.BadParameter("--proxies and --against DIR go together")
-    if against:
+    if against and not proxies:
+        raise typer.BadParameter("--against goes with --proxies")
+    resources = read(filename, namespace, recursive=recursive)
+    if proxies:
         from meltemi.ctl.lens.effects import show_effects  # noqa: PLC0415 - slow
+        from meltemi.ctl.lens.running import spelled_or_running  # noqa: PLC0415
 
         home = namespace or DEFAULT_NAMESPACE
-        if show_effects(against, filename, namespace=home, recursive=recursive):
-            raise typer.Exit(EXIT_DIFFERENT)
-        return
-    if _differs(filename, state, namespace, recursive=recursive):
+        then = spelled_or_running(
+            against or [], state=state, namespace=home, recursive=recursive
+        )
+        different = show_effects(then, resources)
+    else:
+        different = _differs(resources, connect(state))
+    if different:
         raise typer.Exit(EXIT_DIFFERENT)
 
 
-def _differs(
-    filename: list[str], state: Path, namespace: str, *, recursive: bool
-) -> bool:
-    resources = read(filename, namespace, recursive=recursive)
-    galley = connect(state)
+def _differs(resources: Sequence[Resource[Message]], galley: Galley) -> bool:
     different = False
     for resource in resources:
         where = target_of(resource)

@@ -15,6 +15,7 @@ import typer
 from meltemi.config.schema.message import Message
 from meltemi.ctl.galley.target import the_kind
 from meltemi.ctl.output import HomeOption
+from meltemi.ctl.state import StateOption
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +28,12 @@ def explain(
         list[str], typer.Argument(metavar="KIND[.FIELD…]|proxy/X TYPE NAME")
     ],
     *,
+    state: StateOption,
     filename: Annotated[
-        list[str] | None, typer.Option("-f", "--filename", help="The mesh of proxy/X.")
+        list[str] | None,
+        typer.Option(
+            "-f", "--filename", help="The mesh of proxy/X; default: the one that runs."
+        ),
     ] = None,
     namespace: HomeOption = "default",
 ) -> None:
@@ -41,7 +46,7 @@ def explain(
             explain_resource,
         )
 
-        explain_resource(words, filename or [], namespace)
+        explain_resource(words, filename or [], namespace, state)
         return
     if len(words) > 1:
         raise typer.BadParameter(f"expected one KIND[.FIELD…], found {words}")

@@ -12,7 +12,8 @@ from meltemi.config.schema.message import Message
 from meltemi.ctl.galley.change import as_yaml, editable
 from meltemi.ctl.galley.client import EXIT_FAILURE, EXIT_INPUT, Galley, failed, warn
 from meltemi.ctl.galley.connect import connect
-from meltemi.ctl.galley.target import Target, kinds_called, selecting, target_of
+from meltemi.ctl.galley.objects import objects
+from meltemi.ctl.galley.target import kinds_called, target_of
 from meltemi.ctl.galley.text import read_each
 from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of
 from meltemi.ctl.output import NamespaceOption, ReasonOption, SelectorOption
@@ -41,16 +42,12 @@ def export_objects(
     selector: SelectorOption = "",
 ) -> None:
     """Print every object, or those of some kinds, as YAML that import takes."""
+    asked = [kind for word in kinds or [] for kind in kinds_called(word)] or KINDS
     galley = connect(state)
-    asked = [kind for word in kinds or [] for kind in kinds_called(word)]
-    for kind in asked or KINDS:
-        answer = galley.get(Target(kind, namespace).path + selecting(selector))
-        if not answer.ok:
-            raise failed(answer)
-        for found in answer.body["items"]:
-            shown = editable(found)
-            del shown["metadata"]["resourceVersion"]  # it means nothing elsewhere
-            typer.echo(f"---\n{as_yaml(shown)}", nl=False)
+    for found in objects(galley, asked, namespace=namespace, selector=selector):
+        shown = editable(found)
+        del shown["metadata"]["resourceVersion"]  # it means nothing elsewhere
+        typer.echo(f"---\n{as_yaml(shown)}", nl=False)
 
 
 def import_objects(

@@ -1,19 +1,19 @@
 """``meltemi trace``: where a request goes, at both ends, and whose line says so."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from meltemi.ctl.galley.text import texts
 from meltemi.ctl.galley.write import Recursive
-from meltemi.ctl.lens.journey import Journey, Visit, address_of, travel
+from meltemi.ctl.lens.journey import Journey, Visit, dialled, travel
 from meltemi.ctl.lens.origins import origins
 from meltemi.ctl.lens.proxies import named
-from meltemi.ctl.lens.world import World, written
+from meltemi.ctl.lens.running import spelled_or_running
+from meltemi.ctl.lens.world import World
 from meltemi.ctl.output import HomeOption, Output, OutputOption, show
+from meltemi.ctl.state import StateOption
 from meltemi.pilot.ir import Origin
 from meltemi.pilot.trace import Call, Http
 
@@ -21,7 +21,11 @@ EXIT_FAILS = 1
 PORTS = {"http": 80, "tcp": 0}
 Sources = Annotated[
     list[str],
-    typer.Option("-f", "--filename", help="The mesh: files, folders, or -."),
+    typer.Option(
+        "-f",
+        "--filename",
+        help="The mesh: files, folders, or -; without any the one that runs.",
+    ),
 ]
 
 
@@ -38,7 +42,8 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     method: Annotated[str, typer.Argument(metavar="METHOD", help="CONNECT for TCP.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="http:// or tcp://.")],
     *,
-    filename: Sources,
+    state: StateOption,
+    filename: Sources = [],  # noqa: B006 - Typer reads it, nobody changes it
     caller: Annotated[str, typer.Option("--from", help="The workload that asks.")],
     header: Annotated[
         list[str] | None, typer.Option("-H", "--header", help="NAME: VALUE.")
@@ -48,11 +53,12 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Tell where a request goes and why. Exits 1 when it would not arrive."""
-    world = written(texts(filename, recursive=recursive), namespace=namespace)
+    world = spelled_or_running(
+        filename, state=state, namespace=namespace, recursive=recursive
+    )
     who = named(world, caller)
-    call = _call(method, url, header or [])
-    address = address_of(world, call.address, call.port, who.group.namespace)
-    journey = travel(world, who, replace(call, address=address))
+    call = dialled(world, who, _call(method, url, header or []))
+    journey = travel(world, who, call)
     if output is Output.TABLE:
         for line in lines(world, journey):
             typer.echo(line)
