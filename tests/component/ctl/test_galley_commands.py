@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from meltemi.ctl.application import application
-from meltemi.ctl.galley import change, compare, events, read, transfer, write
+from meltemi.ctl.galley import change, compare, events, get, transfer, write
 from meltemi.ctl.galley.client import Galley
+from meltemi.ctl.galley.target import kinds_called
+from meltemi.ctl.output import Output, output_of
 from meltemi.testkit.galleys import galley_served
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from typer.testing import Result
+
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
 
 RULE = """\
 apiVersion: networking.istio.io/v1
@@ -58,9 +63,78 @@ class Shell:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     with galley_served(tmp_path) as url:
         galley = Galley(url, "secret")
-        for module in (change, compare, events, read, transfer, write):
+        for module in (change, compare, events, get, transfer, write):
             monkeypatch.setattr(module, "connect", lambda _: galley)
         yield Shell(tmp_path / "files", galley)
+
+
+SERVICE = """\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: a, namespace: shop}
+spec: {hosts: [a.io], ports: [{number: 80, name: http}], resolution: DNS}
+"""
+
+
+def test_objects_of_several_kinds_and_namespaces_are_shown(shell: Shell) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one"), ("b", "two")))
+    (shell.folder / "se.yaml").write_text(SERVICE)
+    shell.do("apply", "-f", str(shell.folder / "se.yaml"))
+    assert shell.do("get", "dr,se", "-o", "name").split() == [
+        "destinationrule/a",
+        "destinationrule/b",
+    ]
+    named = shell.do("get", "all", "-A", "-o", "name").split()
+    assert named == [
+        "destinationrule/a.default",
+        "destinationrule/b.default",
+        "serviceentry/a.shop",
+    ]
+    assert json.loads(shell.do("get", "se", "a.shop", "-o", "json"))["spec"]
+    assert "serviceentry/a " in shell.do("get", *named)
+    both = json.loads(shell.do("get", "dr", "a", "b", "-o", "json"))
+    assert (both["kind"], len(both["items"])) == ("List", 2)
+    hosts = shell.do("get", "dr", "-o", "jsonpath={.items[*].spec.host}")
+    assert hosts == "one two\n"
+
+
+def test_of_several_objects_the_missing_are_told_and_the_others_shown(
+    shell: Shell,
+) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    result = shell.run("get", "dr", "a", "nope", "-o", "name")
+    assert result.exit_code == 1
+    assert result.stdout == "destinationrule/a\n"
+    assert "nope" in result.stderr
+
+
+def test_wide_tells_on_how_many_proxies_an_object_is_and_why_not_on_others(
+    shell: Shell,
+) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    head, row = shell.do("get", "dr", "-o", "wide").splitlines()
+    assert head.endswith("INSTALLED   NOT ON")
+    assert row.endswith("0/0         no proxy is connected")
+
+
+@pytest.mark.parametrize("form", ["xml", "jsonpath", "jsonpath=", "jsonpath={.a"])
+def test_an_output_nobody_knows_is_refused(shell: Shell, form: str) -> None:
+    assert shell.run("get", "dr", "-o", form).exit_code == 2
+    assert shell.run("diff", "-o", form).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["apply", "delete", "diff", "import"])
+def test_an_option_and_a_file_that_name_two_namespaces_contradict(
+    shell: Shell, command: str
+) -> None:
+    path = shell.folder / "se.yaml"
+    path.parent.mkdir()
+    path.write_text(SERVICE)
+    result = shell.run(command, "-f", str(path), "-n", "other")
+    assert result.exit_code == 65
+    assert f"{path}:3:32: NAMESPACE" in result.stderr
+    assert "namespace shop, and -n says other" in result.stderr
+    assert shell.do("apply", "-f", str(path), "-n", "shop")
 
 
 def test_diff_shows_what_apply_then_does(shell: Shell) -> None:
@@ -87,6 +161,17 @@ def test_an_atomic_apply_writes_all_or_nothing(shell: Shell) -> None:
     assert shell.hosts() == {"a": "one", "b": "one"}
 
 
+def test_more_than_a_transaction_holds_is_refused_with_the_limit(shell: Shell) -> None:
+    names = [(f"a{number}", "one") for number in range(65)]
+    shell.do("apply", "--atomic", "-f", shell.file(*names))
+    changed = shell.file(*((name, "two") for name, _ in names))
+    refused = shell.run("apply", "--atomic", "-f", changed)
+    assert refused.exit_code == 65
+    assert "at most 128 new or 64 changed ones" in refused.stderr
+    assert "65 objects are here: nothing was written" in refused.stderr
+    assert set(shell.hosts().values()) == {"one"}
+
+
 def test_prune_deletes_what_no_file_holds_any_more(shell: Shell) -> None:
     folder = str(shell.folder)
     shell.file(("a", "one"), name="in/a.yaml")
@@ -102,8 +187,34 @@ def test_prune_deletes_what_no_file_holds_any_more(shell: Shell) -> None:
 
 def test_what_a_write_breaks_is_printed(shell: Shell) -> None:
     result = shell.run("apply", "-f", shell.file(("reviews", "nobody")))
-    assert "Warning: 299 galley" in result.stderr
-    assert "IST0174" in result.stderr
+    assert result.stderr.startswith(
+        "warning: destinationrule default/reviews: IST0174 The host nobody"
+    )
+
+
+def test_a_write_says_in_which_namespace_it_wrote(shell: Shell) -> None:
+    path = shell.file(("a", "one"))
+    assert "destinationrule/a created in default (rev" in shell.do("apply", "-f", path)
+    said = shell.do("delete", "dr", "a")
+    assert "destinationrule/a deleted in default (revision " in said
+    missing = shell.run("delete", "dr", "a")
+    assert "destinationrule/a is not there, in default\n" in missing.stderr
+
+
+def test_what_is_selected_is_deleted_of_several_kinds(shell: Shell) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one"), ("b", "two")))
+    said = shell.do("delete", "all", "-l", "team=a")
+    assert said.count("deleted in default") == 2
+
+
+def test_rolling_back_to_what_never_was_fails(shell: Shell) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    first = shell.run("rollback", "dr", "a")
+    assert first.exit_code == 1
+    assert first.stderr == "destinationrule/a.default has no former version\n"
+    unknown = shell.run("rollback", "dr", "a", "--to-revision", "999")
+    assert unknown.exit_code == 1
+    assert "no revision '999' in its history" in unknown.stderr
 
 
 def test_patch_label_and_edit_change_a_part(
@@ -150,7 +261,39 @@ def test_what_was_exported_can_be_imported(shell: Shell, tmp_path: Path) -> None
     )
     refused = shell.run("import", "-f", str(path))
     assert refused.exit_code == 1
-    assert "destinationrule/a refused" in refused.output
+    assert "destinationrule/a refused in default" in refused.output
+
+
+def test_an_invalid_object_does_not_keep_the_others_from_being_imported(
+    shell: Shell,
+) -> None:
+    path = shell.file(("a", "one"), ("b", "two"), ("c", "three"))
+    text = (shell.folder / "a.yaml").read_text()
+    broken = text.replace("spec: {host: two}", "spec: {hots: two}")
+    (shell.folder / "a.yaml").write_text(f"{broken}---\nkind: {{a: 1, a: 2}}\n")
+    result = shell.run("import", "-f", path)
+    assert result.exit_code == 65
+    assert f"{path}:9:8: " in result.stderr
+    assert "UNKNOWN_FIELD" in result.stderr
+    assert "DUPLICATE" in result.stderr
+    assert shell.hosts() == {"a": "one", "c": "three"}
+
+
+def test_what_only_galley_refuses_does_not_keep_the_others_from_being_imported(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shell.file(*((f"a{number}", "one") for number in range(5)))
+    made = write.body_of
+
+    def strict(resource: Resource[Message]) -> dict[str, object]:
+        body = made(resource)
+        return body | {"spec": {}} if resource.metadata.name == "a3" else body
+
+    monkeypatch.setattr(transfer, "body_of", strict)
+    result = shell.run("import", "-f", path)
+    assert result.exit_code == 1
+    assert "destinationrule/a3 refused" in result.stderr
+    assert sorted(shell.hosts()) == ["a0", "a1", "a2", "a4"]
 
 
 def test_explain_tells_what_a_field_means(shell: Shell) -> None:
@@ -158,8 +301,24 @@ def test_explain_tells_what_a_field_means(shell: Shell) -> None:
     assert "<Duration>" in told.replace("\n", "")
     assert "default 10 s" in told
     assert "host <string> (required)" in shell.do("explain", "destinationrule.spec")
-    unknown = shell.run("explain", "dr.nope")
+    assert "default 10 s" in shell.do(
+        "explain", "dr.trafficPolicy.connectionPool.tcp"
+    ), "what is inside is described, too"
+    children = shell.do("explain", "dr.trafficPolicy.connectionPool")
+    assert "tcp <TCPSettings>\n      Limits" in children, "by its type where by no more"
+    assert "One of DISABLE, SIMPLE, MUTUAL," in shell.do(
+        "explain", "dr.trafficPolicy.tls.mode"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("vs.htp", "http"), ("vs.http.retry", "retries"), ("vss", "vs")],
+)
+def test_explain_guesses_what_was_meant(shell: Shell, word: str, meant: str) -> None:
+    unknown = shell.run("explain", word)
     assert unknown.exit_code == 2
+    assert f"did you mean {meant}" in unknown.stderr
 
 
 def test_events_are_shown_as_they_happen(shell: Shell) -> None:
@@ -167,7 +326,7 @@ def test_events_are_shown_as_they_happen(shell: Shell) -> None:
     enough = threading.Event()
 
     def follow() -> None:
-        kinds = events._kinds(["dr"])
+        kinds = kinds_called("dr")
         for event in events._followed(shell.galley, kinds, ""):
             heard.append(events.line_of(event))
             if len(heard) == 2:
@@ -185,3 +344,37 @@ def test_events_are_shown_as_they_happen(shell: Shell) -> None:
         "MODIFIED DestinationRule/default/a admin"
     )
     assert "put" in shell.do("events", "--tail", "1")
+
+
+def test_the_last_writes_are_those_of_the_kinds_and_the_namespace(
+    shell: Shell,
+) -> None:
+    shell.do("apply", "-f", shell.file(("a", "one")))
+    shell.do("apply", "--atomic", "-f", shell.file(("b", "one")))
+    (shell.folder / "se.yaml").write_text(SERVICE)
+    shell.do("apply", "-f", str(shell.folder / "se.yaml"))
+
+    def targets(*words: str) -> list[str]:
+        found = json.loads(shell.do("events", *words, "-o", "json"))
+        return [each["target"].rpartition("/")[2] for each in found]
+
+    assert targets("dr") == ["b", "a"], "a write alone, and one of several together"
+    assert targets("-n", "shop") == ["a"]
+    assert targets("dr,vs", "-n", "shop") == []
+    assert targets("dr", "--tail", "1") == ["b"]
+    assert shell.run("events", "-f", "--tail", "1").exit_code == 2
+
+
+def test_a_change_is_printed_as_programs_want_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    metadata = {"name": "a", "namespace": "b", "resourceVersion": "7"}
+    event = {"type": "ADDED", "object": {"kind": "Gateway", "metadata": metadata}}
+    events.show_event(event, Output.JSON)
+    assert json.loads(capsys.readouterr().out) == event
+    events.show_event(event, output_of("jsonpath=.object.kind"))
+    assert capsys.readouterr().out == "Gateway\n"
+    events.show_event(event, Output.YAML)
+    assert capsys.readouterr().out.startswith("---\ntype: ADDED\n")
+    events.show_event(event, Output.TABLE)
+    assert capsys.readouterr().out == "7 ADDED Gateway/b/a\n"

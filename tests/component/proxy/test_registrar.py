@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from fastapi import FastAPI, Request, Response
 
+from meltemi.identity.certificate import certificate_pem
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.citadel import CitadelClient
 from meltemi.proxy.adapters.keeper import Keeper, Proofs
 from meltemi.proxy.adapters.registrar import Registrar
 from meltemi.proxy.adapters.wallet import Wallet
 from meltemi.runtime.http import serve_http
+from meltemi.runtime.tls import TlsFiles
 from meltemi.testkit.agents import NOWHERE, agent_settings, local
-from meltemi.testkit.authority import REVIEWS, credential
+from meltemi.testkit.authority import REVIEWS, credential, write_credential
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
@@ -40,12 +43,12 @@ class FakeGalley:
         return Response(status_code=self.answers.pop(0) if self.answers else 200)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
+    async def serving(self, tls: TlsFiles | None = None) -> AsyncIterator[str]:
         app, address, stopping = FastAPI(), local(), asyncio.Event()
         app.add_api_route("/{path:path}", self.handle, methods=["PUT", "DELETE"])
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve_http(app, address, stopping=stopping))
-            yield f"http://{address}"
+            tasks.create_task(serve_http(app, address, stopping=stopping, tls=tls))
+            yield f"{'https' if tls else 'http'}://{address}"
             stopping.set()
 
 
@@ -63,9 +66,17 @@ async def keeping(workload: Registrar) -> AsyncIterator[None]:
 
 
 def registrar(
-    directory: Path, url: str, *, every: float = 60.0, group: str = "", **ports: int
+    directory: Path,
+    url: str,
+    *,
+    every: float = 60.0,
+    group: str = "",
+    ca: Path | None = None,
+    **ports: int,
 ) -> Registrar:
-    settings = agent_settings(directory, galley_url=url, entry_ports=ports, group=group)
+    settings = agent_settings(
+        directory, galley_url=url, galley_ca_file=ca, entry_ports=ports, group=group
+    )
     clock, rng = SystemClock(), Random(1)  # noqa: S311 - a jitter
     keeper = Keeper(
         CitadelClient(NOWHERE, NOWHERE, REVIEWS),
@@ -148,6 +159,32 @@ async def test_a_workload_whose_last_word_failed_still_takes_its_entry_back(
             await until(lambda: len(galley.calls) == 2)
             await workload.leave()
     assert galley.calls[-1][0] == "DELETE"
+
+
+@pytest.mark.parametrize(
+    ("roots", "why"),
+    [
+        ("galley's", None),
+        ("others'", "CERTIFICATE_VERIFY_FAILED"),
+        ("missing", "no roots to believe Galley by"),
+        ("none", "CERTIFICATE_VERIFY_FAILED"),
+    ],
+)
+async def test_a_galley_over_https_is_believed_by_the_roots_of_the_agent(
+    tmp_path: Path, roots: str, why: str | None
+) -> None:
+    shown = credential(now=SystemClock().now(), local_server=True)
+    ours, theirs = tmp_path / "ours.pem", tmp_path / "theirs.pem"
+    ours.write_text(certificate_pem(*shown.roots), encoding="ascii")
+    theirs.write_text(certificate_pem(*credential().roots), encoding="ascii")
+    files = {"galley's": ours, "others'": theirs, "missing": tmp_path / "x"}
+    galley = FakeGalley()
+    tls = TlsFiles(*write_credential(tmp_path, "galley", shown))
+    async with galley.serving(tls) as url:
+        workload = registrar(tmp_path, url, ca=files.get(roots), http=21100)
+        await workload._assert()
+    assert (why or "") in (workload._why or "")
+    assert bool(galley.calls) == (workload._why is None) == (why is None)
 
 
 async def test_a_gateway_registers_nothing(tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ def test_a_kind_answers_to_every_spelling_people_use(word: str, name: str) -> No
     assert kind.name == name
 
 
+def test_every_kind_has_a_short_name() -> None:
+    assert [kind.name for kind in KINDS if not kind.short_names] == []
+
+
 def test_an_unknown_word_names_no_kind() -> None:
     assert kind_called("pod") is None
 

@@ -12,11 +12,11 @@ import typer
 
 from meltemi.config.analysis.findings import findings
 from meltemi.config.finding import Finding, InvalidConfigError, Severity, Source
-from meltemi.config.kinds import KINDS
-from meltemi.ctl.galley.client import EXIT_INPUT, failed
+from meltemi.ctl.galley.client import EXIT_INPUT
 from meltemi.ctl.galley.connect import connect
+from meltemi.ctl.galley.objects import objects
 from meltemi.ctl.galley.text import texts
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.output import HomeOption, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 from meltemi.galley.door import read
 
@@ -52,14 +52,14 @@ def analyze(  # noqa: PLR0913 - Typer reads the signature
     files: Files = None,
     *,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     output: OutputOption = Output.TABLE,
     with_mesh: Annotated[
         bool, typer.Option("--with-mesh", help="The mesh as FILEs would leave it.")
     ] = False,
     failure_threshold: Annotated[
         Threshold, typer.Option(help="The level from which on the exit code is 79.")
-    ] = Threshold.ERROR,
+    ] = Threshold.WARNING,
 ) -> None:
     """Say what is wrong between objects: in FILEs, or else in the running mesh."""
     mesh = _mesh(state) if with_mesh or not files else ()
@@ -75,7 +75,7 @@ def analyze(  # noqa: PLR0913 - Typer reads the signature
 def validate(
     files: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-...")],
     *,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say of every object in FILEs whether the mesh would accept it, alone."""
@@ -92,15 +92,10 @@ def validate(
 
 def _mesh(state: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the objects of the running mesh; each is called by its name."""
-    galley = connect(state)
-    for kind in KINDS:
-        answer = galley.get(f"/apis/{kind.api_version}/{kind.plural}")
-        if not answer.ok:
-            raise failed(answer)
-        for each in answer.body["items"]:
-            metadata = each["metadata"]
-            title = f"{kind.name} {metadata['namespace']}/{metadata['name']}"
-            yield f"{MESH}{title}", json.dumps(each).encode()
+    for each in objects(connect(state)):
+        metadata = each["metadata"]
+        title = f"{each['kind']} {metadata['namespace']}/{metadata['name']}"
+        yield f"{MESH}{title}", json.dumps(each).encode()
 
 
 def _placed(found: tuple[Finding, ...]) -> list[Finding]:

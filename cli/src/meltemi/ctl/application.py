@@ -11,7 +11,8 @@ import typer
 MODULES = {
     "meltemi.ctl.local.commands": ("up", "down", "status", "kill", "start"),
     "meltemi.ctl.galley.write": ("apply", "delete"),
-    "meltemi.ctl.galley.read": ("get", "ps"),
+    "meltemi.ctl.galley.get": ("get",),
+    "meltemi.ctl.galley.ps": ("ps",),
     "meltemi.ctl.galley.wait": ("wait",),
     "meltemi.ctl.analyze": ("analyze", "validate"),
     "meltemi.ctl.galley.token": ("token",),

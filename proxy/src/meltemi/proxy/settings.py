@@ -94,6 +94,10 @@ class AgentSettings(ServiceSettings):
     galley_url: str | None = None
     """Where to register the workload; unset: nowhere."""
 
+    galley_ca_file: Path | None = None
+    """Roots (PEM) to believe Galley by, read at every call; unset: the machine's own.
+    Only with an ``https://`` URL."""
+
     run_dir: Path
     """Sockets, credential and checkpoint. Made with mode 0700."""
 
@@ -125,8 +129,8 @@ class AgentSettings(ServiceSettings):
     """How long open connections may finish. Istio's terminationDrainDuration."""
 
     @model_validator(mode="after")
-    def _sockets_fit(self) -> Self:
-        """Refuse a folder whose sockets no path can name."""
+    def _parts_fit(self) -> Self:
+        """Refuse a folder whose sockets no path can name, and what cannot be meant."""
         longest = max(self.xds_socket, self.sds_socket, key=lambda path: len(str(path)))
         if len(str(longest).encode()) > SOCKET_PATH_LIMIT:
             raise ValueError(
@@ -134,8 +138,18 @@ class AgentSettings(ServiceSettings):
             )
         if not self.pilots:
             raise ValueError("pilots is empty: expected HOST:PORT,HOST:PORT")
+        if self.galley_ca_file and not self.galley_is_secured:
+            raise ValueError(
+                f"galley_ca_file is of no use with galley_url {self.galley_url!r}: "
+                "expected https://HOST:PORT"
+            )
         _ = self.identity
         return self
+
+    @property
+    def galley_is_secured(self) -> bool:
+        """Whether Galley shows a certificate."""
+        return (self.galley_url or "").startswith("https://")
 
     @property
     def identity(self) -> SpiffeId:

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 import typer
 
-from meltemi.ctl.galley.client import Answer, Galley, GalleyUnreachableError, failed
+from meltemi.ctl.galley.client import (
+    Answer,
+    Galley,
+    GalleyUnreachableError,
+    failed,
+    warning_line,
+)
 from meltemi.testkit.processes import free_port
 
 PROBLEM = {
@@ -50,3 +56,25 @@ def test_a_galley_that_is_not_there_is_unreachable() -> None:
 
 def test_an_exit_is_what_typer_ends_with() -> None:
     assert isinstance(failed(Answer(500, "broken")), typer.Exit)
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        (
+            '299 galley "IST0174 The host x is unknown. (spec.host)"',
+            "warning: gateway a/b: IST0174 The host x is unknown. (spec.host)",
+        ),
+        (
+            '299 galley "IST0109 VirtualService shop/c: conflicts"',
+            "warning: virtualservice shop/c: IST0109 conflicts",
+        ),
+        ("odd", "warning: gateway a/b: odd"),
+    ],
+)
+def test_a_warning_names_its_object(header: str, line: str) -> None:
+    assert warning_line(header, "gateway a/b") == line
+
+
+def test_a_warning_about_nothing_known_is_told_all_the_same() -> None:
+    assert warning_line('299 galley "3 more"', "") == "warning: 3 more"

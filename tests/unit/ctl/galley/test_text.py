@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import typer
 
 from meltemi.config.finding import InvalidConfigError
-from meltemi.ctl.galley.text import read_all
+from meltemi.ctl.galley.text import UnreadableInputError, read_all
+from meltemi.ctl.main import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +44,18 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(typer.BadParameter, match=r"gone.yaml: No such file"):
+    with pytest.raises(UnreadableInputError, match=r"gone.yaml: No such file"):
         read_all([str(tmp_path / "gone.yaml")], namespace="default")
 
 
 def test_an_empty_folder_is_not_taken_for_success(tmp_path: Path) -> None:
-    with pytest.raises(typer.BadParameter, match="holds no"):
+    with pytest.raises(UnreadableInputError, match="holds no"):
         read_all([str(tmp_path)], namespace="default")
+
+
+@pytest.mark.parametrize("command", ["apply -f", "diff -f", "analyze", "validate"])
+def test_input_that_cannot_be_read_is_bad_input_to_every_command(
+    tmp_path: Path, command: str
+) -> None:
+    for path in (tmp_path, tmp_path / "gone.yaml"):
+        assert execute([*command.split(), str(path)]) == 65

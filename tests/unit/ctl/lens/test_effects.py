@@ -64,9 +64,7 @@ def test_what_is_there_already_changes_nothing(
     assert (code, printed) == (0, ["0 of 3 proxies would change"])
 
 
-def test_proxies_without_a_mesh_to_compare_with_is_a_wrong_usage(
-    tmp_path: Path,
-) -> None:
+def test_a_mesh_to_compare_with_is_for_proxies_only(tmp_path: Path) -> None:
     file = tmp_path / "change.yaml"
     file.write_text(SLOWER)
-    assert execute(["diff", "-f", str(file), "--proxies"]) == 64
+    assert execute(["diff", "-f", str(file), "--against", str(file)]) == 64

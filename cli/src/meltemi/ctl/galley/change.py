@@ -46,7 +46,7 @@ def patch(  # noqa: PLR0913 - Typer reads the signature
     form: Annotated[
         Form, typer.Option("--type", help="RFC 7396 or RFC 6902.")
     ] = Form.MERGE,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
     """Change a part of an object."""
@@ -59,7 +59,7 @@ def label(
     words: Annotated[list[str], typer.Argument(metavar="KIND NAME KEY=VALUE|KEY- …")],
     *,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
     """Set labels (KEY=VALUE) or take them away (KEY-)."""
@@ -82,7 +82,7 @@ def edit(
     words: Words,
     *,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
     """Change an object in your editor; what others changed meanwhile is not lost."""
@@ -97,9 +97,9 @@ def edit(
         path.write_text(before, encoding="utf-8")
         _open(path)
         if path.read_text(encoding="utf-8") == before:
-            typer.echo(f"{where.title} unchanged")
+            typer.echo(f"{where.title} unchanged in {where.namespace}")
             return
-        found = read([str(path)], namespace)
+        found = read([str(path)], where.namespace)
         if len(found) != 1:
             raise typer.BadParameter(f"one object is edited, and {len(found)} are left")
         (resource,) = found
@@ -157,8 +157,9 @@ def _patch(galley: Galley, where: Target, text: bytes, form: Form, reason: str) 
     if reason:
         headers[REASON] = reason
     answer = galley.send("PATCH", where.path, text, headers=headers)
-    warn(answer)
+    warn(answer, where.subject)
     if not answer.ok:
         raise failed(answer)
     revision = answer.body["metadata"]["resourceVersion"]
-    typer.echo(f"{where.title} {answer.outcome} (revision {revision})")
+    done = f"{where.title} {answer.outcome} in {where.namespace}"
+    typer.echo(f"{done} (revision {revision})")

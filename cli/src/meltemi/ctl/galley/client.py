@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 EXIT_FAILURE, EXIT_INPUT, EXIT_UNREACHABLE, EXIT_DENIED = 1, 65, 69, 77
 NOT_FOUND = 404
+QUOTED = re.compile(r'^\d{3} \S+ "(.*)"$')
+NAMED = re.compile(r"^(\S+) ([A-Z]\w*) ([^\s/:]+/[^\s:]+): (.*)$")
 EXIT_CODES = {
     400: EXIT_INPUT,
     401: EXIT_DENIED,
@@ -148,10 +151,30 @@ class Galley:
         )
 
 
-def warn(answer: Answer) -> None:
-    """Print what Galley wants people to know although it did what it was asked."""
+def warn(answer: Answer, about: str = "") -> None:
+    """Print what Galley wants people to know although it did what it was asked.
+
+    A warning that names no object is about ``about``.
+    """
     for warning in answer.warnings:
-        typer.echo(f"Warning: {warning}", err=True)
+        typer.echo(warning_line(warning, about), err=True)
+
+
+def warning_line(header: str, about: str) -> str:
+    """Return a ``Warning`` header as ``warning: KIND NAMESPACE/NAME: CODE TEXT``.
+
+    Source:
+        RFC 7234 §5.5: ``299 AGENT "TEXT"``, and our TEXT is
+        ``CODE [KIND NAMESPACE/NAME: ]MESSAGE``.
+
+    """
+    quoted = QUOTED.search(header)
+    text = quoted[1] if quoted else header
+    named = NAMED.match(text)
+    if named:
+        code, kind, name, rest = named.groups()
+        return f"warning: {kind.lower()} {name}: {code} {rest}"
+    return f"warning: {about}: {text}" if about else f"warning: {text}"
 
 
 def failed(answer: Answer) -> typer.Exit:

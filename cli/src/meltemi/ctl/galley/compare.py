@@ -1,18 +1,21 @@
 """``meltemi diff``, ``history`` and ``rollback``: then, now, and as it would be."""
 
 import difflib
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
+from meltemi.config.resource import Resource
+from meltemi.config.schema.message import Message
 from meltemi.ctl.galley.change import Words, as_yaml, editable, one
-from meltemi.ctl.galley.client import NOT_FOUND, failed, warn
+from meltemi.ctl.galley.client import EXIT_FAILURE, NOT_FOUND, Galley, failed, warn
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import target_of
 from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of, read
 from meltemi.ctl.output import (
+    DEFAULT_NAMESPACE,
     NamespaceOption,
     Output,
     OutputOption,
@@ -38,34 +41,39 @@ def diff(  # noqa: PLR0913 - Typer reads the signature
     *,
     filename: Files,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     proxies: Annotated[
         bool, typer.Option("--proxies", help="What changes on which proxies.")
     ] = False,
     against: Annotated[
         list[str] | None,
-        typer.Option("--against", help="For --proxies: the mesh, as files or folders."),
+        typer.Option(
+            "--against",
+            help="For --proxies: the mesh, as files or folders; default: as it runs.",
+        ),
     ] = None,
 ) -> None:
     """Show what apply would change. Exits 0 for nothing, 1 for something."""
-    if proxies != bool(against):
-        raise typer.BadParameter("--proxies and --against DIR go together")
-    if against:
+    if against and not proxies:
+        raise typer.BadParameter("--against goes with --proxies")
+    resources = read(filename, namespace, recursive=recursive)
+    if proxies:
         from meltemi.ctl.lens.effects import show_effects  # noqa: PLC0415 - slow
+        from meltemi.ctl.lens.running import spelled_or_running  # noqa: PLC0415
 
-        if show_effects(against, filename, namespace=namespace, recursive=recursive):
-            raise typer.Exit(EXIT_DIFFERENT)
-        return
-    if _differs(filename, state, namespace, recursive=recursive):
+        home = namespace or DEFAULT_NAMESPACE
+        then = spelled_or_running(
+            against or [], state=state, namespace=home, recursive=recursive
+        )
+        different = show_effects(then, resources)
+    else:
+        different = _differs(resources, connect(state))
+    if different:
         raise typer.Exit(EXIT_DIFFERENT)
 
 
-def _differs(
-    filename: list[str], state: Path, namespace: str, *, recursive: bool
-) -> bool:
-    resources = read(filename, namespace, recursive=recursive)
-    galley = connect(state)
+def _differs(resources: Sequence[Resource[Message]], galley: Galley) -> bool:
     different = False
     for resource in resources:
         where = target_of(resource)
@@ -93,7 +101,7 @@ def history(
     words: Words,
     *,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show an object's last versions: who wrote them, when and why."""
@@ -115,7 +123,7 @@ def rollback(
         str,
         typer.Option("--to-revision", help="Of its history; default: the one before."),
     ] = "",
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
     """Write a former version of an object again."""
@@ -127,18 +135,18 @@ def rollback(
             raise failed(answer)
         former = [each for each in answer.body["items"][1:] if each["object"]]
         if not former:
-            raise typer.BadParameter(f"{where.title} has no former version")
+            typer.echo(f"{where.full_title} has no former version", err=True)
+            raise typer.Exit(EXIT_FAILURE)
         to_revision = former[0]["revision"]
     path = f"{where.path}/rollback?{urlencode({'revision': to_revision})}"
     headers = {REASON: reason} if reason else {}
     answer = galley.send("POST", path, headers=headers)
-    warn(answer)
+    warn(answer, where.subject)
     if not answer.ok:
         raise failed(answer)
     revision = answer.body["metadata"]["resourceVersion"]
-    typer.echo(
-        f"{where.title} is as it was at revision {to_revision} (revision {revision})"
-    )
+    then = f"{where.title} in {where.namespace} is as it was at revision {to_revision}"
+    typer.echo(f"{then} (revision {revision})")
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -1,21 +1,26 @@
 """``meltemi events``: what was written, and what is being written."""
 
+import json
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from meltemi.config.kinds import KINDS, Kind, kind_called
-from meltemi.ctl.galley.client import Galley, failed
+from meltemi.config.kinds import KIND_BY_NAME, KINDS, Kind, kind_called
+from meltemi.ctl.galley.client import EXIT_UNREACHABLE, Galley, failed
 from meltemi.ctl.galley.connect import connect
-from meltemi.ctl.galley.target import Target
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.galley.target import Target, kinds_called
+from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 
 WAITING = 1000
 """Events that may wait for a slow terminal."""
+USUAL = 20
+KEPT = 10_000
+"""Records that a Galley keeps, and gives at the most."""
+NAMES = ("time", "actor", "verb", "outcome", "revision", "target")
 
 
 commands = typer.Typer()
@@ -28,29 +33,73 @@ def register(app: typer.Typer) -> None:
 
 @commands.command()
 def events(  # noqa: PLR0913 - Typer reads the signature
-    kinds: Annotated[list[str] | None, typer.Argument(metavar="[KIND…]")] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Argument(metavar="[KIND[,KIND]...]")
+    ] = None,
     *,
     state: StateOption,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on until interrupted.")
     ] = False,
-    namespace: NamespaceOption = "",
-    number: Annotated[int, typer.Option("--tail", min=1, help="How many.")] = 20,
+    namespace: Annotated[
+        str, typer.Option("-n", "--namespace", help="Only this namespace.")
+    ] = "",
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--tail", min=1, max=KEPT, help="How many.", show_default=str(USUAL)
+        ),
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show the last writes and who asked for them, or follow changes live."""
+    """Show the last writes and who asked for them, or follow changes live.
+
+    With -f each change is a line, or with -o json an object a line.
+    """
+    wanted = [kind for word in kinds or [] for kind in kinds_called(word)]
+    if follow and number:
+        raise typer.BadParameter("-f shows what comes, and --tail what was: choose one")
     galley = connect(state)
-    if not follow:
-        answer = galley.get(f"/api/v1/audit?limit={number}")
-        if not answer.ok:
-            raise failed(answer)
-        names = ("time", "actor", "verb", "outcome", "revision", "target")
-        rows = [[each[name] for name in names] for each in answer.body["items"]]
-        heading = [name.upper() for name in names]
-        show(answer.body["items"], output, [heading, *rows])
+    if follow:
+        for event in _followed(galley, wanted or list(KINDS), namespace):
+            show_event(event, output)
         return
-    for event in _followed(galley, _kinds(kinds), namespace):
+    most = number or USUAL
+    asked = KEPT if wanted or namespace else most
+    answer = galley.get(f"/api/v1/audit?limit={asked}")
+    if not answer.ok:
+        raise failed(answer)
+    found = [each for each in answer.body["items"] if among(each, wanted, namespace)]
+    rows = [[each[name] for name in NAMES] for each in found[:most]]
+    show(found[:most], output, [[name.upper() for name in NAMES], *rows])
+
+
+def among(record: Mapping[str, Any], kinds: Sequence[Kind], namespace: str) -> bool:
+    """Return whether an audit record is about ``kinds`` in ``namespace``, if given."""
+    kind, home = _about(record["target"])
+    return (not kinds or kind in kinds) and (not namespace or home == namespace)
+
+
+def _about(target: str) -> tuple[Kind | None, str]:
+    """Return whose kind and namespace ``/apis/…`` or ``KIND/NAMESPACE/NAME`` is."""
+    words = target.split("/")
+    if words[:2] == ["", "apis"] and "namespaces" in words[:-2]:
+        at = words.index("namespaces")
+        return kind_called(words[at + 2]), words[at + 1]
+    named = KIND_BY_NAME.get(words[0])
+    return (named, words[1]) if named and len(words) > 1 else (None, "")
+
+
+def show_event(event: dict[str, Any], output: Output) -> None:
+    """Print one change: a line, but for YAML, which is a document."""
+    if output is Output.TABLE:
         typer.echo(line_of(event))
+    elif output is Output.JSON:
+        typer.echo(json.dumps(event, ensure_ascii=False))
+    else:
+        if output is Output.YAML:
+            typer.echo("---")
+        show(event, output, ())
 
 
 def line_of(event: dict[str, Any]) -> str:
@@ -64,16 +113,8 @@ def line_of(event: dict[str, Any]) -> str:
     return f"{metadata['resourceVersion']} {event['type']} {name} {writer}".rstrip()
 
 
-def _kinds(words: list[str] | None) -> list[Kind]:
-    found = [(word, kind_called(word)) for word in words or []]
-    for word, kind in found:
-        if kind is None:
-            raise typer.BadParameter(f"{word!r} is not a kind")
-    return [kind for _, kind in found if kind is not None] or list(KINDS)
-
-
 def _followed(
-    galley: Galley, kinds: list[Kind], namespace: str
+    galley: Galley, kinds: Sequence[Kind], namespace: str
 ) -> Iterator[dict[str, Any]]:
     """Yield changes of all ``kinds`` from now on, each kind in a thread of its own."""
     waiting: queue.Queue[dict[str, Any] | Exception] = queue.Queue(WAITING)
@@ -97,10 +138,6 @@ def _followed(
     while True:
         event = waiting.get()
         if isinstance(event, Exception):
-            raise typer.Exit(_ended(event))
+            typer.echo(f"meltemi: {event}", err=True)
+            raise typer.Exit(EXIT_UNREACHABLE)
         yield event
-
-
-def _ended(error: Exception) -> int:
-    typer.echo(f"meltemi: {error}", err=True)
-    return 69

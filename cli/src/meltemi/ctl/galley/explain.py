@@ -5,14 +5,17 @@ import inspect
 import itertools
 import textwrap
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from enum import Enum
 from typing import Annotated, get_args, get_origin
 
 import msgspec
 import typer
 
-from meltemi.config.kinds import kind_called
 from meltemi.config.schema.message import Message
-from meltemi.ctl.output import NamespaceOption
+from meltemi.ctl.galley.target import the_kind
+from meltemi.ctl.output import HomeOption
+from meltemi.ctl.state import StateOption
 
 
 def register(app: typer.Typer) -> None:
@@ -25,34 +28,38 @@ def explain(
         list[str], typer.Argument(metavar="KIND[.FIELD…]|proxy/X TYPE NAME")
     ],
     *,
+    state: StateOption,
     filename: Annotated[
-        list[str] | None, typer.Option("-f", "--filename", help="The mesh of proxy/X.")
+        list[str] | None,
+        typer.Option(
+            "-f", "--filename", help="The mesh of proxy/X; default: the one that runs."
+        ),
     ] = None,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
 ) -> None:
-    """Tell what a field means, or which objects made a proxy's resource."""
+    """Tell what a field means, or which objects made a proxy's resource.
+
+    Such as: explain vs.http.retries; explain proxy/reviews-v1 route 9080
+    """
     if words[0].startswith("proxy/"):
         from meltemi.ctl.lens.made_by import (  # noqa: PLC0415 - slow to import
             explain_resource,
         )
 
-        explain_resource(words, filename or [], namespace)
+        explain_resource(words, filename or [], namespace, state)
         return
     if len(words) > 1:
         raise typer.BadParameter(f"expected one KIND[.FIELD…], found {words}")
     word, *steps = words[0].split(".")
-    kind = kind_called(word)
-    if kind is None:
-        raise typer.BadParameter(f"{word!r} is not a kind")
+    kind = the_kind(word)
     here: type[Message] | None = kind.spec
     told = inspect.getdoc(kind.spec) or ""
     title = f"{kind.name} ({kind.api_version})"
     for step in steps[1:] if steps[:1] == ["spec"] else steps:
         field = _field(here, step)
-        told = _documents(here).get(field.name, "") if here else ""
+        told = _told(field, _documents(here) if here else {})
         title = f"{title}.{step} <{spelled(field.type)}>"
         here = _message(field.type)
-        told = told or (inspect.getdoc(here) or "" if here else "")
     typer.echo(title)
     for line in (told or "(no more is said)").splitlines():
         typer.echo(f"    {line}")
@@ -85,9 +92,8 @@ def _fields(here: type[Message]) -> Iterator[str]:
     for field in msgspec.structs.fields(here):
         needed = " (required)" if field.required else ""
         yield f"  {field.encode_name} <{spelled(field.type)}>{needed}"
-        told = documents.get(field.name, "").splitlines()
-        if told:
-            yield f"      {told[0]}"
+        for line in _told(field, documents).splitlines():
+            yield f"      {line}".rstrip()
 
 
 def _field(here: type[Message] | None, step: str) -> msgspec.structs.FieldInfo:
@@ -95,8 +101,30 @@ def _field(here: type[Message] | None, step: str) -> msgspec.structs.FieldInfo:
     for field in fields:
         if field.encode_name == step:
             return field
-    known = ", ".join(each.encode_name for each in fields) or "none"
-    raise typer.BadParameter(f"there is no field {step!r} here: {known}")
+    known = [each.encode_name for each in fields]
+    near = get_close_matches(step, known, n=1, cutoff=0.5)
+    advice = f"did you mean {near[0]}? " if near else ""
+    names = ", ".join(known) or "none"
+    raise typer.BadParameter(f"there is no field {step!r}: {advice}known: {names}")
+
+
+def _told(field: msgspec.structs.FieldInfo, documents: Mapping[str, str]) -> str:
+    """Return what is known of a field: its own words, its type's, and its choices."""
+    said = [documents.get(field.name, "")]
+    message, choices = _message(field.type), _enum(field.type)
+    if not said[0] and (message or choices):
+        said = [inspect.getdoc(message or choices) or ""]
+    if choices:
+        said.append(f"One of {', '.join(each.value for each in choices)}.")
+    return "\n".join(line for line in said if line)
+
+
+def _enum(annotation: object) -> type[Enum] | None:
+    """Return the choices that a field, or each item of it, is one of."""
+    if inspect.isclass(annotation) and issubclass(annotation, Enum):
+        return annotation
+    found = (_enum(part) for part in get_args(annotation))
+    return next((each for each in found if each), None)
 
 
 def _message(annotation: object) -> type[Message] | None:

@@ -1,4 +1,8 @@
-"""Which objects a command is about: ``KIND``, ``KIND NAME`` or ``KIND/NAME``."""
+"""Which objects a command is about: ``vs``, ``vs,dr``, ``vs reviews``, ``vs/reviews``.
+
+Without ``-n`` a name may bring its namespace, as Istio's users write it:
+``reviews.shop``. A namespace has no dots, so the last one separates them.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,16 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from meltemi.config.kinds import KIND_BY_WORD, Kind, kind_called
+from meltemi.config.kinds import KIND_BY_WORD, KINDS, Kind, kind_called
+from meltemi.ctl.output import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meltemi.config.resource import Resource
     from meltemi.config.schema.message import Message
+
+EVERY_KIND = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,16 @@ class Target:
     def title(self) -> str:
         """The object as people write it: ``virtualservice/reviews``."""
         return f"{self.kind.name.lower()}/{self.name}"
+
+    @property
+    def full_title(self) -> str:
+        """The same with its namespace: ``virtualservice/reviews.default``."""
+        return f"{self.title}.{self.namespace}"
+
+    @property
+    def subject(self) -> str:
+        """The same as messages name it: ``virtualservice default/reviews``."""
+        return f"{self.kind.name.lower()} {self.namespace}/{self.name}"
 
     @property
     def api_version(self) -> str:
@@ -45,38 +64,77 @@ class Target:
         return f"{base}/{kind.plural}{name}"
 
 
-def target(words: list[str], namespace: str) -> Target:
-    """Return what ``words`` name.
+def target(words: Sequence[str], namespace: str) -> Target:
+    """Return the object, or the kind, that ``words`` name.
 
     Raises:
         typer.BadParameter: If they name no kind we know, or too much.
 
     """
-    if len(words) == 1 and "/" in words[0]:
-        words = words[0].split("/", 1)
-    if not 1 <= len(words) <= 2:  # noqa: PLR2004 - KIND, or KIND and NAME
+    if len(words) > 2:  # noqa: PLR2004 - KIND, or KIND and NAME
         raise typer.BadParameter(f"expected KIND NAME or KIND/NAME, found {words}")
-    kind = kind_called(words[0])
-    if kind is None:
-        near = get_close_matches(words[0].lower(), KIND_BY_WORD, n=1)
-        names = ", ".join(sorted({each.name for each in KIND_BY_WORD.values()}))
-        advice = f"did you mean {near[0]}?" if near else f"known: {names}"
-        raise typer.BadParameter(f"{words[0]!r} is not a kind: {advice}")
-    return Target(kind, namespace, words[1] if len(words) > 1 else "")
+    found = several(words, namespace)
+    if len(found) != 1:
+        raise typer.BadParameter(f"expected KIND NAME or KIND/NAME, found {words}")
+    return found[0]
 
 
-def several(words: list[str], namespace: str) -> list[Target]:
-    """Return what ``words`` name: ``KIND/NAME…``, ``KIND NAME…`` or ``KIND`` alone.
+def several(words: Sequence[str], namespace: str) -> list[Target]:
+    """Return what ``words`` name: ``KIND[,KIND] [NAME…]`` or ``KIND/NAME…``.
 
     Raises:
-        typer.BadParameter: If they name no kind we know, or nothing of it.
+        typer.BadParameter: If they name no kind we know, or mix both forms.
 
     """
     if not words:
         return []
-    if "/" in words[0] or len(words) == 1:
-        return [target([word], namespace) for word in words]
-    return [target([words[0], name], namespace) for name in words[1:]]
+    if any("/" in word for word in words):
+        pairs = [word.partition("/") for word in words]
+        for word, (_, slash, name) in zip(words, pairs, strict=True):
+            if not (slash and name):
+                raise typer.BadParameter(f"{word!r} is not KIND/NAME as the others are")
+        return [_named(the_kind(kind), name, namespace) for kind, _, name in pairs]
+    kinds, names = kinds_called(words[0]), words[1:]
+    if names and words[0] == EVERY_KIND:
+        raise typer.BadParameter(f"a NAME belongs to one kind: found {words}")
+    if not names:
+        return [Target(kind, namespace or DEFAULT_NAMESPACE) for kind in kinds]
+    return [_named(kind, name, namespace) for kind in kinds for name in names]
+
+
+def kinds_called(word: str) -> list[Kind]:
+    """Return the kinds that ``vs``, ``vs,dr`` or ``all`` name.
+
+    Raises:
+        typer.BadParameter: If one of them is none we know.
+
+    """
+    if word == EVERY_KIND:
+        return list(KINDS)
+    return list({the_kind(each): None for each in word.split(",")})
+
+
+def the_kind(word: str) -> Kind:
+    """Return the kind called ``word``.
+
+    Raises:
+        typer.BadParameter: If we know none; with what was probably meant.
+
+    """
+    kind = kind_called(word)
+    if kind is None:
+        near = get_close_matches(word.lower(), KIND_BY_WORD, n=1)
+        names = ", ".join(kind.name for kind in KINDS)
+        advice = f"did you mean {near[0]}?" if near else f"known: {names}"
+        raise typer.BadParameter(f"{word!r} is not a kind: {advice}")
+    return kind
+
+
+def _named(kind: Kind, name: str, namespace: str) -> Target:
+    if namespace or "." not in name:
+        return Target(kind, namespace or DEFAULT_NAMESPACE, name)
+    name, _, home = name.rpartition(".")
+    return Target(kind, home, name)
 
 
 def target_of(resource: Resource[Message]) -> Target:

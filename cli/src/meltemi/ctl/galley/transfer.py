@@ -1,22 +1,28 @@
 """``meltemi export`` and ``meltemi import``: a whole mesh, out and in."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from meltemi.config.kinds import KINDS, kind_called
+from meltemi.config.kinds import KINDS
+from meltemi.config.resource import Resource
+from meltemi.config.schema.message import Message
 from meltemi.ctl.galley.change import as_yaml, editable
-from meltemi.ctl.galley.client import EXIT_FAILURE, failed
+from meltemi.ctl.galley.client import EXIT_FAILURE, EXIT_INPUT, Galley, failed, warn
 from meltemi.ctl.galley.connect import connect
-from meltemi.ctl.galley.target import Target, selecting, target_of
-from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of, read
+from meltemi.ctl.galley.objects import objects
+from meltemi.ctl.galley.target import kinds_called, target_of
+from meltemi.ctl.galley.text import read_each
+from meltemi.ctl.galley.write import REASON, Files, Recursive, body_of
 from meltemi.ctl.output import NamespaceOption, ReasonOption, SelectorOption
 from meltemi.ctl.state import StateOption
 from meltemi.galley.reserved import PREFIX
 
 A_REQUEST = 64
 """Objects in one request."""
+INVALID = 422
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 
 def export_objects(
-    kinds: Annotated[list[str] | None, typer.Argument(metavar="[KIND…]")] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Argument(metavar="[KIND[,KIND]...]")
+    ] = None,
     *,
     state: StateOption,
     namespace: Annotated[
@@ -35,18 +43,12 @@ def export_objects(
     selector: SelectorOption = "",
 ) -> None:
     """Print every object, or those of some kinds, as YAML that import takes."""
+    asked = [kind for word in kinds or [] for kind in kinds_called(word)] or KINDS
     galley = connect(state)
-    for word in kinds or [kind.name for kind in KINDS]:
-        kind = kind_called(word)
-        if kind is None:
-            raise typer.BadParameter(f"{word!r} is not a kind")
-        answer = galley.get(Target(kind, namespace).path + selecting(selector))
-        if not answer.ok:
-            raise failed(answer)
-        for found in answer.body["items"]:
-            shown = editable(found)
-            shown["metadata"] = portable(shown["metadata"])
-            typer.echo(f"---\n{as_yaml(shown)}", nl=False)
+    for found in objects(galley, asked, namespace=namespace, selector=selector):
+        shown = editable(found)
+        shown["metadata"] = portable(shown["metadata"])
+        typer.echo(f"---\n{as_yaml(shown)}", nl=False)
 
 
 def portable(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -65,26 +67,47 @@ def import_objects(
     *,
     filename: Files,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     reason: ReasonOption = "import",
 ) -> None:
-    """Write what export printed. What is refused is said, and the rest written."""
-    resources = read(filename, namespace, recursive=recursive)
-    galley = connect(state)
-    refused = False
+    """Write what export printed. What is refused is said, and the rest written.
+
+    Exits 65 when an object is invalid, 1 when Galley did not take one.
+    """
+    resources, problems = read_each(filename, namespace=namespace, recursive=recursive)
+    for each in problems:
+        typer.echo(str(each), err=True)
+    galley, refused = connect(state), 0
     for start in range(0, len(resources), A_REQUEST):
-        some = resources[start : start + A_REQUEST]
-        body = json.dumps([body_of(each) for each in some]).encode()
-        path = "/api/v1/batch?atomic=false"
-        answer = galley.send("POST", path, body, headers={REASON: reason})
-        if not answer.ok:
-            raise failed(answer)
-        for resource, told in zip(some, answer.body["items"], strict=True):
-            line = f"{target_of(resource).title} {told['outcome']}"
-            if told["outcome"] == "refused":
-                refused = True
-                line += f": {told['problem']['detail']}"
-            typer.echo(line, err=told["outcome"] == "refused")
+        refused += _write(galley, resources[start : start + A_REQUEST], reason)
+    if problems:
+        raise typer.Exit(EXIT_INPUT)
     if refused:
         raise typer.Exit(EXIT_FAILURE)
+
+
+def _write(galley: Galley, some: Sequence[Resource[Message]], reason: str) -> int:
+    """Write ``some``, each for itself; return how many were refused."""
+    body = json.dumps([body_of(each) for each in some]).encode()
+    path = "/api/v1/batch?atomic=false"
+    answer = galley.send("POST", path, body, headers={REASON: reason})
+    if answer.status == INVALID and len(some) > 1:
+        half = len(some) // 2  # a Galley of another version refuses one: find it
+        return sum(_write(galley, each, reason) for each in (some[:half], some[half:]))
+    if answer.status == INVALID:
+        typer.echo(f"{target_of(some[0]).title} refused:", err=True)
+        failed(answer)
+        return 1
+    if not answer.ok:
+        raise failed(answer)
+    warn(answer)
+    refused = 0
+    for resource, told in zip(some, answer.body["items"], strict=True):
+        where = target_of(resource)
+        line = f"{where.title} {told['outcome']} in {where.namespace}"
+        if told["outcome"] == "refused":
+            refused += 1
+            line += f": {told['problem']['detail']}"
+        typer.echo(line, err=told["outcome"] == "refused")
+    return refused

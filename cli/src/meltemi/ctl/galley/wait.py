@@ -31,7 +31,7 @@ def wait(
     condition: Annotated[
         str, typer.Option("--for", help="distribution, delete or condition=TYPE.")
     ] = "distribution",
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     timeout: Annotated[str, typer.Option(help="How long, such as 60s or 2m.")] = "60s",
 ) -> None:
     """Wait until every proxy holds an object, or its removal."""

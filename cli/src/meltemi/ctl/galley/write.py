@@ -28,6 +28,9 @@ from meltemi.ctl.state import StateOption
 from meltemi.kernel.names import Key
 
 REASON = "Meltemi-Reason"
+MOST_TOGETHER = "at most 128 new or 64 changed ones"
+"""An etcd transaction takes 128 writes; a changed object's last version is one, too."""
+TOO_MANY = 413
 Files = Annotated[
     list[str],
     typer.Option("-f", "--filename", help="A file, a folder, or - for standard input."),
@@ -68,13 +71,13 @@ def apply(  # noqa: PLR0913 - Typer reads the signature
     *,
     filename: Files,
     state: StateOption,
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Let Galley check, and write nothing.")
     ] = False,
     atomic: Annotated[
-        bool, typer.Option("--atomic", help="All of them at once, or none.")
+        bool, typer.Option("--atomic", help=f"All at once, or none; {MOST_TOGETHER}.")
     ] = False,
     prune: Annotated[
         bool,
@@ -110,7 +113,7 @@ def delete(  # noqa: PLR0913 - Typer reads the signature
     *,
     state: StateOption,
     filename: Files = [],  # noqa: B006 - Typer reads it, nobody changes it
-    namespace: NamespaceOption = "default",
+    namespace: NamespaceOption = "",
     recursive: Recursive = False,
     selector: SelectorOption = "",
     reason: ReasonOption = "",
@@ -120,8 +123,10 @@ def delete(  # noqa: PLR0913 - Typer reads the signature
     targets = [target_of(each) for each in found]
     targets += several(words or [], namespace)
     manner = Manner(dry_run=False, reason=reason)
-    if selector and len(targets) == 1 and not targets[0].name:
-        _delete_selected(connect(state), targets[0], selector, manner)
+    if selector and targets and not any(each.name for each in targets):
+        galley = connect(state)
+        for each in targets:
+            _delete_selected(galley, each, selector, manner)
         return
     if not targets or selector or not all(each.name for each in targets):
         raise typer.BadParameter("say what: KIND NAME, KIND -l SELECTOR, or -f FILE")
@@ -156,7 +161,7 @@ def apply_one(galley: Galley, resource: Resource[Message], manner: Manner) -> No
     body = json.dumps(body_of(resource)).encode()
     path = where.path + manner.query
     answer = galley.send("PUT", path, body, headers=manner.headers)
-    warn(answer)
+    warn(answer, where.subject)
     if not answer.ok:
         raise failed(answer)
     _say(where, answer.outcome, answer.body, manner)
@@ -170,6 +175,14 @@ def apply_batch(
     path = "/api/v1/batch" + manner.query
     answer = galley.send("POST", path, body, headers=manner.headers)
     warn(answer)
+    if answer.status == TOO_MANY:
+        typer.echo(
+            f"meltemi: --atomic takes {MOST_TOGETHER}, as one transaction of etcd "
+            f"does, and {len(resources)} objects are here: nothing was written; split "
+            "the files, or leave out --atomic",
+            err=True,
+        )
+        raise typer.Exit(EXIT_INPUT)
     if not answer.ok:
         raise failed(answer)
     for resource, told in zip(resources, answer.body["items"], strict=True):
@@ -182,7 +195,7 @@ def _say(where: Target, outcome: str, found: dict[str, Any], manner: Manner) -> 
     if manner.dry_run:
         affected = found.get("status", {}).get("affectedProxies", [])
         aside = f"dry run, nothing written; {len(affected)} proxies affected"
-    typer.echo(f"{where.title} {outcome} ({aside})")
+    typer.echo(f"{where.title} {outcome} in {where.namespace} ({aside})")
 
 
 def _prune(
@@ -221,14 +234,14 @@ def _delete(galley: Galley, where: Target, manner: Manner) -> bool:
     path = where.path + manner.query
     answer = galley.send("DELETE", path, headers=manner.headers)
     if answer.status == NOT_FOUND:
-        typer.echo(f"{where.title} is not there", err=True)
+        typer.echo(f"{where.title} is not there, in {where.namespace}", err=True)
         return False
     if not answer.ok:
         raise failed(answer)
-    warn(answer)
+    warn(answer, where.subject)
     revision = answer.body["metadata"]["resourceVersion"]
     aside = "dry run" if manner.dry_run else f"revision {revision}"
-    typer.echo(f"{where.title} deleted ({aside})")
+    typer.echo(f"{where.title} deleted in {where.namespace} ({aside})")
     return True
 
 
@@ -241,4 +254,5 @@ def _delete_selected(
         raise failed(answer)
     warn(answer)
     for name in answer.body["details"]["removed"]:
-        typer.echo(f"{Target(where.kind, where.namespace, name).title} deleted")
+        title = Target(where.kind, where.namespace, name).title
+        typer.echo(f"{title} deleted in {where.namespace}")

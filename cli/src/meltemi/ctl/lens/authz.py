@@ -5,16 +5,19 @@ from typing import Annotated
 
 import typer
 
-from meltemi.ctl.galley.text import texts
 from meltemi.ctl.galley.write import Recursive
 from meltemi.ctl.lens.held import held
-from meltemi.ctl.lens.journey import Visit, principal
+from meltemi.ctl.lens.journey import UnknownHostError, Visit, principal
 from meltemi.ctl.lens.origins import origins
 from meltemi.ctl.lens.proxies import named
+from meltemi.ctl.lens.running import spelled_or_running
 from meltemi.ctl.lens.trace import EXIT_FAILS, Sources, visit_plain, where
-from meltemi.ctl.lens.world import World, written
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.lens.world import World
+from meltemi.ctl.output import HomeOption, Output, OutputOption, show
+from meltemi.ctl.state import StateOption
+from meltemi.pilot.scope.proxy import Proxy
 from meltemi.pilot.trace import Call, Http, Stage, Tls, Way, trace
+from meltemi.pilot.translate.name import server_name
 
 DECIDING = (Stage.HANDSHAKE, Stage.POLICY)
 ALPN = ("istio-http/1.1", "istio", "http/1.1")
@@ -37,31 +40,27 @@ def group() -> None:
 @commands.command()
 def explain(  # noqa: PLR0913 - Typer reads the signature
     *,
-    filename: Sources,
+    state: StateOption,
+    filename: Sources = [],  # noqa: B006 - Typer reads it, nobody changes it
     caller: Annotated[str, typer.Option("--from", help="The workload that asks.")],
     server: Annotated[str, typer.Option("--to", help="The workload that is asked.")],
     port: Annotated[int, typer.Option("--port", help="Where it listens.")],
     path: Annotated[str, typer.Option("--path")] = "/",
     method: Annotated[str, typer.Option("--method")] = "GET",
     jwt: Annotated[str, typer.Option("--jwt", help="The token it brings.")] = "",
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Tell whether a workload may call another, with mutual TLS. Exits 1 for no."""
-    world = written(texts(filename, recursive=recursive), namespace=namespace)
+    world = spelled_or_running(
+        filename, state=state, namespace=namespace, recursive=recursive
+    )
     asking, asked = named(world, caller), named(world, server)
     there = held(world.index, asked.group)
     tokens = (("authorization", f"Bearer {jwt}"),) if jwt else ()
-    call = Call(
-        asked.node_id.split("~")[1],
-        port,
-        way=Way.INBOUND,
-        tls=Tls("", ALPN, certificate=True, principal=principal(world, asking)),
-        http=Http(asked.name, path, method.upper(), tokens),
-        source=asking.node_id.split("~")[1],
-    )
-    answer = trace(there.envoy, call)
+    request = Http(asked.name, path, method.upper(), tokens)
+    answer = trace(there.envoy, _call(world, asking, asked, (port, request)))
     visit = Visit(asked.name, there, answer)
     if output is Output.TABLE:
         for line in lines(world, visit):
@@ -71,6 +70,35 @@ def explain(  # noqa: PLR0913 - Typer reads the signature
         show(found, output, ())
     if answer.problem:
         raise typer.Exit(EXIT_FAILS)
+
+
+def _call(world: World, asking: Proxy, asked: Proxy, to: tuple[int, Http]) -> Call:
+    """Return the call of one proxy at another, with mutual TLS."""
+    port, request = to
+    return Call(
+        asked.node_id.split("~")[1],
+        port,
+        way=Way.INBOUND,
+        tls=Tls(
+            _server_name(world, asked, port),
+            ALPN,
+            certificate=True,
+            principal=principal(world, asking),
+        ),
+        http=request,
+        source=asking.node_id.split("~")[1],
+    )
+
+
+def _server_name(world: World, asked: Proxy, port: int) -> str:
+    """Return whom a caller asks for: nothing else tells an explicit proxy the port."""
+    if asked.group.captured:
+        return ""
+    for service in world.index.services.all:
+        names = {f"{each.name}.{each.namespace}" for each in service.instances}
+        if asked.name in names and service.port(port):
+            return server_name(port, "", service.host)
+    raise UnknownHostError(f"no service with port {port} is at {asked.name}")
 
 
 def lines(world: World, visit: Visit) -> Iterator[str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import typer
 
-from meltemi.ctl.galley.text import texts
 from meltemi.ctl.lens.held import held
-from meltemi.ctl.lens.proxies import sidecar, workloads
-from meltemi.ctl.lens.world import written
+from meltemi.ctl.lens.proxies import proxies
+from meltemi.ctl.lens.world import changed_by
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
     from meltemi.ctl.lens.world import World
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.snapshot import Snapshot
@@ -40,14 +40,9 @@ class Effect:
         return self.type == TypeUrl.LISTENER.short and self.what != "added"
 
 
-def show_effects(
-    before: Sequence[str], changed: Sequence[str], *, namespace: str, recursive: bool
-) -> bool:
-    """Print what ``changed`` would do over ``before``; tell whether it is anything."""
-    old = list(texts(before, recursive=recursive))
-    new = texts(changed, recursive=recursive)
-    then = written(old, namespace=namespace)
-    now = written(chain(old, new), namespace=namespace)
+def show_effects(then: World, changed: Sequence[Resource[Message]]) -> bool:
+    """Print what ``changed`` would do over ``then``; tell whether it is anything."""
+    now = changed_by(then, changed)
     found = sorted(effects(then, now))
     for each in found:
         note = ", its connections drain" if each.drains else ""
@@ -67,8 +62,7 @@ def effects(then: World, now: World) -> Iterator[Effect]:
 
 
 def _proxies(world: World) -> dict[str, ProxyClass]:
-    found = (sidecar(world, each) for each in workloads(world))
-    return {each.name: each.group for each in found}
+    return {each.name: each.group for each in proxies(world)}
 
 
 def _differences(proxy: str, before: Snapshot, after: Snapshot) -> Iterator[Effect]:

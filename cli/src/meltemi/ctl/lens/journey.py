@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from meltemi.ctl.lens.client_tls import client_tls
 from meltemi.ctl.lens.held import held
-from meltemi.ctl.lens.proxies import account, sidecar
+from meltemi.ctl.lens.proxies import GATEWAY_ADDRESS, account, sidecar
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.pilot.scope.proxy import Bind, Role
 from meltemi.pilot.trace import Call, Way, trace
 
 if TYPE_CHECKING:
@@ -79,13 +80,38 @@ def travel(world: World, caller: Proxy, call: Call) -> Journey:
     return Journey(client, tuple(each for each in servers if each))
 
 
-def address_of(world: World, host: str, port: int, namespace: str) -> str:
-    """Return the address that a client in ``namespace`` finds for ``host``.
+def dialled(world: World, who: Proxy, call: Call) -> Call:
+    """Return ``call``, which names a host, as it is made to or by the proxy ``who``.
+
+    A captured client connects to the service's address; another one to where its own
+    proxy listens for the service. A gateway is called from outside.
 
     Raises:
-        UnknownHostError: If no service is called that, or it lacks the port.
+        UnknownHostError: If no service is called that, it lacks the port, or ``who`` is
+            told of no way there.
 
     """
+    explicit = who.group.explicit
+    if who.group.role is Role.GATEWAY:
+        bind = dict(explicit.gateway).get(call.port)
+        at = bind or Bind(GATEWAY_ADDRESS, call.port)
+        return replace(call, address=at.address, port=at.port)
+    service = _service(world, call.address, call.port, who.group.namespace)
+    if who.group.captured:
+        return replace(call, address=_address(service))
+    bind = dict(explicit.outbound).get(f"{service.host}:{call.port}")
+    bind = bind or (explicit.http_proxy if call.http else None)
+    if bind is None:
+        known = ", ".join(each for each, _ in explicit.outbound) or "no service"
+        raise UnknownHostError(
+            f"{who.name} captures nothing, and is told no address for "
+            f"{service.host}:{call.port}: it knows {known}"
+        )
+    return replace(call, address=bind.address, port=bind.port)
+
+
+def _service(world: World, host: str, port: int, namespace: str) -> Service:
+    """Return the service that a client in ``namespace`` means by ``host``."""
     suffix = world.index.config.domain_suffix
     names = (host, f"{host}.{namespace}.svc.{suffix}", f"{host}.svc.{suffix}")
     known = world.index.services.by_host
@@ -94,7 +120,7 @@ def address_of(world: World, host: str, port: int, namespace: str) -> str:
             if service.port(port) is None:
                 ports = ", ".join(str(each.number) for each in service.ports)
                 raise UnknownHostError(f"{name} has no port {port}, but {ports}")
-            return _address(service)
+            return service
     raise UnknownHostError(f"{host!r} is no service: {', '.join(sorted(known))}")
 
 
@@ -146,6 +172,11 @@ def _workload(world: World, endpoint: Endpoint) -> Instance | None:
     """Return whose endpoint it is; None when no workload of the mesh has it."""
     for service in world.index.services.all:
         for each in service.instances:
-            if each.name and account(each) and endpoint.address in each.addresses:
+            if (
+                each.name
+                and account(each)
+                and endpoint.address in each.addresses
+                and endpoint.port == each.port
+            ):
                 return each
     return None

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from meltemi.ctl.galley.text import texts
 from meltemi.ctl.lens.held import held
 from meltemi.ctl.lens.proxies import named
+from meltemi.ctl.lens.running import spelled_or_running
 from meltemi.ctl.lens.trace import where
-from meltemi.ctl.lens.world import written
 from meltemi.pilot import ir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from meltemi.ctl.lens.held import Held
     from meltemi.ctl.lens.world import World
@@ -26,7 +26,7 @@ Part = tuple[str, ir.Origins]
 
 
 def explain_resource(
-    words: Sequence[str], filename: Sequence[str], namespace: str
+    words: Sequence[str], filename: Sequence[str], namespace: str, state: Path
 ) -> None:
     """Print what made the resource that ``words`` name: proxy/X KIND NAME.
 
@@ -34,12 +34,12 @@ def explain_resource(
         typer.BadParameter: If they name none.
 
     """
-    if len(words) != WORDS or words[1] not in KINDS or not filename:
+    if len(words) != WORDS or words[1] not in KINDS:
         raise typer.BadParameter(
-            f"expected proxy/NAME {'|'.join(KINDS)} NAME -f FILE, found {words}"
+            f"expected proxy/NAME {'|'.join(KINDS)} NAME, found {words}"
         )
     proxy, kind, name = words[0].removeprefix("proxy/"), words[1], words[2]
-    world = written(texts(filename), namespace=namespace)
+    world = spelled_or_running(filename, state=state, namespace=namespace)
     found = held(world.index, named(world, proxy).group)
     if kind == PATCH:
         _explain_patches(world, found, name)

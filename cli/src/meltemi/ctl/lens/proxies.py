@@ -36,18 +36,23 @@ def named(world: World, name: str) -> Proxy:
     """
     if "~" in name:
         return proxy(name, {})
-    found = {
-        f"{each.name}.{each.namespace}": each
-        for each in workloads(world)
-        if name in (each.name, f"{each.name}.{each.namespace}")
-    }
+    known = {each.name: each for each in proxies(world)}
+    found = [known[each] for each in known if name in (each, each.rpartition(".")[0])]
     if len(found) == 1:
-        return sidecar(world, next(iter(found.values())))
-    known = sorted({f"{each.name}.{each.namespace}" for each in workloads(world)})
+        return found[0]
+    names = ", ".join(sorted(known)) or "none, as no WorkloadEntry is there"
     raise UnknownProxyError(
         f"{name!r} is {'several workloads' if found else 'no workload'}: "
-        f"expected one of {', '.join(known) or 'none, as no WorkloadEntry is there'}"
+        f"expected one of {names}"
     )
+
+
+def proxies(world: World) -> Iterator[Proxy]:
+    """Yield those that are known, and one for each other workload."""
+    yield from world.nodes.values()
+    for each in workloads(world):
+        if f"{each.name}.{each.namespace}" not in world.nodes:
+            yield sidecar(world, each)
 
 
 def workloads(world: World) -> Iterator[Instance]:
@@ -57,7 +62,10 @@ def workloads(world: World) -> Iterator[Instance]:
 
 
 def sidecar(world: World, workload: Instance) -> Proxy:
-    """Return the captured sidecar that ``workload`` has."""
+    """Return the sidecar that ``workload`` has: a captured one if none is known."""
+    known = world.nodes.get(f"{workload.name}.{workload.namespace}")
+    if known is not None:
+        return known
     metadata: dict[str, object] = {
         "LABELS": dict(workload.labels),
         "SERVICE_ACCOUNT": account(workload),
@@ -71,9 +79,12 @@ def sidecar(world: World, workload: Instance) -> Proxy:
 
 
 def gateway(world: World, name: str, labels: Mapping[str, str]) -> Proxy:
-    """Return a gateway called ``NAME.NAMESPACE`` with ``labels``."""
+    """Return the gateway ``NAME.NAMESPACE``: with ``labels`` if none is known."""
     title, _, namespace = name.partition(".")
     namespace = namespace or world.index.config.root_namespace
+    known = world.nodes.get(f"{title}.{namespace}")
+    if known is not None and not labels:
+        return known
     domain = f"{namespace}.svc.{world.index.config.domain_suffix}"
     node = f"router~{GATEWAY_ADDRESS}~{title}.{namespace}~{domain}"
     return proxy(node, {"LABELS": dict(labels or GATEWAY_LABELS)})

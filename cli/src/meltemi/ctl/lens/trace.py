@@ -1,19 +1,19 @@
 """``meltemi trace``: where a request goes, at both ends, and whose line says so."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from meltemi.ctl.galley.text import texts
 from meltemi.ctl.galley.write import Recursive
-from meltemi.ctl.lens.journey import Journey, Visit, address_of, travel
+from meltemi.ctl.lens.journey import Journey, Visit, dialled, travel
 from meltemi.ctl.lens.origins import origins
-from meltemi.ctl.lens.proxies import GATEWAY_ADDRESS, gateway, labels, named
-from meltemi.ctl.lens.world import World, written
-from meltemi.ctl.output import NamespaceOption, Output, OutputOption, show
+from meltemi.ctl.lens.proxies import gateway, labels, named
+from meltemi.ctl.lens.running import spelled_or_running
+from meltemi.ctl.lens.world import World
+from meltemi.ctl.output import HomeOption, Output, OutputOption, show
+from meltemi.ctl.state import StateOption
 from meltemi.pilot.ir import Origin
 from meltemi.pilot.trace import Call, Http, Tls
 
@@ -23,7 +23,11 @@ BROWSERS = ("h2", "http/1.1")
 """What clients that speak TLS themselves offer."""
 Sources = Annotated[
     list[str],
-    typer.Option("-f", "--filename", help="The mesh: files, folders, or -."),
+    typer.Option(
+        "-f",
+        "--filename",
+        help="The mesh: files, folders, or -; without any the one that runs.",
+    ),
 ]
 
 
@@ -40,7 +44,8 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     method: Annotated[str, typer.Argument(metavar="METHOD", help="CONNECT for TCP.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="http, https or tcp://.")],
     *,
-    filename: Sources,
+    state: StateOption,
+    filename: Sources = [],  # noqa: B006 - Typer reads it, nobody changes it
     caller: Annotated[
         str, typer.Option("--from", help="The workload that asks.", metavar="WORKLOAD")
     ] = "",
@@ -53,7 +58,7 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     header: Annotated[
         list[str] | None, typer.Option("-H", "--header", help="NAME: VALUE.")
     ] = None,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -63,15 +68,12 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     """
     if bool(caller) == bool(at):
         raise typer.BadParameter("say either --from WORKLOAD or --at GATEWAY")
-    world = written(texts(filename, recursive=recursive), namespace=namespace)
-    call = _call(method, url, header or [])
-    if at:
-        who = gateway(world, at, labels(label or []))
-        address = GATEWAY_ADDRESS
-    else:
-        who = named(world, caller)
-        address = address_of(world, call.address, call.port, who.group.namespace)
-    journey = travel(world, who, replace(call, address=address))
+    world = spelled_or_running(
+        filename, state=state, namespace=namespace, recursive=recursive
+    )
+    who = gateway(world, at, labels(label or [])) if at else named(world, caller)
+    call = dialled(world, who, _call(method, url, header or []))
+    journey = travel(world, who, call)
     if output is Output.TABLE:
         for line in lines(world, journey):
             typer.echo(line)

@@ -8,12 +8,13 @@ import typer
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
-from meltemi.ctl.galley.text import texts
-from meltemi.ctl.galley.write import Files, Recursive
+from meltemi.ctl.galley.write import Recursive
 from meltemi.ctl.lens.held import Held, held
 from meltemi.ctl.lens.proxies import gateway, labels, named
-from meltemi.ctl.lens.world import written
-from meltemi.ctl.output import NamespaceOption
+from meltemi.ctl.lens.running import spelled_or_running
+from meltemi.ctl.lens.trace import Sources
+from meltemi.ctl.output import HomeOption
+from meltemi.ctl.state import StateOption
 from meltemi.pilot.trace.static import bootstrap
 
 
@@ -36,7 +37,8 @@ def register(app: typer.Typer) -> None:
 @commands.command()
 def translate(  # noqa: PLR0913 - Typer reads the signature
     *,
-    filename: Files,
+    state: StateOption,
+    filename: Sources = [],  # noqa: B006 - Typer reads it, nobody changes it
     proxy: Annotated[
         str, typer.Option("--proxy", help="NAME, NAME.NAMESPACE or a node id.")
     ],
@@ -49,11 +51,16 @@ def translate(  # noqa: PLR0913 - Typer reads the signature
     output: Annotated[
         Form, typer.Option("-o", "--output", help="envoy: a bootstrap to validate.")
     ] = Form.YAML,
-    namespace: NamespaceOption = "default",
+    namespace: HomeOption = "default",
     recursive: Recursive = False,
 ) -> None:
-    """Show what a proxy would hold if the mesh were what FILEs say."""
-    world = written(texts(filename, recursive=recursive), namespace=namespace)
+    """Show what a proxy would hold if the mesh were what FILEs say.
+
+    Without FILEs it is what it holds in the running mesh.
+    """
+    world = spelled_or_running(
+        filename, state=state, namespace=namespace, recursive=recursive
+    )
     about = labels(label or [])
     who = gateway(world, proxy, about) if gateways else named(world, proxy)
     found = held(world.index, who.group)

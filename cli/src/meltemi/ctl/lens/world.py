@@ -1,9 +1,11 @@
-"""A mesh as files hold it, and where in them each object stands."""
+"""A mesh, as files or a Galley hold it, and where each object stands."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from meltemi.config.decode import objects_in, resource_at
 from meltemi.config.finding import Finding, InvalidConfigError, Source, steps
@@ -19,7 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from meltemi.config.node import Node
+    from meltemi.config.resource import Resource
+    from meltemi.config.schema.message import Message
     from meltemi.pilot.ir import Origin
+    from meltemi.pilot.scope.proxy import Proxy
+
+
+YOUNGEST = "9999-12-31T23:59:59.999999Z"
+"""When an object is created that is not there yet: conflicts go to the oldest."""
 
 
 CLUSTER = "Kubernetes"
@@ -45,10 +54,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A mesh, arranged, and the place of each object of it."""
+    """A mesh, arranged, the place of each object in files, and the proxies known.
+
+    Of workloads without one of ``nodes`` (by ``NAME.NAMESPACE``) the proxy is made up.
+    """
 
     index: Index
+    mesh: Mesh
     places: Mapping[Key, Place] = field(default_factory=dict[Key, Place])
+    nodes: Mapping[str, Proxy] = field(default_factory=dict[str, "Proxy"])
+    cluster: tuple[dict[str, object], ...] = ()
+    """Documents of Kubernetes."""
 
     def source(self, origin: Origin) -> Source | None:
         """Return the line that ``origin`` stands on, if it stands in a file."""
@@ -86,7 +102,36 @@ def written(texts: Iterable[tuple[str, bytes]], *, namespace: str) -> World:
         problems += report.findings
     if problems:
         raise InvalidConfigError(problems)
-    return World(_arranged(mesh, cluster), places)
+    documents = tuple(cluster)
+    return World(_arranged(mesh, documents), mesh, places, cluster=documents)
+
+
+def stored(resources: Iterable[Resource[Message]], nodes: Mapping[str, Proxy]) -> World:
+    """Return the mesh of ``resources`` and the proxies in it."""
+    mesh = Mesh()
+    for each in resources:
+        mesh = mesh.put(each)
+    return World(_arranged(mesh), mesh, nodes=nodes)
+
+
+def changed_by(world: World, resources: Iterable[Resource[Message]]) -> World:
+    """Return ``world`` once ``resources`` are written: what is new is the youngest."""
+    mesh, ages = world.mesh, _ages(world.mesh)
+    youngest = YOUNGEST if any(ages.values()) else ""
+    for each in resources:
+        born = ages.get(each.key, youngest)
+        metadata = structs.replace(each.metadata, creation_timestamp=born)
+        mesh = mesh.put(structs.replace(each, metadata=metadata))
+    return replace(world, index=_arranged(mesh, world.cluster), mesh=mesh)
+
+
+def _ages(mesh: Mesh) -> dict[Key, str]:
+    """Return when each object was created; empty where nobody says, as in files."""
+    return {
+        each.key: each.metadata.creation_timestamp
+        for bucket in mesh.kinds.values()
+        for each in bucket.values()
+    }
 
 
 def _of_kubernetes(
@@ -104,7 +149,7 @@ def _of_kubernetes(
     return key, {**value, "metadata": {**named, "namespace": home}}
 
 
-def _arranged(mesh: Mesh, cluster: Sequence[dict[str, object]]) -> Index:
+def _arranged(mesh: Mesh, cluster: Sequence[dict[str, object]] = ()) -> Index:
     config = MeshConfig()
     found = kubernetes.services(
         cluster,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -133,14 +134,25 @@ class Registrar:
         url = f"{self._settings.galley_url}".rstrip("/") + entry_path(self._settings)
         try:
             async with httpx2.AsyncClient(
-                timeout=TIMEOUT_SECONDS, trust_env=False
+                timeout=TIMEOUT_SECONDS, trust_env=False, verify=self._believed()
             ) as http:
                 answer = await http.request(method, url, content=body, headers=headers)
         except httpx2.HTTPError as error:
             raise RegistrationError(f"Galley: {method} {url}: {error!r}") from error
+        except OSError as error:
+            raise RegistrationError(
+                f"{self._settings.galley_ca_file}: no roots to believe Galley by: "
+                f"{error}"
+            ) from error
         fine = {"DELETE": GONE, "PUT": THERE if only_if_absent else None}
         if answer.is_error and answer.status_code != fine[method]:
             raise RegistrationError(
                 f"Galley: {method} {url}: {answer.status_code} {answer.text[:300]}"
             )
         return answer.status_code
+
+    def _believed(self) -> ssl.SSLContext | bool:
+        """Return whose certificates are believed, as the file is now."""
+        if not self._settings.galley_is_secured:
+            return True
+        return ssl.create_default_context(cafile=self._settings.galley_ca_file)

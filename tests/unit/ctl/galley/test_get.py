@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from meltemi.ctl.galley.read import age, object_row, proxy_row
+from meltemi.ctl.galley.get import age, effect_cells, object_row
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -48,25 +48,14 @@ def test_ages_are_short() -> None:
     assert age("", NOW) == ""
 
 
-def test_a_proxy_shows_what_it_refuses() -> None:
-    types = {
-        "cds": {"acked": "7", "error": "bad cluster"},
-        "eds": {"acked": "7", "error": None},
-    }
-    row = {
-        "proxy": "reviews-v1.default",
-        "pilot": "pilot-0",
-        "connected": True,
-        "revision": "7",
-        "types": types,
-    }
-    assert proxy_row(row) == [
-        "reviews-v1.default",
-        "pilot-0",
-        "yes",
-        "7",
-        "7 REFUSED",
-        "7",
-        "-",
-        "-",
+def test_the_effect_is_where_it_is_and_why_not_elsewhere() -> None:
+    rejected = [{"proxy": "a.default", "type": "cds", "message": "not prime"}]
+    some = {"synced": 5, "total": 7, "pending": ["b.default"], "rejected": rejected}
+    assert effect_cells(some) == [
+        "5/7",
+        "a.default refused it (cds): not prime; b.default: not yet",
     ]
+    none = {"synced": 0, "total": 0, "pending": [], "rejected": []}
+    assert effect_cells(none) == ["0/0", "no proxy is connected"]
+    all_of_them = none | {"synced": 7, "total": 7}
+    assert effect_cells(all_of_them) == ["7/7", "-"]
