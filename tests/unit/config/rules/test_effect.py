@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from meltemi.config.kinds import KIND_BY_NAME
-from meltemi.config.rules.effect import FIELDS, STEPS, effect
+from meltemi.config.rules.effect import FIELDS, TREES, effect
 from meltemi.testkit.configuration import warnings
 from meltemi.testkit.field_paths import field_paths
 
@@ -43,6 +43,7 @@ def test_what_stands_below_a_field_in_vain_is_in_vain_too() -> None:
     assert effect("Sidecar", "spec.ingress[].bind") == ""
 
 
-def test_steps_are_spelled_as_the_structs_spell_them() -> None:
-    paths = [[name for name, _ in steps] for steps, _ in STEPS["RequestAuthentication"]]
-    assert ["jwt_rules", "jwks_uri"] in paths
+def test_fields_are_looked_up_as_the_structs_spell_them() -> None:
+    rules = TREES["RequestAuthentication"]["jwt_rules"]
+    assert rules.name == "jwtRules"
+    assert rules.below["jwks_uri"].name == "jwksUri"

@@ -6,6 +6,7 @@ An object is whole without them; a proxy that acted on them would be another pro
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.rules.problem import warning
@@ -88,21 +89,50 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
 """By kind: the field, or all below it, and what to know."""
 
 
-Steps = tuple[tuple[str, str], ...]
-"""A path as pairs: how a struct calls the field, and how people write it."""
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field on the way to one in vain, or that one.
+
+    Attributes:
+        name: As people write it.
+        why: What to know about it, when it is in vain.
+        below: The fields of its message, by the attribute that holds them.
+
+    """
+
+    name: str
+    why: str
+    below: Mapping[str, Field]
 
 
-def _steps(path: str) -> Steps:
-    names = path.replace("[]", "").split(".")[1:]
-    return tuple((CAPITAL.sub(_lower, name), name) for name in names)
+def _below(fields: Mapping[tuple[str, ...], str]) -> Mapping[str, Field]:
+    """Return the tree of paths: what a specification lacks costs one look."""
+    names = dict.fromkeys(steps[0] for steps in fields)
+    inner = {
+        name: {steps[1:]: why for steps, why in fields.items() if steps[0] == name}
+        for name in names
+    }
+    return {
+        CAPITAL.sub(_lower, name): Field(
+            name,
+            rest.get((), ""),
+            _below({steps: why for steps, why in rest.items() if steps}),
+        )
+        for name, rest in inner.items()
+    }
 
 
 def _lower(capital: re.Match[str]) -> str:
     return f"_{capital[0].lower()}"
 
 
-STEPS: Final[Mapping[str, tuple[tuple[Steps, str], ...]]] = {
-    kind: tuple((_steps(path), why) for path, why in fields.items())
+TREES: Final[Mapping[str, Mapping[str, Field]]] = {
+    kind: _below(
+        {
+            tuple(path.replace("[]", "").split(".")[1:]): why
+            for path, why in fields.items()
+        }
+    )
     for kind, fields in FIELDS.items()
 }
 
@@ -123,20 +153,19 @@ def effect(kind: str, path: str) -> str:
 
 def check_effect(spec: Message) -> Iterator[Finding]:
     """Warn of what ``spec`` says in vain."""
-    for steps, why in STEPS.get(type(spec).__name__, ()):
-        for place in _said(spec, steps, "spec"):
-            yield warning(place, why, code=NO_EFFECT)
+    return _said(spec, TREES.get(type(spec).__name__, {}), "spec")
 
 
-def _said(value: Message, steps: Steps, path: str) -> Iterator[str]:
-    (attribute, name), rest = steps[0], steps[1:]
-    inner = getattr(value, attribute)
-    if inner in (None, (), {}):
-        return
-    if not rest:
-        yield f"{path}.{name}"
-    elif isinstance(inner, tuple):
-        for place, each in enumerate(inner):
-            yield from _said(each, rest, f"{path}.{name}[{place}]")
-    else:
-        yield from _said(inner, rest, f"{path}.{name}")
+def _said(value: Message, fields: Mapping[str, Field], path: str) -> Iterator[Finding]:
+    for attribute, field in fields.items():
+        inner = getattr(value, attribute)
+        if inner in (None, (), {}):
+            continue
+        here = f"{path}.{field.name}"
+        if field.why:
+            yield warning(here, field.why, code=NO_EFFECT)
+        elif isinstance(inner, tuple):
+            for place, each in enumerate(inner):
+                yield from _said(each, field.below, f"{here}[{place}]")
+        else:
+            yield from _said(inner, field.below, here)
