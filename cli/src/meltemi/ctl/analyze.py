@@ -59,7 +59,7 @@ def analyze(  # noqa: PLR0913 - Typer reads the signature
     ] = False,
     failure_threshold: Annotated[
         Threshold, typer.Option(help="The level from which on the exit code is 79.")
-    ] = Threshold.WARNING,
+    ] = Threshold.ERROR,
 ) -> None:
     """Say what is wrong between objects: in FILEs, or else in the running mesh."""
     mesh = _mesh(state) if with_mesh or not files else ()
