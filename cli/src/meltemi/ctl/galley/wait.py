@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def wait(
-    words: Annotated[list[str], typer.Argument(metavar="KIND/NAME")],
+    words: Annotated[list[str], typer.Argument(metavar="KIND NAME|KIND/NAME")],
     *,
     state: StateOption,
     condition: Annotated[
@@ -34,7 +34,11 @@ def wait(
     namespace: NamespaceOption = "",
     timeout: Annotated[str, typer.Option(help="How long, such as 60s or 2m.")] = "60s",
 ) -> None:
-    """Wait until every proxy holds an object, or its removal."""
+    """Wait until every proxy holds an object, or its removal.
+
+    Such as: wait vs/reviews; wait vs/reviews --for=delete --timeout 2m. Exits 75 when
+    it takes longer, and 1 when a proxy refuses it.
+    """
     where = target(words, namespace)
     if not where.name:
         raise typer.BadParameter("say which one: KIND/NAME")

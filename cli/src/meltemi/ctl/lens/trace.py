@@ -52,7 +52,10 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Tell where a request goes and why. Exits 1 when it would not arrive."""
+    """Tell where a request goes and why. Exits 1 when it would not arrive.
+
+    Such as: trace GET http://reviews:9080/x -H 'end-user: jason' --from productpage-v1
+    """
     world = spelled_or_running(
         filename, state=state, namespace=namespace, recursive=recursive
     )
