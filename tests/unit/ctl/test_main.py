@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from meltemi.ctl.application import COMMANDS, application
-from meltemi.ctl.main import execute
+from meltemi.ctl.main import execute, version_line
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_usage_errors_exit_64(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +31,34 @@ def test_the_state_may_be_named_before_the_command(
 ) -> None:
     assert execute(["--state", str(tmp_path), "status"]) == 0
     assert str(tmp_path) in capsys.readouterr().out
+
+
+def test_the_version_can_be_asked_for_behind_other_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["--state", str(tmp_path), "--version"]) == 0
+    assert capsys.readouterr().out == f"{version_line()}\n"
+
+
+def test_status_is_printed_as_programs_want_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["--state", str(tmp_path), "status", "-o", "jsonpath=.parts"]) == 0
+    assert capsys.readouterr().out == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "apply -f a.yaml -l team=a",
+        "explain vs.http -f a.yaml",
+        "translate --proxy a -f a.yaml --label a=b",
+        "diff -f a.yaml --against b.yaml",
+        "events -f --tail 3",
+    ],
+)
+def test_an_option_that_would_do_nothing_is_a_wrong_usage(words: str) -> None:
+    assert execute(words.split()) == 64
 
 
 def test_only_the_command_that_is_asked_for_is_there() -> None:

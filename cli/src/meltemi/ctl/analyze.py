@@ -61,7 +61,10 @@ def analyze(  # noqa: PLR0913 - Typer reads the signature
         Threshold, typer.Option(help="The level from which on the exit code is 79.")
     ] = Threshold.ERROR,
 ) -> None:
-    """Say what is wrong between objects: in FILEs, or else in the running mesh."""
+    """Say what is wrong between objects: in FILEs, or else in the running mesh.
+
+    Such as: analyze; analyze mesh/; analyze --with-mesh reviews.yaml
+    """
     mesh = _mesh(state) if with_mesh or not files else ()
     given = chain(mesh, texts(files or []))
     found = _placed(findings(given, default_namespace=namespace))

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from meltemi.ctl.main import version_line
+
 MODULES = {
     "meltemi.ctl.local.commands": ("up", "down", "status", "kill", "start"),
     "meltemi.ctl.galley.write": ("apply", "delete"),
@@ -53,6 +55,23 @@ def application(words: Sequence[str]) -> typer.Typer:
     return app
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if asked:
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        help="Print the version.",
+        is_eager=True,
+        callback=_print_version,
+    ),
+]
+
+
 @front.callback()
 def options(  # noqa: PLR0913 - Typer reads the signature
     state: Annotated[
@@ -75,8 +94,10 @@ def options(  # noqa: PLR0913 - Typer reads the signature
         str,
         typer.Option(metavar="FILE", help="Your token. [MELTEMI_TOKEN_FILE]"),
     ] = "",
+    version: Version = False,
 ) -> None:
     """Take what may stand before the sub-command."""
+    del version  # it was printed, and nothing else happens then
     given = {
         "MELTEMI_STATE": state,
         "MELTEMI_SERVER": server,

@@ -17,11 +17,16 @@ def run() -> NoReturn:
     """Run the command line, and exit as sysexits.h has it (usage 64, not Click's 2)."""
     words = sys.argv[1:]
     if words == ["--version"]:
-        from importlib.metadata import version  # noqa: PLC0415 - nothing else is needed
-
-        print(f"meltemi {version('meltemi-cli')}")  # noqa: T201 - it is the answer
+        print(version_line())  # noqa: T201 - it is the answer
         sys.exit(0)
     sys.exit(execute(words))
+
+
+def version_line() -> str:
+    """Return which Meltemi this is."""
+    from importlib.metadata import version  # noqa: PLC0415 - seldom needed
+
+    return f"meltemi {version('meltemi-cli')}"
 
 
 def execute(words: Sequence[str]) -> int:

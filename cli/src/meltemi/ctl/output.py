@@ -107,7 +107,10 @@ ObjectsOutputOption = Annotated[
 NamespaceOption = Annotated[
     str,
     typer.Option(
-        "-n", "--namespace", help="Which namespace.", show_default=DEFAULT_NAMESPACE
+        "-n",
+        "--namespace",
+        help=f"Which namespace; else the name's own, else {DEFAULT_NAMESPACE}.",
+        show_default=False,
     ),
 ]
 HomeOption = Annotated[

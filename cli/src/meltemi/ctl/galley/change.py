@@ -18,7 +18,7 @@ from meltemi.ctl.galley.write import REASON, Manner, apply_one, read
 from meltemi.ctl.output import NamespaceOption, ReasonOption
 from meltemi.ctl.state import StateOption
 
-Words = Annotated[list[str], typer.Argument(metavar="KIND NAME")]
+Words = Annotated[list[str], typer.Argument(metavar="KIND NAME|KIND/NAME")]
 EDITORS = ("MELTEMI_EDITOR", "VISUAL", "EDITOR")
 
 
@@ -49,20 +49,26 @@ def patch(  # noqa: PLR0913 - Typer reads the signature
     namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
-    """Change a part of an object."""
+    """Change a part of an object.
+
+    Such as: patch vs reviews -p '{"spec":{"hosts":["reviews"]}}'
+    """
     where = one(words, namespace)
     _patch(connect(state), where, text.encode(), form, reason)
 
 
 @commands.command()
 def label(
-    words: Annotated[list[str], typer.Argument(metavar="KIND NAME KEY=VALUE|KEY- …")],
+    words: Annotated[list[str], typer.Argument(metavar="KIND NAME KEY=VALUE|KEY-...")],
     *,
     state: StateOption,
     namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
-    """Set labels (KEY=VALUE) or take them away (KEY-)."""
+    """Set labels (KEY=VALUE) or take them away (KEY-).
+
+    Such as: label vs/reviews team=a tier-
+    """
     named = 1 if "/" in words[0] else 2
     where, changes = one(words[:named], namespace), words[named:]
     wanted: dict[str, str | None] = {}

@@ -54,7 +54,10 @@ def diff(  # noqa: PLR0913 - Typer reads the signature
         ),
     ] = None,
 ) -> None:
-    """Show what apply would change. Exits 0 for nothing, 1 for something."""
+    """Show what apply would change. Exits 0 for nothing, 1 for something.
+
+    Such as: diff -f reviews.yaml; diff -f reviews.yaml --proxies
+    """
     if against and not proxies:
         raise typer.BadParameter("--against goes with --proxies")
     resources = read(filename, namespace, recursive=recursive)
@@ -126,7 +129,10 @@ def rollback(
     namespace: NamespaceOption = "",
     reason: ReasonOption = "",
 ) -> None:
-    """Write a former version of an object again."""
+    """Write a former version of an object again.
+
+    Such as: rollback vs/reviews --to-revision 31, as meltemi history shows it.
+    """
     where = one(words, namespace)
     galley = connect(state)
     if not to_revision:

@@ -48,9 +48,16 @@ def explain(
 
         explain_resource(words, filename or [], namespace, state)
         return
+    if filename:
+        raise typer.BadParameter("-f is for proxy/X: fields mean the same everywhere")
     if len(words) > 1:
         raise typer.BadParameter(f"expected one KIND[.FIELD…], found {words}")
-    word, *steps = words[0].split(".")
+    _explain_field(words[0])
+
+
+def _explain_field(path: str) -> None:
+    """Print what ``KIND[.FIELD…]`` means, and what is in it."""
+    word, *steps = path.split(".")
     kind = the_kind(word)
     here: type[Message] | None = kind.spec
     told = inspect.getdoc(kind.spec) or ""

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def wait(
-    words: Annotated[list[str], typer.Argument(metavar="KIND/NAME")],
+    words: Annotated[list[str], typer.Argument(metavar="KIND NAME|KIND/NAME")],
     *,
     state: StateOption,
     condition: Annotated[
@@ -34,7 +34,11 @@ def wait(
     namespace: NamespaceOption = "",
     timeout: Annotated[str, typer.Option(help="How long, such as 60s or 2m.")] = "60s",
 ) -> None:
-    """Wait until every proxy holds an object, or its removal."""
+    """Wait until every proxy holds an object, or its removal.
+
+    Such as: wait vs/reviews; wait vs/reviews --for=delete --timeout 2m. Exits 75 when
+    it takes longer, and 1 when a proxy refuses it.
+    """
     where = target(words, namespace)
     if not where.name:
         raise typer.BadParameter("say which one: KIND/NAME")
@@ -108,11 +112,13 @@ def _wait_deleted(galley: Galley, where: Target, limit: float) -> int:
     if answer is None:
         typer.echo(f"{where.title} is still there after {limit:g} s", err=True)
         return EXIT_TIMEOUT
-    listing = galley.get(Target(where.kind, where.namespace).path)
-    if not listing.ok:
-        raise failed(listing)
-    revision = listing.body["metadata"]["resourceVersion"]
-    return wait_arrived(galley, where, revision, limit)
+    removal = galley.get(f"{where.path}/history")
+    if removal.status == NOT_FOUND:
+        typer.echo(f"{where.title} never was there")
+        return 0
+    if not removal.ok:
+        raise failed(removal)
+    return wait_arrived(galley, where, removal.body["items"][0]["revision"], limit)
 
 
 def _wait_condition(galley: Galley, where: Target, name: str, limit: float) -> int:

@@ -81,18 +81,24 @@ def apply(  # noqa: PLR0913 - Typer reads the signature
     ] = False,
     prune: Annotated[
         bool,
-        typer.Option("--prune", help="Delete what -l selects and no file holds."),
+        typer.Option("--prune", help="Delete what -l selects there and no file holds."),
     ] = False,
     selector: SelectorOption = "",
     wait: Annotated[
-        bool, typer.Option("--wait", help="Until every proxy holds them.")
+        bool, typer.Option("--wait", help="Until every proxy holds what was written.")
     ] = False,
-    timeout: Annotated[str, typer.Option(help="How long to wait.")] = "60s",
+    timeout: Annotated[str, typer.Option(help="How long --wait waits.")] = "60s",
     reason: ReasonOption = "",
 ) -> None:
-    """Write objects: all of them are checked before the first is written."""
+    """Write objects: all of them are checked before the first is written.
+
+    Such as: apply -f mesh/ -R --wait; apply -f - --dry-run;
+    apply -f team-a/ --prune -l team=a
+    """
     if prune and not selector:
         raise typer.BadParameter("--prune needs -l: say what belongs to these files")
+    if selector and not prune:
+        raise typer.BadParameter("-l is for --prune: files are applied whole")
     limit = seconds(timeout)
     resources = read(filename, namespace, recursive=recursive)
     galley, manner = connect(state), Manner(dry_run, reason)
@@ -109,7 +115,9 @@ def apply(  # noqa: PLR0913 - Typer reads the signature
 
 @commands.command()
 def delete(  # noqa: PLR0913 - Typer reads the signature
-    words: Annotated[list[str] | None, typer.Argument(metavar="KIND NAME...")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="KIND[,KIND] [NAME...]|KIND/NAME...")
+    ] = None,
     *,
     state: StateOption,
     filename: Files = [],  # noqa: B006 - Typer reads it, nobody changes it
@@ -118,7 +126,10 @@ def delete(  # noqa: PLR0913 - Typer reads the signature
     selector: SelectorOption = "",
     reason: ReasonOption = "",
 ) -> None:
-    """Remove objects: by name, by labels, or as they stand in files."""
+    """Remove objects: by name, by labels, or as they stand in files.
+
+    Such as: delete vs reviews; delete vs/a dr/b; delete all -l team=a; delete -f a.yaml
+    """
     found = read(filename, namespace, recursive=recursive)
     targets = [target_of(each) for each in found]
     targets += several(words or [], namespace)

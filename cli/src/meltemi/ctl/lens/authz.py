@@ -44,15 +44,18 @@ def explain(  # noqa: PLR0913 - Typer reads the signature
     filename: Sources = [],  # noqa: B006 - Typer reads it, nobody changes it
     caller: Annotated[str, typer.Option("--from", help="The workload that asks.")],
     server: Annotated[str, typer.Option("--to", help="The workload that is asked.")],
-    port: Annotated[int, typer.Option("--port", help="Where it listens.")],
-    path: Annotated[str, typer.Option("--path")] = "/",
-    method: Annotated[str, typer.Option("--method")] = "GET",
+    port: Annotated[int, typer.Option("--port", help="The port of its service.")],
+    path: Annotated[str, typer.Option("--path", help="What it asks for.")] = "/",
+    method: Annotated[str, typer.Option("--method", help="And how.")] = "GET",
     jwt: Annotated[str, typer.Option("--jwt", help="The token it brings.")] = "",
     namespace: HomeOption = "default",
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Tell whether a workload may call another, with mutual TLS. Exits 1 for no."""
+    """Tell whether a workload may call another, with mutual TLS. Exits 1 for no.
+
+    Such as: authz explain --from productpage-v1 --to reviews-v1 --port 9080
+    """
     world = spelled_or_running(
         filename, state=state, namespace=namespace, recursive=recursive
     )

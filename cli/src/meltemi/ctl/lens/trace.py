@@ -65,6 +65,7 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     """Tell where a request goes and why. Exits 1 when it would not arrive.
 
     It comes from a workload (--from), or from outside the mesh to a gateway (--at).
+    Such as: trace GET http://reviews:9080/x -H 'end-user: jason' --from productpage-v1
     """
     if bool(caller) == bool(at):
         raise typer.BadParameter("say either --from WORKLOAD or --at GATEWAY")

@@ -56,8 +56,11 @@ def translate(  # noqa: PLR0913 - Typer reads the signature
 ) -> None:
     """Show what a proxy would hold if the mesh were what FILEs say.
 
-    Without FILEs it is what it holds in the running mesh.
+    Without FILEs it is what it holds in the running mesh. Such as:
+    translate --proxy reviews-v1; translate -f mesh.yaml --proxy reviews-v1 -o envoy
     """
+    if label and not gateways:
+        raise typer.BadParameter("--label is for --gateway: workloads have their own")
     world = spelled_or_running(
         filename, state=state, namespace=namespace, recursive=recursive
     )

@@ -1,6 +1,5 @@
 """``meltemi up``, ``down``, ``status``, ``kill`` and ``start``."""
 
-import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from meltemi.ctl.local.teardown import end_all, stay
 from meltemi.ctl.local.tools import find_tools
 from meltemi.ctl.local.up import bring_up, grant, mtls_mode, sources
 from meltemi.ctl.local.web import is_ready
+from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption, default_state
 from meltemi.kernel.clock import SystemClock
 
@@ -47,13 +47,6 @@ WHY = MappingProxyType(
         Capture.EXPLICIT: "you asked for it",
     }
 )
-
-
-class Output(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 Parts = Annotated[list[str], typer.Argument(metavar="PART...")]
@@ -130,7 +123,7 @@ def down(
 def status(
     *,
     state: StateOption,
-    output: Annotated[Output, typer.Option("-o", "--output")] = Output.TABLE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Tell what runs, where, and how it is."""
     record = read_record(state)
@@ -144,9 +137,8 @@ def status(
         folders = sources(mesh.layout)
         with ThreadPoolExecutor(max_workers=8) as pool:
             found = list(pool.map(lambda part: health(mesh, part), mesh.parts))
-    if output is Output.JSON:
-        told = status_json(found, urls, capture) | {"sources": folders}
-        typer.echo(json.dumps(told, indent=1))
+    if output is not Output.TABLE:
+        show(status_json(found, urls, capture) | {"sources": folders}, output, ())
     elif found:
         typer.echo("\n".join([status_table(found, urls), *source_lines(folders)]))
     else:

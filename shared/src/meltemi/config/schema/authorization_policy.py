@@ -39,23 +39,31 @@ class Source(Message, frozen=True, kw_only=True):
     principals: tuple[str, ...] = ()
     """``TRUST_DOMAIN/ns/NAMESPACE/sa/ACCOUNT`` of the client's certificate."""
     not_principals: tuple[str, ...] = ()
+    """None of these."""
     request_principals: tuple[str, ...] = ()
     """``ISSUER/SUBJECT`` of the verified token."""
     not_request_principals: tuple[str, ...] = ()
+    """None of these."""
     namespaces: tuple[str, ...] = ()
+    """One of these, as the client's certificate names it."""
     not_namespaces: tuple[str, ...] = ()
+    """None of these."""
     ip_blocks: tuple[str, ...] = ()
     """Addresses or CIDR ranges of the peer."""
     not_ip_blocks: tuple[str, ...] = ()
+    """None of these."""
     remote_ip_blocks: tuple[str, ...] = ()
     """Addresses or ranges of the original client, by X-Forwarded-For."""
     not_remote_ip_blocks: tuple[str, ...] = ()
+    """None of these."""
     service_accounts: tuple[str, ...] = ()
     """``[NAMESPACE/]ACCOUNT``, without wildcards."""
     not_service_accounts: tuple[str, ...] = ()
+    """None of these."""
     trust_domains: tuple[str, ...] = ()
     """Trust domains of the client's certificate."""
     not_trust_domains: tuple[str, ...] = ()
+    """None of these."""
 
 
 class From(Message, frozen=True, kw_only=True):
@@ -73,14 +81,19 @@ class RequestOperation(Message, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
     """Without regard to case."""
     not_hosts: tuple[str, ...] = ()
+    """None of these."""
     ports: tuple[str, ...] = ()
     """Numbers in quotes, without wildcards."""
     not_ports: tuple[str, ...] = ()
+    """None of these."""
     methods: tuple[str, ...] = ()
+    """One of these, such as ``GET``."""
     not_methods: tuple[str, ...] = ()
+    """None of these."""
     paths: tuple[str, ...] = ()
     """Or a template: ``/foo/{*}/bar`` for one part, ``/foo/{**}`` for any number."""
     not_paths: tuple[str, ...] = ()
+    """None of these."""
 
 
 class To(Message, frozen=True, kw_only=True):

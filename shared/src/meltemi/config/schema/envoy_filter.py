@@ -92,9 +92,11 @@ class ClusterMatch(Message, frozen=True, kw_only=True):
     """Which clusters; absent fields match all."""
 
     port_number: UInt32 | None = None
+    """Of the service."""
     service: str | None = None
     """The full name of the service."""
     subset: str | None = None
+    """Of the service."""
     name: str | None = None
     """The whole name, instead of the parts."""
 
@@ -103,7 +105,9 @@ class RouteMatch(Message, frozen=True, kw_only=True):
     """Which route of a virtual host."""
 
     name: str | None = None
+    """A route's name."""
     action: RouteAction | None = None
+    """What the route does; default ANY."""
 
 
 class VirtualHostMatch(Message, frozen=True, kw_only=True):
@@ -120,24 +124,28 @@ class RouteConfigurationMatch(Message, frozen=True, kw_only=True):
     """Which route configurations; absent fields match all."""
 
     port_number: UInt32 | None = None
+    """Of the gateway's server, or of the service."""
     port_name: str | None = None
     """For gateways: the server's port name."""
     gateway: str | None = None
     """For gateways: ``namespace/name`` of the Gateway."""
     vhost: VirtualHostMatch | None = None
     name: str | None = None
+    """Such as ``9080`` or ``http.80``."""
 
 
 class SubFilterMatch(Message, frozen=True, kw_only=True):
     """Which filter inside a filter: an HTTP filter of the connection manager."""
 
     name: str | None = None
+    """A filter's name, within an HTTP connection manager."""
 
 
 class FilterMatch(Message, frozen=True, kw_only=True):
     """Which filter of a chain."""
 
     name: str | None = None
+    """A network filter's name."""
     sub_filter: SubFilterMatch | None = None
 
 
@@ -145,31 +153,39 @@ class FilterChainMatch(Message, frozen=True, kw_only=True):
     """Which filter chain of a listener."""
 
     name: str | None = None
+    """A chain's name."""
     sni: str | None = None
+    """A server name that it matches."""
     transport_protocol: str | None = None
     """``tls`` or ``raw_buffer``."""
     application_protocols: str | None = None
     """Comma-separated ALPN names."""
     filter: FilterMatch | None = None
     destination_port: UInt32 | None = None
+    """A port that it matches."""
     transport_socket: str | None = None
+    """``raw_buffer`` or ``tls``, as it matches."""
 
 
 class ListenerMatch(Message, frozen=True, kw_only=True):
     """Which listeners; absent fields match all."""
 
     port_number: UInt32 | None = None
+    """Where it listens, or for which port."""
     port_name: str | None = None
     """Not in use, here as in Istio."""
     filter_chain: FilterChainMatch | None = None
     listener_filter: str | None = None
+    """A listener filter's name."""
     name: str | None = None
+    """A listener's name."""
 
 
 class WaypointFilterMatch(Message, frozen=True, kw_only=True):
     """Which filter of a waypoint's chain."""
 
     name: str | None = None
+    """A filter's name."""
     sub_filter: SubFilterMatch | None = None
 
 
@@ -177,6 +193,7 @@ class WaypointRouteMatch(Message, frozen=True, kw_only=True):
     """Which route of a waypoint."""
 
     name: str | None = None
+    """A route's name."""
 
 
 class WaypointMatch(Message, frozen=True, kw_only=True):
@@ -194,6 +211,7 @@ class ConfigObjectMatch(OneOf, frozen=True, kw_only=True):
     ONE_OF: ClassVar = (("listener", "route_configuration", "cluster", "waypoint"),)
 
     context: PatchContext | None = None
+    """In which proxies, and which way; default ANY."""
     proxy: ProxyMatch | None = None
     listener: ListenerMatch | None = None
     route_configuration: RouteConfigurationMatch | None = None
@@ -205,6 +223,7 @@ class Patch(Message, frozen=True, kw_only=True):
     """The change."""
 
     operation: Operation | None = None
+    """What is done with it."""
     value: FreeForm | None = None
     """The Envoy message, or the part to merge, in JSON; not with REMOVE."""
     filter_class: FilterClass | None = None
@@ -215,6 +234,7 @@ class ConfigPatch(Message, frozen=True, kw_only=True):
     """One change of the matched objects."""
 
     apply_to: ApplyTo | None = None
+    """What kind of thing is patched."""
     match: ConfigObjectMatch | None = None
     patch: Patch | None = None
 

@@ -51,8 +51,11 @@ class TLSCertificate(Message, frozen=True, kw_only=True):
     """One certificate of several: paths on the proxy's disk."""
 
     server_certificate: str | None = None
+    """Path of the chain, PEM."""
     private_key: str | None = None
+    """Path of its key, PEM."""
     ca_certificates: str | None = None
+    """Path of the authorities clients are believed by, PEM."""
 
 
 class ServerTLSSettings(Message, frozen=True, kw_only=True):

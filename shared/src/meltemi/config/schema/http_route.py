@@ -33,6 +33,7 @@ class PortSelector(Message, frozen=True, kw_only=True):
     """A port of the destination, by number."""
 
     number: UInt32 | None = None
+    """From 1 to 65535."""
 
 
 class Destination(Message, frozen=True, kw_only=True):
@@ -54,6 +55,7 @@ class HeaderOperations(Message, frozen=True, kw_only=True):
     add: Mapping[str, str] = {}
     """Appends."""
     remove: tuple[str, ...] = ()
+    """Names of those to take away."""
 
 
 class Headers(Message, frozen=True, kw_only=True):
@@ -78,6 +80,7 @@ class HTTPBody(OneOf, frozen=True, kw_only=True):
     ONE_OF: ClassVar = (("string", "bytes"),)
 
     string: str | None = None
+    """Text."""
     bytes: builtins.bytes | None = None
     """Base64 in JSON and YAML."""
 
@@ -98,10 +101,13 @@ class HTTPRedirect(OneOf, frozen=True, kw_only=True):
     uri: str | None = None
     """Replaces the path (and query)."""
     authority: str | None = None
+    """The host to go to; default: as asked."""
     port: UInt32 | None = None
     """Not together with ``derive_port``."""
     derive_port: RedirectPortSelection | None = None
+    """Not together with ``port``."""
     scheme: str | None = None
+    """http or https; default: as asked."""
     redirect_code: UInt32 | None = None
     """301, 302, 303, 307 or 308; default 301."""
     prefix_rewrite: str | None = None
@@ -112,6 +118,7 @@ class RegexRewrite(Message, frozen=True, kw_only=True):
     """Rewrites the part of a path that an RE2 expression matches."""
 
     match: str | None = None
+    """What is replaced, in RE2: each place where it fits."""
     rewrite: str | None = None
     r"""With ``\1`` for the first group."""
 
@@ -122,6 +129,7 @@ class HTTPRewrite(Message, frozen=True, kw_only=True):
     uri: str | None = None
     """Replaces the matched prefix, or the whole path of an exact match."""
     authority: str | None = None
+    """The host that the destination is sent."""
     uri_regex_rewrite: RegexRewrite | None = None
     """Not together with ``uri``."""
 
@@ -158,18 +166,24 @@ class CorsPolicy(Message, frozen=True, kw_only=True):
     """Deprecated: exact origins, or ``*``."""
     allow_origins: tuple[StringMatch, ...] = ()
     allow_methods: tuple[str, ...] = ()
+    """Said in ``Access-Control-Allow-Methods``."""
     allow_headers: tuple[str, ...] = ()
+    """Said in ``Access-Control-Allow-Headers``."""
     expose_headers: tuple[str, ...] = ()
+    """Said in ``Access-Control-Expose-Headers``."""
     max_age: Duration | None = None
     """How long a browser may keep the answer."""
     allow_credentials: bool | None = None
+    """Whether a caller may send its cookies; default not said."""
     unmatched_preflights: UnmatchedPreflights | None = None
+    """Default FORWARD."""
 
 
 class Delegate(Message, frozen=True, kw_only=True):
     """Another VirtualService that routes what this route matched."""
 
     name: str | None = None
+    """Of the VirtualService whose routes are put here."""
     namespace: str | None = None
     """Default: the namespace of the root."""
 
@@ -178,6 +192,7 @@ class HTTPRoute(Message, frozen=True, kw_only=True):
     """One rule: first match wins. No ``match`` matches everything."""
 
     name: str | None = None
+    """For people: in logs, and joined with the name of a match."""
     match: tuple[HTTPMatchRequest, ...] = ()
     """Alternatives."""
     route: tuple[HTTPRouteDestination, ...] = ()

@@ -19,7 +19,9 @@ class LabelSelectorRequirement(Message, frozen=True, kw_only=True):
     """One condition on one label."""
 
     key: str
+    """Which label."""
     operator: SelectorOperator
+    """How it relates to ``values``."""
     values: tuple[str, ...] = ()
     """For In and NotIn only, which need some."""
 
@@ -28,4 +30,5 @@ class LabelSelector(Message, frozen=True, kw_only=True):
     """All conditions must hold; none select everything."""
 
     match_labels: Mapping[str, str] = {}
+    """All of them are there, with these values."""
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()

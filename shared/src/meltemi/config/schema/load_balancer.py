@@ -29,14 +29,18 @@ class HTTPCookieAttribute(Message, frozen=True, kw_only=True):
     """An attribute of a generated cookie, such as SameSite=Strict."""
 
     name: str
+    """Such as ``SameSite``."""
     value: str | None = None
+    """And its value, if it has one."""
 
 
 class HTTPCookie(Message, frozen=True, kw_only=True):
     """Hash on a cookie, made where it is missing."""
 
     name: str
+    """Which cookie decides."""
     path: str | None = None
+    """Path that a made cookie is for."""
     ttl: Duration | None = None
     """Life of a made cookie; 0 is a session cookie, absent makes none."""
     attributes: tuple[HTTPCookieAttribute, ...] = ()
@@ -70,9 +74,12 @@ class ConsistentHashLB(OneOf, frozen=True, kw_only=True):
     )
 
     http_header_name: str | None = None
+    """The value of a header decides."""
     http_cookie: HTTPCookie | None = None
     use_source_ip: bool | None = None
+    """The client's address decides."""
     http_query_parameter_name: str | None = None
+    """A parameter of the query decides."""
     ring_hash: RingHash | None = None
     """The algorithm, unless ``maglev``."""
     maglev: MagLev | None = None
@@ -93,7 +100,9 @@ class Failover(Message, frozen=True, kw_only=True):
     """The region that takes over for another."""
 
     from_: str | None = msgspec.field(default=None, name="from")
+    """The region of the client."""
     to: str | None = None
+    """Where its traffic goes when that region fails."""
 
 
 class LocalityLoadBalancerSetting(Message, frozen=True, kw_only=True):
@@ -111,10 +120,12 @@ class ZoneAwareLoadBalancerSetting(Message, frozen=True, kw_only=True):
     """Keeps traffic in its zone as far as the zones' sizes allow."""
 
     enabled: bool | None = None
+    """Default: as the mesh."""
     min_cluster_size: UInt32 | None = None
     """Endpoints below which zones are ignored; at least 1; default Envoy's, 6."""
     failover: tuple[Failover, ...] = ()
     failover_priority: tuple[str, ...] = ()
+    """Labels, from the one that counts most."""
 
 
 class WarmupConfiguration(Message, frozen=True, kw_only=True):
@@ -132,10 +143,15 @@ class BackendUtilization(Message, frozen=True, kw_only=True):
     """Weights endpoints by the load they report (ORCA)."""
 
     weight_expiration_period: Duration | None = None
+    """Without a report for so long a weight is forgotten."""
     weight_stabilization_period: Duration | None = None
+    """A report counts after so long."""
     weight_update_period: Duration | None = None
+    """Between two computations of weights."""
     error_utilization_penalty_percent: UInt32 | None = None
+    """By how much errors lower a weight."""
     metric_names_for_computing_utilization: tuple[str, ...] = ()
+    """Which reported metrics count."""
 
 
 class LoadBalancerSettings(OneOf, frozen=True, kw_only=True):
@@ -144,6 +160,7 @@ class LoadBalancerSettings(OneOf, frozen=True, kw_only=True):
     ONE_OF: ClassVar = (("simple", "consistent_hash", "backend_utilization"),)
 
     simple: SimpleLB | None = None
+    """Default LEAST_REQUEST."""
     consistent_hash: ConsistentHashLB | None = None
     backend_utilization: BackendUtilization | None = None
     locality_lb_setting: LocalityLoadBalancerSetting | None = None

@@ -30,6 +30,7 @@ class NetworkGateway(OneOf, frozen=True, kw_only=True):
     port: UInt32 | None = None
     """Default 15443."""
     locality: str | None = None
+    """``region/zone/subzone``."""
 
 
 class Network(Message, frozen=True, kw_only=True):

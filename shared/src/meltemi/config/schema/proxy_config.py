@@ -24,4 +24,5 @@ class ProxyConfig(Message, frozen=True, kw_only=True):
     concurrency: NaturalInt32 | None = None
     """Worker threads; 0 takes as many as there are CPUs; default: the CPU limit."""
     environment_variables: Mapping[str, str] = {}
+    """Additions to the proxy's environment."""
     image: ProxyImage | None = None

@@ -20,6 +20,7 @@ class JWTHeader(Message, frozen=True, kw_only=True):
     """A header a token is read from."""
 
     name: str
+    """Which header may hold a token."""
     prefix: str | None = None
     """What stands before the token, such as ``"Bearer "`` with its space."""
 
@@ -28,6 +29,7 @@ class ClaimToHeader(Message, frozen=True, kw_only=True):
     """A claim that is copied to a request header."""
 
     header: str
+    """Which header the claim is written to."""
     claim: str
     """Strings, numbers and booleans only; ``a.b`` reaches into an object."""
 
@@ -46,7 +48,9 @@ class JWTRule(Message, frozen=True, kw_only=True):
     from_headers: tuple[JWTHeader, ...] = ()
     """Default: ``Authorization: Bearer``, and the parameter ``access_token``."""
     from_params: tuple[str, ...] = ()
+    """Parameters of the query that may hold a token."""
     from_cookies: tuple[str, ...] = ()
+    """Cookies that may hold a token."""
     output_payload_to_header: str | None = None
     """Where the verified payload goes, in base64url."""
     forward_original_token: bool | None = None

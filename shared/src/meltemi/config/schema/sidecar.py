@@ -38,6 +38,7 @@ class SidecarPort(Message, frozen=True, kw_only=True):
     protocol: str | None = None
     """HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS."""
     name: str | None = None
+    """For people, and for the protocol where that is not said."""
     target_port: UInt32 | None = None
     """Deprecated by Istio, and without effect."""
 
@@ -49,6 +50,7 @@ class IstioIngressListener(Message, frozen=True, kw_only=True):
     bind: str | None = None
     """An IP address; default: the workload's own."""
     capture_mode: CaptureMode | None = None
+    """How traffic comes to the listener; default: as the proxy captures."""
     default_endpoint: str | None = None
     """``127.0.0.1:PORT``, ``[::1]:PORT``, ``0.0.0.0:PORT``, ``[::]:PORT`` or
     ``unix:///path``; default: the port and address connected to."""
@@ -66,6 +68,7 @@ class IstioEgressListener(Message, frozen=True, kw_only=True):
     bind: str | None = None
     """An IP address or ``unix:///path``; needs ``port``."""
     capture_mode: CaptureMode | None = None
+    """How traffic comes to the listener; default: as the proxy captures."""
     hosts: tuple[str, ...] = ()
     """``namespace/host``; namespace may be ``.``, ``*`` or ``~`` (none at all)."""
 

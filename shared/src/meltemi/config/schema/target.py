@@ -14,6 +14,8 @@ class PolicyTargetReference(Message, frozen=True, kw_only=True):
     group: str | None = None
     """The object's API group; default the core group."""
     kind: str
+    """Of which kind the target is."""
     name: str
+    """The target's name."""
     namespace: str | None = None
     """Reserved: an object refers to its own namespace only."""

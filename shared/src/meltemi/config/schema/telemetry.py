@@ -62,19 +62,23 @@ class Literal(Message, frozen=True, kw_only=True):
     """The same value always."""
 
     value: str
+    """Always this."""
 
 
 class Environment(Message, frozen=True, kw_only=True):
     """A variable of the proxy's environment."""
 
     name: str
+    """Which variable of the proxy's environment."""
     default_value: str | None = None
+    """Where it is not set."""
 
 
 class RequestHeader(Message, frozen=True, kw_only=True):
     """A header of the request."""
 
     name: str
+    """Which header's value."""
     default_value: str | None = None
     """Default: no tag."""
 
@@ -83,6 +87,7 @@ class Formatter(Message, frozen=True, kw_only=True):
     """Envoy's format string."""
 
     value: str
+    """In the words of an access log format."""
 
 
 class CustomTag(OneOf, frozen=True, kw_only=True):
@@ -105,7 +110,9 @@ class Tracing(Message, frozen=True, kw_only=True):
     random_sampling_percentage: Percentage | None = None
     """Share of requests traced when nobody asked for it; default: the mesh's."""
     disable_span_reporting: bool | None = None
+    """Whether no span is reported; default: as the level above."""
     disable_context_propagation: bool | None = None
+    """Whether headers of traces are left alone."""
     custom_tags: Mapping[str, CustomTag] = {}
     use_request_id_for_trace_sampling: bool | None = None
     """Keep the decision in the request id; default true."""
@@ -119,8 +126,11 @@ class MetricSelector(OneOf, frozen=True, kw_only=True):
     ONE_OF: ClassVar = (("metric", "custom_metric"),)
 
     metric: IstioMetric | None = None
+    """One of Istio's."""
     custom_metric: str | None = None
+    """One of somebody else, by name."""
     mode: WorkloadMode | None = None
+    """Reported by whom; default by both ends."""
 
 
 class TagOverride(Message, frozen=True, kw_only=True):
@@ -137,6 +147,7 @@ class MetricsOverrides(Message, frozen=True, kw_only=True):
 
     match: MetricSelector | None = None
     disabled: bool | None = None
+    """Whether the metric is left out; default: as the level above."""
     tag_overrides: Mapping[str, TagOverride] = {}
 
 
@@ -162,6 +173,7 @@ class AccessLogging(Message, frozen=True, kw_only=True):
     match: SideMatch | None = None
     providers: tuple[ProviderRef, ...] = ()
     disabled: bool | None = None
+    """Whether nothing is logged; default: as the level above."""
     filter: AccessLogFilter | None = None
 
 

@@ -28,6 +28,7 @@ class LuaScript(Message, frozen=True, kw_only=True):
     """A script that defines ``envoy_on_request`` or ``envoy_on_response``."""
 
     inline_code: str
+    """The script: ``envoy_on_request`` and ``envoy_on_response``."""
 
 
 class TrafficExtension(OneOf, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class TrafficExtension(OneOf, frozen=True, kw_only=True):
     target_refs: tuple[PolicyTargetReference, ...] = ()
     """Instead of the selector, for gateways and waypoints."""
     phase: ExtensionPhase | None = None
+    """Before which of the mesh's own filters it stands; default: the router."""
     priority: Int32 | None = None
     """Higher comes first within the phase; default 0."""
     match: tuple[TrafficSelector, ...] = ()

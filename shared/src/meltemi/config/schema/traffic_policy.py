@@ -42,6 +42,7 @@ class TcpKeepalive(Message, frozen=True, kw_only=True):
     """SO_KEEPALIVE; absent values are the operating system's."""
 
     probes: UInt32 | None = None
+    """Unanswered ones until it counts as dead; default: the system's."""
     time: Duration | None = None
     """Idle time before the first probe; whole seconds count."""
     interval: Duration | None = None
@@ -66,7 +67,9 @@ class HTTP2KeepAlive(Message, frozen=True, kw_only=True):
     """PING frames on HTTP/2 connections; none unless both fields are set."""
 
     interval: Duration | None = None
+    """Between two pings."""
     timeout: Duration | None = None
+    """How long to wait for the answer."""
 
 
 class HTTPSettings(Message, frozen=True, kw_only=True):
@@ -83,6 +86,7 @@ class HTTPSettings(Message, frozen=True, kw_only=True):
     idle_timeout: Duration | None = None
     """Default 1 h."""
     h2_upgrade_policy: H2UpgradePolicy | None = None
+    """Whether HTTP/1.1 goes out as HTTP/2; default: as the mesh."""
     use_client_protocol: bool | None = None
     """Talk to the destination as the client talks to us; default false."""
     max_concurrent_streams: Int32 | None = None
@@ -132,6 +136,7 @@ class ClientTLSSettings(Message, frozen=True, kw_only=True):
     client_certificate: str | None = None
     """Path of the certificate chain, PEM; required with MUTUAL unless a credential."""
     private_key: str | None = None
+    """Path of the key, PEM; required with MUTUAL unless a credential."""
     ca_certificates: str | None = None
     """Path of the authorities; default: the system's."""
     credential_name: str | None = None
@@ -162,7 +167,9 @@ class TunnelSettings(Message, frozen=True, kw_only=True):
     protocol: str | None = None
     """CONNECT (default) or POST."""
     target_host: str
+    """Where the tunnel ends."""
     target_port: UInt32
+    """And at which port."""
 
 
 class ProxyProtocol(Message, frozen=True, kw_only=True):
@@ -178,6 +185,7 @@ class RetryBudget(Message, frozen=True, kw_only=True):
     percent: float | None = None
     """0..100; default 20."""
     budget_interval: Duration | None = None
+    """Over which requests are counted."""
     min_retry_concurrency: UInt32 | None = None
     """Retries that are always allowed; default 3."""
 

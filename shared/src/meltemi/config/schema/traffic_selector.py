@@ -20,10 +20,12 @@ class TrafficPort(Message, frozen=True, kw_only=True):
     """A port of the traffic."""
 
     number: PortNumber
+    """From 1 to 65535."""
 
 
 class TrafficSelector(Message, frozen=True, kw_only=True):
     """A side and some ports; absent fields match all."""
 
     mode: TrafficMode | None = None
+    """Which way the traffic goes; default both."""
     ports: tuple[TrafficPort, ...] = ()

@@ -13,11 +13,13 @@ class L4MatchAttributes(Message, frozen=True, kw_only=True):
     destination_subnets: tuple[str, ...] = ()
     """Addresses or CIDR ranges the client connected to."""
     port: UInt32 | None = None
+    """Of the service; default any."""
     source_labels: Mapping[str, str] = {}
     """Labels of the calling workload."""
     gateways: tuple[str, ...] = ()
     """Where it holds; default: the gateways of the VirtualService."""
     source_namespace: str | None = None
+    """Where the client is; default anywhere."""
     source_subnet: str | None = None
     """Not in use, here as in Istio."""
 
@@ -28,10 +30,15 @@ class TLSMatchAttributes(Message, frozen=True, kw_only=True):
     sni_hosts: tuple[str, ...] = ()
     """Server names the client asks for; each within the VirtualService's hosts."""
     destination_subnets: tuple[str, ...] = ()
+    """Addresses, with or without a prefix length."""
     port: UInt32 | None = None
+    """Of the service; default any."""
     source_labels: Mapping[str, str] = {}
+    """What the client has; default any."""
     gateways: tuple[str, ...] = ()
+    """Instead of the VirtualService's own."""
     source_namespace: str | None = None
+    """Where the client is; default anywhere."""
 
 
 class RouteDestination(Message, frozen=True, kw_only=True):
@@ -39,6 +46,7 @@ class RouteDestination(Message, frozen=True, kw_only=True):
 
     destination: Destination
     weight: Int32 | None = None
+    """Share of the connections, relative to its siblings."""
 
 
 class TCPRoute(Message, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ class EnvVar(Message, frozen=True, kw_only=True):
     """A variable the module sees."""
 
     name: str
+    """What the module knows it by; each once."""
     value_from: EnvValueSource | None = None
     """Default INLINE."""
     value: str | None = None
@@ -67,6 +68,7 @@ class WasmModule(Message, frozen=True, kw_only=True):
     sha256: str | None = None
     """Of the module or the image, in hex."""
     image_pull_policy: PullPolicy | None = None
+    """When it is fetched again; default: for the tag ``latest`` always."""
     image_pull_secret: str | None = None
     """A named secret with the registry's credentials."""
     verification_key: str | None = None
@@ -79,3 +81,4 @@ class WasmModule(Message, frozen=True, kw_only=True):
     """Default FAIL_CLOSE."""
     vm_config: VmConfig | None = None
     type: PluginType | None = None
+    """Of which kind of filter it is; default HTTP."""

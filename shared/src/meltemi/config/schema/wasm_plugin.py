@@ -31,6 +31,7 @@ class WasmPlugin(WasmModule, frozen=True, kw_only=True):
     target_refs: tuple[PolicyTargetReference, ...] = ()
     """Instead of the selector, for gateways and waypoints."""
     phase: PluginPhase | None = None
+    """Before which of the mesh's own filters it stands; default: the router."""
     priority: Int32 | None = None
     """Higher comes first within the phase; default 0."""
     match: tuple[TrafficSelector, ...] = ()

@@ -12,20 +12,25 @@ class GroupMetadata(Message, frozen=True, kw_only=True):
     """Metadata every WorkloadEntry of the group gets."""
 
     labels: Mapping[str, str] = {}
+    """Labels of every WorkloadEntry of the group."""
     annotations: Mapping[str, str] = {}
+    """Their annotations."""
 
 
 class HTTPHeader(Message, frozen=True, kw_only=True):
     """A header a probe sends."""
 
     name: str | None = None
+    """Which header to send."""
     value: str | None = None
+    """And what it says."""
 
 
 class HTTPHealthCheckConfig(Message, frozen=True, kw_only=True):
     """Healthy while a GET is answered with 200..399."""
 
     path: str | None = None
+    """Path of the request."""
     port: UInt32
     """1..65535."""
     host: str | None = None
