@@ -101,8 +101,6 @@ def _virtual_hosts(scope: Scope, asked: Asked) -> Iterator[ir.VirtualHost]:
     )
     seen: set[str] = set()
     for wrapper in wrappers:
-        if not wrapper.routes:
-            continue
         for host, service in (
             *((each, None) for each in wrapper.hosts),
             *((each.host, each) for each in wrapper.services),
@@ -229,6 +227,8 @@ def _of_virtual_service(
     )
     destinations = destinations_of(scope, virtual, asked.port)
     made = routes(virtual, caller, destinations, scope.delegates)
+    if not made:
+        return  # it says nothing of this caller and port: the services' own routes hold
     for number, each in ports.items():
         yield Wrapper(number, tuple(each), tuple(hosts), made)
 
