@@ -13,7 +13,7 @@ from meltemi.config.finding import InvalidConfigError
 from meltemi.config.kinds import KIND_BY_NAME
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.pilot.trace import Answer, Call, Http, Tls, read, trace
-from meltemi.pilot.trace.resources import unpacked
+from meltemi.pilot.trace.resources import holds, unpacked
 from meltemi.testkit.mesh import resources
 from meltemi.testkit.translation import holding, translated
 
@@ -172,6 +172,12 @@ def manager(chain: FilterChain) -> hcm.HttpConnectionManager:
         if found is not None:
             return found
     raise LookupError(f"chain {chain.name!r} does not manage requests")
+
+
+def managed(chain: FilterChain) -> bool:
+    """Tell whether requests are managed on a chain."""
+    kind = hcm.HttpConnectionManager
+    return any(holds(each.typed_config, kind) for each in chain.filters)
 
 
 def chains(held: Resources, name: str) -> Iterable[FilterChain]:
