@@ -97,3 +97,28 @@ def test_an_http_proxy_knows_every_http_service_by_all_its_names() -> None:
     (host,) = table.hosts
     assert "reviews:9080" in host.domains
     assert HTTP in host.domains
+
+
+def test_a_service_without_rules_of_its_own_is_hashed_as_its_callers_elsewhere() -> (
+    None
+):
+    hashed = """
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: DestinationRule
+    metadata: {name: reviews}
+    spec:
+      host: reviews
+      trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: VirtualService
+    metadata: {name: reviews}
+    spec:
+      hosts: [reviews]
+      http: [{match: [{port: 1}], directResponse: {status: 404}}]
+    """
+    (made,) = served(MESH + hashed, outbound={HTTP: "127.0.0.1:21003"})
+    (route,) = made.tables[0].hosts[0].routes
+    assert isinstance(route.action, ir.Forward), "the rule is about another port"
+    assert route.action.hash == (ir.HashPolicy(ir.HashOn.HEADER, "x-user"),)

@@ -14,19 +14,15 @@ from meltemi.pilot.model.host import domains
 from meltemi.pilot.model.service import selects
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.listener.connection import Side, http_filter, proxying
-from meltemi.pilot.translate.listener.tcp import to_cluster
-from meltemi.pilot.translate.route.forward import Destinations, tcp_targets
-from meltemi.pilot.translate.route.match import Caller, qualified
-from meltemi.pilot.translate.route.rules import default_route, routes
+from meltemi.pilot.translate.listener.tcp import destinations_of, to_cluster
+from meltemi.pilot.translate.route.forward import tcp_targets
+from meltemi.pilot.translate.route.match import qualified
+from meltemi.pilot.translate.route.sidecar import ruled, service_route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meltemi.config.resource import Resource
-    from meltemi.config.schema.virtual_service import (
-        L4MatchAttributes,
-        VirtualService,
-    )
+    from meltemi.config.schema.virtual_service import L4MatchAttributes
     from meltemi.pilot.model.service import Port, Service
     from meltemi.pilot.scope.proxy import Bind
     from meltemi.pilot.scope.scope import Scope
@@ -90,27 +86,8 @@ def _made(
 
 def _routes(scope: Scope, service: Service, port: Port) -> tuple[ir.Route, ...]:
     virtual = scope.virtual_service(service.host)
-    if virtual and virtual.spec.http:
-        caller = Caller(
-            scope.group.namespace, port.number, labels=dict(scope.group.labels)
-        )
-        destinations = _destinations(scope, virtual, port.number)
-        return routes(virtual, caller, destinations, scope.delegates)
-    cluster = name.outbound_cluster(port.number, "", service.host)
-    operation = f"{service.host}:{port.number}/*"
-    return (default_route(cluster, operation, service.origin),)
-
-
-def _destinations(
-    scope: Scope, virtual: Resource[VirtualService], port: int
-) -> Destinations:
-    return Destinations(
-        services=scope.services,
-        rules=scope.holding,
-        namespace=virtual.metadata.namespace,
-        domain_suffix=scope.config.domain_suffix,
-        port=port,
-    )
+    made = ruled(scope, virtual, port.number) if virtual else ()
+    return made or (service_route(scope, service, port),)
 
 
 def _tcp(scope: Scope, service: Service, port: Port) -> ir.TcpFilter:
@@ -120,7 +97,7 @@ def _tcp(scope: Scope, service: Service, port: Port) -> ir.TcpFilter:
     for rule in virtual.spec.tcp if virtual else ():
         home = virtual.metadata.namespace if virtual else ""
         if virtual and _any_concerns(rule.match, scope, port, home):
-            destinations = _destinations(scope, virtual, port.number)
+            destinations = destinations_of(scope, virtual, port.number)
             targets = tcp_targets(rule.route, destinations)
             break
     return replace(to_cluster(scope, whole.cluster), targets=targets)

@@ -81,6 +81,7 @@ def destinations_of(
         namespace=virtual.metadata.namespace,
         domain_suffix=scope.config.domain_suffix,
         port=port,
+        retry=scope.config.document.default_http_retry_policy,
     )
 
 

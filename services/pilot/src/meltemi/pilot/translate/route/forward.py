@@ -47,6 +47,7 @@ class Destinations:
         namespace: Of the object that names the destination: short names are in it.
         domain_suffix: What short names end in.
         port: The port the request came to, for destinations that name none.
+        retry: When the mesh tries again where a rule does not say.
 
     """
 
@@ -55,6 +56,7 @@ class Destinations:
     namespace: str
     domain_suffix: str
     port: int
+    retry: HTTPRetry | None = None
 
     def cluster(self, destination: Destination) -> str:
         """Return the cluster of ``destination``.
@@ -90,21 +92,26 @@ class Destinations:
 
 def forward(route: HTTPRoute, destinations: Destinations) -> ir.Forward:
     """Return the action of a route with destinations."""
-    weighted = [each for each in route.route if len(route.route) == 1 or each.weight]
-    hashes = destinations.hashes(route.route[0].destination)
+    alone = len(route.route) == 1
+    weighted = [each for each in route.route if alone or each.weight]
+    hashes = tuple(
+        policy for each in weighted for policy in destinations.hashes(each.destination)
+    )
     rewrite = route.rewrite
     pattern = rewrite.uri_regex_rewrite if rewrite else None
     request = route.headers.request if route.headers else None
     rewritten = (rewrite.authority if rewrite else "") or host_rewrite(request)
     targets = tuple(_target(each, destinations) for each in weighted)
-    if len(route.route) == 1:
+    if alone:
         # The edits of an only destination are the route's (`rules`).
         rewritten = rewritten or targets[0].host_rewrite
         targets = (ir.Target(targets[0].cluster, targets[0].weight),)
     return ir.Forward(
         targets=targets,
         timeout=route.timeout.nanoseconds if route.timeout else 0,
-        retries=retries(route.retries, hashed=bool(hashes)),
+        retries=retries(
+            route.retries or destinations.retry, hashed=alone and bool(hashes)
+        ),
         mirrors=tuple(_mirrors(route, destinations)),
         prefix_rewrite=(rewrite.uri or "") if rewrite else "",
         regex_rewrite=(

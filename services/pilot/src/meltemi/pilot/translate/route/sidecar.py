@@ -101,8 +101,6 @@ def _virtual_hosts(scope: Scope, asked: Asked) -> Iterator[ir.VirtualHost]:
     )
     seen: set[str] = set()
     for wrapper in wrappers:
-        if not wrapper.routes:
-            continue
         for host, service in (
             *((each, None) for each in wrapper.hosts),
             *((each.host, each) for each in wrapper.services),
@@ -221,14 +219,9 @@ def _of_virtual_service(
                 ports.setdefault(port.number, []).append(service)
     if not ports and asked.port in (0, HTTP_PORT):
         ports[HTTP_PORT] = []
-    caller = Caller(
-        scope.group.namespace,
-        asked.port,
-        labels=dict(scope.group.labels),
-        forwarded_host=scope.forwards_host,
-    )
-    destinations = destinations_of(scope, virtual, asked.port)
-    made = routes(virtual, caller, destinations, scope.delegates)
+    made = ruled(scope, virtual, asked.port)
+    if not made:
+        return
     for number, each in ports.items():
         yield Wrapper(number, tuple(each), tuple(hosts), made)
 
@@ -257,6 +250,21 @@ def _parted(
             hosts.append(pattern)
         found += [each for each in matching if best.get(each.host) is virtual]
     return hosts, found
+
+
+def ruled(scope: Scope, virtual: Virtual, port: int) -> tuple[ir.Route, ...]:
+    """Return the routes that ``virtual`` gives to what the workload calls on ``port``.
+
+    None: it says nothing about this workload and port, and the services' own hold.
+    """
+    caller = Caller(
+        scope.group.namespace,
+        port,
+        labels=dict(scope.group.labels),
+        forwarded_host=scope.forwards_host,
+    )
+    destinations = destinations_of(scope, virtual, port)
+    return routes(virtual, caller, destinations, scope.delegates)
 
 
 def service_route(scope: Scope, service: Service, port: Port) -> ir.Route:
