@@ -216,3 +216,11 @@ def test_what_a_group_says_in_vain_is_told(spec: str, said: list[str]) -> None:
 
 def test_the_metrics_that_are_known_are_those_that_are_counted() -> None:
     assert set(NAMES.values()) == METRICS
+
+
+@pytest.mark.parametrize("part", ["BOOTSTRAP", "EXTENSION_CONFIG"])
+def test_a_patch_of_what_pilot_does_not_send_is_in_vain(part: str) -> None:
+    spec = f"{{configPatches: [{{applyTo: {part}, patch: {{operation: MERGE, value: {{}}}}}}]}}"
+    assert paths("networking.istio.io/v1alpha3", "EnvoyFilter", spec) == [
+        "spec.configPatches[0].applyTo"
+    ]

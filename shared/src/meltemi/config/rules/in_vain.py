@@ -21,6 +21,7 @@ from meltemi.config.proxy_annotation import (
 from meltemi.config.rules.cel import check_expression
 from meltemi.config.rules.effect import NO_EFFECT
 from meltemi.config.rules.problem import warning
+from meltemi.config.schema.envoy_filter import ApplyTo, EnvoyFilter
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.config.schema.proxy_config import ProxyConfig
 from meltemi.config.schema.telemetry import IstioMetric, Telemetry
@@ -48,6 +49,7 @@ PEERS: Final = re.compile(r"\b(?:up|down)stream_peer\b")
 OURS: Final = frozenset((NO_EFFECT, NOT_FETCHED, REFUSED))
 """The codes of what Istio says nothing about."""
 OF_GRPC: Final = (IstioMetric.GRPC_REQUEST_MESSAGES, IstioMetric.GRPC_RESPONSE_MESSAGES)
+NOT_SERVED: Final = (ApplyTo.BOOTSTRAP, ApplyTo.EXTENSION_CONFIG)
 DEAD_PROVIDERS: Final = ("stackdriver", "opencensus", "sds")
 
 
@@ -58,6 +60,8 @@ def check_in_vain(spec: Message) -> Iterator[Finding]:
             yield from _telemetry(telemetry)
         case MeshConfig() as mesh:
             yield from _mesh(mesh)
+        case EnvoyFilter() as changes:
+            yield from _patches(changes)
         case ProxyConfig() as proxy:
             yield from _proxy(proxy)
         case WorkloadGroup() as group:
@@ -70,6 +74,15 @@ def check_in_vain(spec: Message) -> Iterator[Finding]:
 
 def _nothing(path: str, message: str, hint: str = "") -> Finding:
     return warning(path, message, hint, code=NO_EFFECT)
+
+
+def _patches(spec: EnvoyFilter) -> Iterator[Finding]:
+    for index, each in enumerate(spec.config_patches):
+        if each.apply_to in NOT_SERVED:
+            yield _nothing(
+                f"spec.configPatches[{index}].applyTo",
+                f"{each.apply_to} is not among what Pilot sends",
+            )
 
 
 def _module(path: str, module: WasmModule) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What becomes of every field: shown by taking each away from a golden case.
 
-A field is translated when some proxy holds something else without it, or when the
-door refuses the object without it. Nothing is claimed: every pair is tried.
+A field is translated when some proxy holds something else without it, or when it says
+something else. Nothing is claimed: every pair is tried.
 
 ``python -m meltemi.testkit.coverage`` prints ``docs/coverage.md``.
 """
@@ -28,7 +28,7 @@ from meltemi.testkit.field_paths import field_paths
 from meltemi.testkit.golden import CASES, FOLDER, held, objects, proxies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.message import Message
@@ -46,6 +46,25 @@ FOR_PEOPLE: Final = frozenset(
 Objects = tuple["Resource[Message]", ...]
 PORTS: Final = {"ledger": 27017}
 """The ports of the base's services; the others are at 9080."""
+
+
+REQUIRED: Final = frozenset(
+    {
+        ("AuthorizationPolicy", "spec.rules[].when[].key"),
+        ("Telemetry", "spec.metrics[].overrides[].tagOverrides{}.operation"),
+        ("VirtualService", "spec.tls[].match[].sniHosts[]"),
+    }
+    | {
+        (kind, f"spec.{reference}.{field}")
+        for kind in (
+            *("AuthorizationPolicy", "EnvoyFilter", "RequestAuthentication"),
+            *("Telemetry", "TrafficExtension", "WasmPlugin"),
+        )
+        for reference in ("targetRef", "targetRefs[]")
+        for field in ("group", "kind")
+    }
+)
+"""What the door takes no object of a case without, nor with another value."""
 
 
 def shown() -> Mapping[tuple[str, str], str]:
@@ -109,18 +128,26 @@ def _outcome(
         return "warned of: no proxy acts on the kind yet"
     if pair in tried:
         return f"translated: `tests/golden/{tried[pair]}`"
+    if any(of == kind and each.startswith(f"{path}.") for of, each in tried):
+        return "translated: see the fields below it"
     if pair in FOR_PEOPLE:
         return "a name, for people"
     above = (path[:end] for end in range(len(path), 0, -1))
     why = effect(kind, path)
     here = next((said[kind, each] for each in above if (kind, each) in said), "")
-    return here or (f"warned of: {why}" if why else "")
+    if here or why:
+        return here or f"warned of: {why}"
+    return (
+        "required: the door takes none without it, or with another"
+        if pair in REQUIRED
+        else ""
+    )
 
 
 def page() -> str:
     """Return the table for people."""
     rows = outcomes()
-    words = ("translated", "refused", "warned of", "a name")
+    words = ("translated", "refused", "warned of", "required", "a name")
     counts = ", ".join(
         f"{sum(outcome.startswith(word) for *_, outcome in rows)} {word}"
         for word in words
@@ -129,7 +156,7 @@ def page() -> str:
         "# What becomes of every field",
         "",
         "Made by `make golden`: each field is taken away from the named golden case,",
-        "and some proxy then holds something else, or the door refuses the object.",
+        "or made to say something else, and some proxy then holds something else.",
         "What is warned of is named in the answer to a write, and by",
         "`meltemi validate`.",
         f"Of {len(rows)} fields: {counts}.",
@@ -148,21 +175,28 @@ def _shown_by(
     whole: dict[str, Snapshot] = {}
     for place, each in enumerate(given):
         plain = json.loads(stored(each))
-        for path in field_paths(KIND_BY_NAME[each.kind]):
-            without = _without(plain, path.split("."))
-            if (each.kind, path) in known or without == plain:
+        for path, words in field_paths(KIND_BY_NAME[each.kind]).items():
+            if (each.kind, path) in known:
                 continue
-            less = _read(without)
-            if less is None:
-                yield each.kind, path
-                continue
-            changed = (*given[:place], less, *given[place + 1 :])
-            for name in proxies():
-                if name not in whole:
-                    whole[name] = held(given, name)
-                if held(changed, name).versions != whole[name].versions:
+            for edit in (*EDITS, *map(_saying, filter(None, words.split("/")))):
+                other = _edited(plain, path.split("."), edit)
+                changed = _read(other) if other != plain else None
+                if changed is None:
+                    continue
+                others = (*given[:place], changed, *given[place + 1 :])
+                if _differs(given, others, whole):
                     yield each.kind, path
                     break
+
+
+def _differs(given: Objects, others: Objects, whole: dict[str, Snapshot]) -> bool:
+    """Tell whether some proxy holds something else; ``whole`` is what was found."""
+    for name in proxies():
+        if name not in whole:
+            whole[name] = held(given, name)
+        if held(others, name).versions != whole[name].versions:
+            return True
+    return False
 
 
 def _variants(given: Objects) -> Iterator[Objects]:
@@ -210,25 +244,81 @@ def _read(plain: dict[str, Json]) -> Resource[Message] | None:
     return None if wrong else found
 
 
-def _without(value: Json, steps: Sequence[str]) -> dict[str, Json]:
-    """Return ``value`` without the field at ``steps``, wherever lists repeat it."""
+def _gone(_: Json) -> Json:
+    return GONE
+
+
+def _longer(value: Json) -> Json:
+    """Return another value of the same type; the same where there is none."""
+    match value:
+        case str():
+            return f"{value}x"
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case [first, *rest]:
+            return [_longer(first), *rest]
+        case _:
+            return value
+
+
+def _led(value: Json) -> Json:
+    """Return texts with a digit before them: a duration stays one."""
+    match value:
+        case str():
+            return f"1{value}"
+        case [first, *rest]:
+            return [_led(first), *rest]
+        case dict():
+            return {name: _led(each) for name, each in value.items()}
+        case _:
+            return value
+
+
+def _turned(value: Json) -> Json:
+    """Return a map in which every name has another's value."""
+    if not isinstance(value, dict):
+        return value
+    first, *rest = value.values() or (None,)
+    return dict(zip(value, (*rest, first), strict=False))
+
+
+def _saying(word: str) -> Callable[[Json], Json]:
+    """Return the edit that makes a field say one word of its enum."""
+    return lambda _: word
+
+
+GONE: Final = object()
+EDITS: Final = (_gone, _longer, _led, _turned, _saying("TCP"))
+"""What is done to a field to see whether anything depends on it."""
+
+
+def _edited(
+    value: Json, steps: Sequence[str], edit: Callable[[Json], Json]
+) -> dict[str, Json]:
+    """Return ``value`` with the field at ``steps`` edited, wherever lists repeat it."""
     assert isinstance(value, dict)
     head, *rest = steps
     key = head.removesuffix("[]").removesuffix("{}")
     if key not in value:
         return value
-    if not rest:
-        return {name: inner for name, inner in value.items() if name != key}
     inner = value[key]
+    if not rest:
+        made = edit(inner)
+        kept = {name: each for name, each in value.items() if name != key}
+        return kept if made is GONE else {**kept, key: made}
+    made = inner
     if isinstance(inner, list):
-        less: Json = [
-            _without(each, rest) if isinstance(each, dict) else each for each in inner
+        made = [
+            _edited(each, rest, edit) if isinstance(each, dict) else each
+            for each in inner
         ]
     elif head.endswith("{}") and isinstance(inner, dict):
-        less = {name: _without(each, rest) for name, each in inner.items()}
-    else:
-        less = _without(inner, rest) if isinstance(inner, dict) else inner
-    return {**value, key: less}
+        made = {name: _edited(each, rest, edit) for name, each in inner.items()}
+    elif isinstance(inner, dict):
+        made = _edited(inner, rest, edit)
+    return {**value, key: made}
 
 
 if __name__ == "__main__":
