@@ -8,13 +8,23 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 
+from meltemi.config.schema.service_entry import Resolution
+from meltemi.pilot.model.index import index
+from meltemi.pilot.model.mesh_config import MeshConfig
+from meltemi.pilot.scope.scope import scope
 from meltemi.testkit.mesh import resources
-from meltemi.testkit.mesh_grower import grow_mesh
-from meltemi.testkit.translation import CLASSES, holding, versions
+from meltemi.testkit.mesh_grower import grow_kinds, grow_mesh
+from meltemi.testkit.small_mesh import opened, service, the
+from meltemi.testkit.translation import CLASSES, holding, translated, versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from meltemi.pilot.scope.proxy import ProxyClass
+    from meltemi.pilot.scope.scope import Scope
+    from meltemi.pilot.trace import Resources
 
 SIZE = 14
 SEEDS = range(6)
@@ -86,6 +96,36 @@ ELSEWHERE = """
         - {applyTo: CLUSTER, match: {context: ANY}, patch: {operation: MERGE, value: {connectTimeout: 9s}}}
     """
 
+PORTS = ("80 http HTTP", "443 tls TLS", "9080 grpc GRPC")
+SERVED = (
+    service("reviews", *PORTS)
+    + service("ratings", *PORTS)
+    + service("other", *PORTS, namespace="prod")
+    + service("api.example.com", *PORTS, more="resolution: DNS")
+    + the(
+        "Gateway",
+        "edge",
+        "selector: {app: reviews}, servers: ["
+        "{hosts: ['*'], port: {number: 80, name: http, protocol: HTTP}}, "
+        "{hosts: ['*'], port: {number: 443, name: tls, protocol: TLS},"
+        " tls: {mode: PASSTHROUGH}}]",
+        "istio-system",
+    )
+    + the(
+        "VirtualService",
+        "shop",
+        "hosts: [shop.example.org], gateways: [mesh, istio-system/edge], http: ["
+        "{route: [{destination: {host: reviews, port: {number: 80}}, weight: 1}, "
+        "{destination: {host: ratings, port: {number: 80}}, weight: 1}],"
+        " mirror: {host: other.prod.svc.cluster.local, port: {number: 80}}}]",
+    )
+)
+ROUTING = (
+    *("VirtualService",) * 6,
+    *("DestinationRule",) * 3,
+    *("ServiceEntry", "WorkloadEntry", "Sidecar"),
+)
+
 every_class = pytest.mark.parametrize("group", CLASSES.values(), ids=CLASSES)
 every_seed = pytest.mark.parametrize("seed", SEEDS)
 
@@ -140,6 +180,69 @@ def test_a_rebuild_equals_what_edits_led_to(group: ProxyClass) -> None:
         if number % 10 == 0:
             whole = holding([one for one in pool if one.key in held])
             assert versions(edited, group) == versions(whole, group)
+
+
+@every_class
+@every_seed
+def test_no_route_names_a_cluster_that_is_missing(group: ProxyClass, seed: int) -> None:
+    grown = grow_kinds(rng(seed), ROUTING)
+    mesh = holding((*resources(SERVED), *grown))
+    held = opened(translated(mesh, group))
+    view = scope(index(mesh, MeshConfig()), group)
+    missing = clusters_named(held) - held.clusters.keys()
+    assert not {each for each in missing if not nobodys(view, each)}
+
+
+@every_class
+def test_routes_that_are_not_grown_name_clusters_that_are_there(
+    group: ProxyClass,
+) -> None:
+    held = opened(translated(holding(resources(SERVED)), group))
+    named = clusters_named(held)
+    assert named <= held.clusters.keys()
+    assert len([each for each in named if each.startswith("outbound|80|")]) > 1
+
+
+def nobodys(view: Scope, cluster: str) -> bool:
+    """Tell whether a destination is one that nothing in the mesh stands for.
+
+    Its cluster is named all the same, and Envoy answers 503 with the flag NC.
+    """
+    direction, port, subset, host = cluster.split("|")
+    service = view.services.get(host)
+    if direction != "outbound" or service is None:
+        return direction == "outbound"
+    rule = view.rule(host)
+    subsets = {each.name for each in rule.spec.subsets} if rule else set()
+    known = service.port(int(port))
+    unresolved = service.resolution in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
+    return (
+        known is None
+        or (subset != "" and subset not in subsets)
+        or (service.resolution is Resolution.NONE and not view.group.captured)
+        or (unresolved and not service.of(known))
+    )
+
+
+def clusters_named(held: Resources) -> set[str]:
+    """Return the clusters that routes, TCP proxies and mirrors name."""
+    messages = (*held.listeners, *held.routes.values())
+    return {name for each in messages for name in _named(MessageToDict(each))}
+
+
+def _named(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _named(each)
+    if not isinstance(value, dict):
+        return
+    for key, each in value.items():
+        if key == "cluster" and isinstance(each, str):
+            yield each
+        elif key == "weightedClusters":
+            yield from (str(one["name"]) for one in each["clusters"])
+        else:
+            yield from _named(each)
 
 
 def test_the_seed_of_hashes_changes_no_byte() -> None:

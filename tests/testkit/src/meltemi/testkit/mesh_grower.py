@@ -16,7 +16,7 @@ from meltemi.config.finding import InvalidConfigError
 from meltemi.config.kinds import KIND_BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from random import Random
 
     from meltemi.config.kinds import Kind
@@ -109,9 +109,14 @@ KINDS: Final = (
 
 def grow_mesh(rng: Random, size: int) -> tuple[Resource[Message], ...]:
     """Return about ``size`` objects of any kinds that all pass the door."""
+    return grow_kinds(rng, (rng.choice(KINDS) for _ in range(size)))
+
+
+def grow_kinds(rng: Random, kinds: Iterable[str]) -> tuple[Resource[Message], ...]:
+    """Return an object of each of ``kinds`` for which one is found, oldest first."""
     grown: dict[tuple[str, str, str], Resource[Message]] = {}
-    for age in range(size):
-        found = grow_object(KIND_BY_NAME[rng.choice(KINDS)], rng, f"o{age}")
+    for age, kind in enumerate(kinds):
+        found = grow_object(KIND_BY_NAME[kind], rng, f"o{age}")
         if found is not None:
             metadata = msgspec.structs.replace(
                 found.metadata, creation_timestamp=f"2026-01-01T00:{age % 60:02}:00Z"
