@@ -68,8 +68,6 @@ def upgraded(
     A port that nobody said is HTTP follows only the rule's own word.
     """
     http = pool.http if pool else None
-    if http and http.use_client_protocol:
-        return cluster
     policy = (http.h2_upgrade_policy if http else None) or H2UpgradePolicy.DEFAULT
     match policy:
         case H2UpgradePolicy.UPGRADE:
