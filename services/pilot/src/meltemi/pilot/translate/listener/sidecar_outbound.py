@@ -89,7 +89,7 @@ def _openings(scope: Scope, egress: Egress) -> Iterator[Opening]:
     for service in egress.services:
         for port in service.ports:
             if port.protocol is Protocol.UDP or not _may_listen(
-                scope, port.number, bound=bound
+                scope, port, bind, bound=bound
             ):
                 continue
             for opening in _of_service(scope, egress, service, port, bind):
@@ -103,12 +103,27 @@ def _bound(scope: Scope, egress: Egress) -> bool:
     return listener is not None and listener.capture_mode is CaptureMode.NONE
 
 
-def _may_listen(scope: Scope, port: int, *, bound: bool) -> bool:
+def _may_listen(scope: Scope, port: Port, bind: str, *, bound: bool) -> bool:
+    """Tell whether the proxy can listen at a port: some it has listeners at anyway.
+
+    Source:
+        pilot/pkg/networking/core/listener.go conflictWithReservedListener: at any
+        address; requests are listened for there where no address is said.
+
+    """
+    number = port.number
+    if (bind == UNSPECIFIED or (not bind and port.protocol.is_http)) and number in (
+        scope.group.node.status_port,
+        scope.group.node.prometheus_port,
+        scope.config.document.proxy_listen_port,
+        scope.config.document.proxy_inbound_listen_port,
+    ):
+        return False
     if not bound:
         return True
-    if port in reserved(scope):
+    if number in reserved(scope):
         return False
-    return not (scope.group.node.unprivileged and 0 < port < PRIVILEGED)
+    return not (scope.group.node.unprivileged and 0 < number < PRIVILEGED)
 
 
 def _listed(scope: Scope, egress: Egress, *, bound: bool) -> Iterator[Opening]:
@@ -118,7 +133,7 @@ def _listed(scope: Scope, egress: Egress, *, bound: bool) -> Iterator[Opening]:
         return
     number = listener.port.number or 0
     port = Port(number, listener.port.name or "", protocol(listener.port.protocol))
-    if not _may_listen(scope, number, bound=bound):
+    if not _may_listen(scope, port, listener.bind or "", bound=bound):
         return
     binds: tuple[str, ...] = (listener.bind,) if listener.bind else ()
     if not binds:
