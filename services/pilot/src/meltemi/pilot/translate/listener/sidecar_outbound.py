@@ -6,7 +6,7 @@ Source: pilot/pkg/networking/core/listener.go buildSidecarOutboundListeners.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.service_entry import Resolution
@@ -225,8 +225,8 @@ def _joined(held: Held, new: Held) -> Held:
     """Return ``held`` with the chains of ``new`` that match what none matches yet."""
     if _alone(held.opening.port.protocol, new.opening.port.protocol):
         return held
-    known = {each.match for each in held.chains}
-    fresh = tuple(each for each in new.chains if each.match not in known)
+    known = {_networks(each.match) for each in held.chains}
+    fresh = tuple(each for each in new.chains if _networks(each.match) not in known)
     serves = any(isinstance(each.filter, ir.HttpFilter) for each in fresh)
     return replace(
         held,
@@ -234,6 +234,12 @@ def _joined(held: Held, new: Held) -> Held:
         origins=tuple(dict.fromkeys((*held.origins, *new.origins))),
         tables=held.tables + (new.tables if serves else ()),
     )
+
+
+def _networks(match: ir.ChainMatch) -> ir.ChainMatch:
+    """Return ``match`` without the bits of its ranges that do not count."""
+    ranges = (str(ip_network(each, strict=False)) for each in match.ranges)
+    return replace(match, ranges=tuple(ranges))
 
 
 def _alone(one: Protocol, other: Protocol) -> bool:
