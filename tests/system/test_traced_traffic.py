@@ -44,7 +44,7 @@ WORKLOADS = {
     "sleep": ("10.77.0.2", "sleep", []),
     "reviews-v1": ("10.77.0.3", "reviews", ["http:9080"]),
     "reviews-v2": ("10.77.0.4", "reviews", ["http:9080"]),
-    "ratings-v1": ("10.77.0.5", "ratings", ["http:9080"]),
+    "ratings-v1": ("10.77.0.5", "ratings", ["http:9080", "http:9081"]),
     "ledger-v1": ("10.77.0.6", "ledger", ["tcp:27017", "tcp:27018"]),
     "ledger-v2": ("10.77.0.7", "ledger", ["tcp:27017", "tcp:27018"]),
 }
@@ -58,6 +58,7 @@ ADDRESSES = {
     "b.secure.example.com": "10.88.0.4",
 }
 APPS = {f"{address}:9080": name for name, (address, _, _) in WORKLOADS.items()} | {
+    "10.77.0.5:9081": "ratings-v1",
     "10.77.0.6:27017": "ledger-v1",
     "10.77.0.6:27018": "ledger-v1",
     "10.77.0.7:27017": "ledger-v2",
@@ -193,6 +194,9 @@ def proxies(lab: Lab, world: World, now: datetime) -> Iterator[Program]:
             method="DELETE",
             headers=(("authorization", f"Bearer {READER}"),),
         ),
+        Request("http://ratings:9081/public"),
+        Request("http://ratings:9081/"),
+        Request(f"{REVIEWS}/public", headers=(("host", "ratings:9080"),)),
         Request("tcp://ledger:27017"),
         Request("tcp://ledger:27017", caller="reviews-v1"),
         Request("tcp://ledger:27018"),

@@ -156,3 +156,50 @@ def test_a_request_from_outside_goes_through_the_gateway_it_names(
 @pytest.mark.parametrize("ends", [[], ["--from", "productpage-v1", "--at", "edge"]])
 def test_a_request_comes_from_one_place(mesh: Path, ends: list[str]) -> None:
     assert execute(["trace", "GET", REVIEWS, *ends, "-f", str(mesh)]) == 64
+
+
+ANY_PROTOCOL = """\
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: any}
+spec:
+  hosts: [any.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  addresses: [10.96.0.12]
+  ports: [{number: 7777, name: any}]
+  workloadSelector: {labels: {app: reviews}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: gets}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  rules: [{to: [{operation: {methods: [GET]}}]}]
+"""
+
+
+def test_requests_to_a_port_without_a_protocol_are_judged_as_requests(
+    mesh: Path,
+) -> None:
+    mesh.write_text(MESH + ANY_PROTOCOL)
+    assert traced(mesh, "GET", "http://any:7777/") == 0
+    assert traced(mesh, "POST", "http://any:7777/") == 1
+    assert traced(mesh, "CONNECT", "tcp://any:7777") == 1
+
+
+def test_a_host_header_is_whom_the_request_is_for(
+    mesh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(mesh, capsys, "GET", REVIEWS, "-H", "Host: productpage:9080")
+    steps = {each["stage"]: each for each in found["client"]["steps"]}
+    assert steps["virtual host"]["name"].startswith("productpage.")
+
+
+@pytest.mark.parametrize("url", ["http://reviews:99999/x", "http://[::1", "http://a:b"])
+def test_what_is_no_url_is_a_fault_of_usage(
+    mesh: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert traced(mesh, "GET", url) == 64
+    assert "is no URL" in capsys.readouterr().err

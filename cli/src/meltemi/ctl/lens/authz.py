@@ -1,11 +1,13 @@
 """``meltemi authz explain``: may A call B, and which rule says so."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from meltemi.ctl.galley.write import Recursive
+from meltemi.ctl.lens.header import HeaderOption, headers
 from meltemi.ctl.lens.held import held
 from meltemi.ctl.lens.journey import UnknownHostError, Visit, principal
 from meltemi.ctl.lens.origins import origins
@@ -20,8 +22,10 @@ from meltemi.pilot.trace import Call, Http, Stage, Tls, Way, trace
 from meltemi.pilot.translate.name import server_name
 
 DECIDING = (Stage.HANDSHAKE, Stage.POLICY)
-ALPN = ("istio-http/1.1", "istio", "http/1.1")
-"""What a sidecar of the mesh offers a server."""
+HTTP_ALPN = ("istio-http/1.1", "istio", "http/1.1")
+"""What a sidecar of the mesh offers a server for requests it has read."""
+TCP_ALPN = ("istio-peer-exchange", "istio")
+"""What it offers for bytes."""
 
 
 commands = typer.Typer(name="authz", help="Who may call whom.", no_args_is_help=True)
@@ -44,10 +48,17 @@ def explain(  # noqa: PLR0913 - Typer reads the signature
     filename: Sources = [],  # noqa: B006 - Typer reads it, nobody changes it
     caller: Annotated[str, typer.Option("--from", help="The workload that asks.")],
     server: Annotated[str, typer.Option("--to", help="The workload that is asked.")],
-    port: Annotated[int, typer.Option("--port", help="The port of its service.")],
+    port: Annotated[
+        int,
+        typer.Option("--port", help="The port of its service.", min=1, max=65535),
+    ],
     path: Annotated[str, typer.Option("--path", help="What it asks for.")] = "/",
     method: Annotated[str, typer.Option("--method", help="And how.")] = "GET",
     jwt: Annotated[str, typer.Option("--jwt", help="The token it brings.")] = "",
+    host: Annotated[
+        str, typer.Option("--host", help="Whom it asks for; if not said the service.")
+    ] = "",
+    header: HeaderOption = None,
     namespace: HomeOption = "default",
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
@@ -61,30 +72,47 @@ def explain(  # noqa: PLR0913 - Typer reads the signature
     )
     asking, asked = named(world, caller), named(world, server)
     there = held(world.index, asked.group)
+    door = _door(world, asked, port)
+    named_host, given = headers(header or [])
     tokens = (("authorization", f"Bearer {jwt}"),) if jwt else ()
-    request = Http(asked.name, path, method.upper(), tokens)
-    answer = trace(there.envoy, _call(world, asking, asked, (port, request)))
+    wanted = host or named_host or door.host
+    request = Http(wanted, path, method.upper(), (*given, *tokens))
+    answer = trace(there.envoy, _call(world, (asking, asked), door, request))
     visit = Visit(asked.name, there, answer)
-    if output is Output.TABLE:
-        for line in lines(world, visit):
-            typer.echo(line)
-    else:
-        found = {"allowed": answer.problem is None, **visit_plain(world, visit)}
-        show(found, output, ())
+    _show(world, visit, output)
     if answer.problem:
         raise typer.Exit(EXIT_FAILS)
 
 
-def _call(world: World, asking: Proxy, asked: Proxy, to: tuple[int, Http]) -> Call:
+def _show(world: World, visit: Visit, output: Output) -> None:
+    if output is Output.TABLE:
+        for line in lines(world, visit):
+            typer.echo(line)
+        return
+    allowed = visit.answer.problem is None
+    show({"allowed": allowed, **visit_plain(world, visit)}, output, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a workload is called: its own port, and what callers say in TLS."""
+
+    port: int
+    host: str
+    server_name: str
+    alpn: tuple[str, ...]
+
+
+def _call(world: World, ends: tuple[Proxy, Proxy], door: Door, request: Http) -> Call:
     """Return the call of one proxy at another, with mutual TLS."""
-    port, request = to
+    asking, asked = ends
     return Call(
         asked.node_id.split("~")[1],
-        port,
+        door.port,
         way=Way.INBOUND,
         tls=Tls(
-            _server_name(world, asked, port),
-            ALPN,
+            door.server_name,
+            door.alpn,
             certificate=True,
             principal=principal(world, asking),
         ),
@@ -93,14 +121,20 @@ def _call(world: World, asking: Proxy, asked: Proxy, to: tuple[int, Http]) -> Ca
     )
 
 
-def _server_name(world: World, asked: Proxy, port: int) -> str:
-    """Return whom a caller asks for: nothing else tells an explicit proxy the port."""
-    if asked.group.captured:
-        return ""
+def _door(world: World, asked: Proxy, port: int) -> Door:
+    """Return the door of the service that has the port and is at the workload.
+
+    A proxy that captures takes any port; to another only the server name tells it.
+    """
     for service in world.index.services.all:
-        names = {f"{each.name}.{each.namespace}" for each in service.instances}
-        if asked.name in names and service.port(port):
-            return server_name(port, "", service.host)
+        known = service.port(port)
+        for each in service.of(known) if known else ():
+            if asked.name == f"{each.name}.{each.namespace}":
+                alpn = TCP_ALPN if known and known.protocol.is_tcp else HTTP_ALPN
+                name = server_name(port, "", service.host)
+                return Door(each.port, service.host, name, alpn)
+    if asked.group.captured:
+        return Door(port, asked.name, "", HTTP_ALPN)
     raise UnknownHostError(f"no service with port {port} is at {asked.name}")
 
 

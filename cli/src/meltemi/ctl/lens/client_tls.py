@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 MATCH = "envoy.transport_socket_match"
 
 
-def client_tls(held: Resources, name: str, to: Endpoint, principal: str) -> Tls | None:
+def client_tls(
+    held: Resources,
+    name: str,
+    to: Endpoint,
+    principal: str,
+    protocols: tuple[str, ...] = (),
+) -> Tls | None:
     """Return the TLS of a connection to one endpoint; None for plain text.
+
+    What it offers by ALPN is ``protocols``, or what its cluster ``name`` says.
 
     Source:
         Envoy's Cluster.transport_socket_matches: the first whose fields the endpoint's
@@ -35,7 +43,7 @@ def client_tls(held: Resources, name: str, to: Endpoint, principal: str) -> Tls 
     shows = bool(common.tls_certificate_sds_secret_configs or common.tls_certificates)
     return Tls(
         server_name=context.sni,
-        alpn=tuple(common.alpn_protocols),
+        alpn=protocols or tuple(common.alpn_protocols),
         certificate=shows,
         principal=principal if shows else "",
     )

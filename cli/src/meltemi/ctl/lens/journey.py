@@ -147,7 +147,13 @@ def _served(
     workload = _workload(world, endpoint)
     if workload is None:
         return None
-    tls = client_tls(client.held.envoy, cluster, endpoint, principal(world, caller))
+    tls = client_tls(
+        client.held.envoy,
+        cluster,
+        endpoint,
+        principal(world, caller),
+        client.answer.protocols,
+    )
     there = held(world.index, sidecar(world, workload).group)
     arriving = replace(
         call,

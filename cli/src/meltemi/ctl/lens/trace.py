@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import typer
 
 from meltemi.ctl.galley.write import Recursive
+from meltemi.ctl.lens.header import HeaderOption, headers
 from meltemi.ctl.lens.journey import Journey, Visit, dialled, travel
 from meltemi.ctl.lens.origins import origins
 from meltemi.ctl.lens.proxies import gateway, labels, named
@@ -55,9 +56,7 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
     label: Annotated[
         list[str] | None, typer.Option("--label", help="Of the gateway: NAME=VALUE.")
     ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option("-H", "--header", help="NAME: VALUE.")
-    ] = None,
+    header: HeaderOption = None,
     namespace: HomeOption = "default",
     recursive: Recursive = False,
     output: OutputOption = Output.TABLE,
@@ -84,28 +83,27 @@ def trace(  # noqa: PLR0913 - Typer reads the signature
         raise typer.Exit(EXIT_FAILS)
 
 
-def _call(method: str, url: str, headers: list[str]) -> Call:
-    parts = urlsplit(url)
+def _call(method: str, url: str, words: list[str]) -> Call:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise typer.BadParameter(f"{url!r} is no URL: {error}") from error
     if parts.scheme not in PORTS or not parts.hostname:
         raise typer.BadParameter(
             f"{url!r} is not http://HOST[:PORT]/…, https://… or tcp://HOST:PORT"
         )
-    port = parts.port or PORTS[parts.scheme]
+    port = port or PORTS[parts.scheme]
     if not port:
         raise typer.BadParameter(f"{url!r} has no port")
     if parts.scheme == "tcp":
         return Call(parts.hostname, port)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    request = Http(parts.netloc, path, method.upper(), tuple(map(_header, headers)))
+    host, rest = headers(words)
+    asked = host or parts.netloc.rpartition("@")[2]
+    request = Http(asked, path, method.upper(), rest)
     tls = Tls(parts.hostname, BROWSERS) if parts.scheme == "https" else None
     return Call(parts.hostname, port, tls=tls, http=request)
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise typer.BadParameter(f"{text!r} is not NAME: VALUE")
-    return name.strip(), value.strip()
 
 
 def lines(world: World, journey: Journey) -> Iterator[str]:

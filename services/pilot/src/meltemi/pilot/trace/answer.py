@@ -139,6 +139,8 @@ class Answer:
         problem: None when it arrives, or is answered by the proxy itself.
         steps: How it came to that, in order.
         passed: The request as its targets are sent it; None when it is none.
+        protocols: What targets that speak TLS are offered by ALPN in place of what
+            their clusters offer; empty for nothing.
 
     """
 
@@ -153,3 +155,4 @@ class Answer:
     problem: Problem | None = None
     steps: tuple[Step, ...] = ()
     passed: Http | None = None
+    protocols: tuple[str, ...] = ()

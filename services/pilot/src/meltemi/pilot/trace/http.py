@@ -14,6 +14,7 @@ from meltemi.pilot.trace.answer import Answer, Problem, Stage, Step
 from meltemi.pilot.trace.aside import copies, faults
 from meltemi.pilot.trace.connection import verified_principal
 from meltemi.pilot.trace.host import virtual_host, without_port
+from meltemi.pilot.trace.offer import offered
 from meltemi.pilot.trace.path import normalized
 from meltemi.pilot.trace.policy import judge, steps
 from meltemi.pilot.trace.rewrite import passed_on
@@ -74,7 +75,12 @@ def serve_http(
     client = client_address(manager, call, request)
     now = Situation(call, request, principal, client)
     problem, verdicts = judge(manager.http_filters, now)
-    judged = Answer(verdicts=verdicts, steps=(step, *steps(verdicts)), problem=problem)
+    judged = Answer(
+        verdicts=verdicts,
+        steps=(step, *steps(verdicts)),
+        problem=problem,
+        protocols=offered(manager.http_filters, request),
+    )
     if problem:
         return judged
     return _table(Visit(held, call, request, judged), manager)
