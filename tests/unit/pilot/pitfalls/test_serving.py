@@ -24,6 +24,7 @@ import json
 from random import Random
 
 import msgspec
+import pytest
 
 from meltemi.pilot.translate.request_authentication import NOBODYS_KEYS
 from meltemi.testkit.mesh import resources
@@ -97,10 +98,15 @@ def test_73_of_objects_of_one_second_the_first_by_name_then_namespace_is_the_old
         ]
 
 
-def test_74_a_set_without_keys_is_replaced_by_a_key_that_nobody_has() -> None:
-    empty = verifying("jwks: '{\"keys\":[]}'")
+@pytest.mark.parametrize(
+    "key", ["", '{"kty":"RSA","n":"AQAB","e":"AQAB"}', '{"kty":"RSA","n":"!","e":"!"}']
+)
+def test_74_a_set_without_a_usable_key_is_replaced_by_one_that_nobody_has(
+    key: str,
+) -> None:
+    empty = verifying(f"jwks: '{{\"keys\":[{key}]}}'")
     assert answers(empty) == (True, False)
-    (key,) = json.loads(NOBODYS_KEYS)["keys"]
-    assert len(base64.urlsafe_b64decode(key["n"] + "==")) * 8 == 2048
-    held = sidecar(empty, address="10.0.1.1")
-    assert key["n"] in "".join(str(each) for each in held.listeners)
+    (nobodys,) = json.loads(NOBODYS_KEYS)["keys"]
+    assert len(base64.urlsafe_b64decode(nobodys["n"] + "==")) * 8 == 2048
+    held = sidecar(empty)
+    assert nobodys["n"] in "".join(str(each) for each in held.listeners)

@@ -36,7 +36,11 @@ HOME = "default"
 WORKLOAD = {"app": "web", "version": "v1"}
 ADDRESS, PORT = "10.0.0.1", 80
 ROOT = MeshConfig().root_namespace
-KEYS = '{"keys":[{"kty":"EC","kid":"k","crv":"P-256","x":"a","y":"b"}]}'
+KEYS = (
+    '{"keys":[{"kty":"EC","kid":"k","crv":"P-256",'
+    '"x":"qNU6NGK1ay86r7MjUbGEqf6feQ-6wtob1Xrb-On_45Q",'
+    '"y":"Nkl2mHbgQZE_KDQI7OdMHX1HmqldrqIQufZxxkj323c"}]}'
+)
 JAMES = "spiffe://cluster.local/ns/shop/sa/james"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.pilot.ir import SECOND, token
 from meltemi.pilot.model.key_source import KeySource
+from meltemi.pilot.translate.key_set import usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,14 +85,16 @@ def _source(rule: JWTRule) -> KeySource:
 def _inline(rule: JWTRule) -> str:
     """Return the keys of the rule itself as a key set; empty: it has none.
 
-    Envoy refuses a whole listener over a set without keys, and a key without its set.
+    Envoy refuses a whole listener over a set without a key that it can use, and over
+    a key without its set.
     """
     if not rule.jwks:
         return ""
     written = json.loads(rule.jwks)
-    if "keys" not in written:
-        return json.dumps({"keys": [written]})
-    return rule.jwks if written["keys"] else ""
+    keys = written.get("keys", [written])
+    if not any(usable(each) for each in keys):
+        return ""
+    return rule.jwks if "keys" in written else json.dumps({"keys": keys})
 
 
 def _issuer(rule: JWTRule, keys: Mapping[KeySource, str]) -> token.TokenIssuer:
