@@ -19,6 +19,7 @@ from meltemi.pilot.trace.path import normalized
 from meltemi.pilot.trace.policy import judge, steps
 from meltemi.pilot.trace.rewrite import passed_on
 from meltemi.pilot.trace.route import route
+from meltemi.pilot.trace.scheme import FORWARDED_SCHEME, with_scheme
 from meltemi.pilot.trace.situation import Situation, client_address
 from meltemi.pilot.trace.target import targets
 
@@ -66,7 +67,7 @@ def serve_http(
     if call.http is None or garbled:
         step = Step(Stage.FILTER, NAME, garbled)
         return Answer(problem=Problem.PROTOCOL, steps=(step,))
-    request = received(manager, call.port, call.http)
+    request = received(manager, call, call.http)
     if request is None:
         step = Step(Stage.FILTER, NAME, f"{call.http.path}: escaped slashes")
         return Answer(problem=Problem.BAD_REQUEST, steps=(step,))
@@ -86,18 +87,18 @@ def serve_http(
     return _table(Visit(held, call, request, judged), manager)
 
 
-def received(manager: Manager, port: int, request: Http) -> Http | None:
+def received(manager: Manager, call: Call, request: Http) -> Http | None:
     """Return the request as the manager changes it, or None when it refuses it."""
     path = normalized(request.path, manager)
     if path is None:
         return None
     host = request.host
-    matching = manager.strip_matching_host_port and host.endswith(f":{port}")
+    matching = manager.strip_matching_host_port and host.endswith(f":{call.port}")
     if matching or manager.strip_any_host_port:
         host = without_port(host)
     if manager.strip_trailing_host_dot:
         host = host.rstrip(".")
-    return replace(request, path=path, host=host)
+    return with_scheme(replace(request, path=path, host=host), manager, call)
 
 
 def _garbled(chain: FilterChain, manager: Manager, call: Call) -> str:
@@ -117,7 +118,7 @@ def _table(visit: Visit, manager: Manager) -> Answer:
         case "route_config":
             name = manager.route_config.name
             known = visit.then(Stage.ROUTES, name, "it stands in the listener")
-            return _host(known, manager.route_config, manager)
+            return _host(known, manager.route_config)
         case "rds":
             name = manager.rds.route_config_name
             named = replace(visit, answer=replace(visit.answer, routes=name))
@@ -125,13 +126,13 @@ def _table(visit: Visit, manager: Manager) -> Answer:
             if table is None:
                 missing = named.then(Stage.ROUTES, name, "the proxy does not hold it")
                 return missing.ends(Problem.NO_VIRTUAL_HOST)
-            return _host(named.then(Stage.ROUTES, name, "by RDS"), table, manager)
+            return _host(named.then(Stage.ROUTES, name, "by RDS"), table)
         case _:
             scoped = visit.then(Stage.ROUTES, "", "scopes choose the routes")
             return scoped.ends(Problem.NOT_MODELLED)
 
 
-def _host(visit: Visit, table: RouteConfiguration, manager: Manager) -> Answer:
+def _host(visit: Visit, table: RouteConfiguration) -> Answer:
     asked = visit.request.host
     if table.vhost_header:
         asked = visit.request.header(table.vhost_header) or ""
@@ -140,7 +141,7 @@ def _host(visit: Visit, table: RouteConfiguration, manager: Manager) -> Answer:
         return visit.then(Stage.HOST, "", why).ends(Problem.NO_VIRTUAL_HOST)
     visit = visit.then(Stage.HOST, host.name, why)
     visit = replace(visit, answer=replace(visit.answer, host=host.name))
-    if _must_redirect(host, visit, manager):
+    if _must_redirect(host, visit.request):
         return visit.ends(Problem.TLS_REDIRECT)
     if host.HasField("matcher"):
         tree = visit.then(Stage.ROUTE, "", "a matcher tree chooses the route")
@@ -154,17 +155,13 @@ def _host(visit: Visit, table: RouteConfiguration, manager: Manager) -> Answer:
     return _action(visit, found)
 
 
-def _must_redirect(host: VirtualHost, visit: Visit, manager: Manager) -> bool:
+def _must_redirect(host: VirtualHost, request: Http) -> bool:
     """Tell whether HTTPS is demanded and missing (``x-forwarded-proto``)."""
-    scheme = "https" if visit.call.tls else "http"
-    said = visit.request.header("x-forwarded-proto")
-    if said and not manager.use_remote_address.value:
-        scheme = said
-    inside = visit.request.header("x-envoy-internal") == "true"
+    inside = request.header("x-envoy-internal") == "true"
     demanded = host.require_tls == VirtualHost.ALL or (
         host.require_tls == VirtualHost.EXTERNAL_ONLY and not inside
     )
-    return demanded and scheme != "https"
+    return demanded and request.header(FORWARDED_SCHEME) != "https"
 
 
 def _action(visit: Visit, found: Route) -> Answer:
