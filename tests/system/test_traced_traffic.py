@@ -181,6 +181,16 @@ def test_a_delayed_request_takes_as_long_as_trace_said(
     assert time.perf_counter() - start >= 0.2
 
 
+def test_what_a_script_answers_was_not_said_for_sure(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = Request(f"{REVIEWS}/scripted")
+    (server,) = traced(lab, request, capsys)["servers"]
+    (verdict,) = [each for each in server["verdicts"] if not each["sure"]]
+    assert verdict["why"] == "Lua is not modelled: taken as passing"
+    assert sent(lab, request) == "403"
+
+
 def test_without_retries_the_first_failure_is_the_answer(lab: Lab) -> None:
     assert sent(lab, Request(f"{REVIEWS}/once")) == "503"
 
@@ -298,7 +308,8 @@ def replied(address: str, request: Request) -> str:
         status, body = answer(address, request)
     except (OSError, http.client.HTTPException):
         return "closed"
-    return str(json.loads(body)["app"]) if status == HTTPStatus.OK else str(status)
+    from_app = status == HTTPStatus.OK and body
+    return str(json.loads(body)["app"]) if from_app else str(status)
 
 
 def answer(address: str, request: Request) -> tuple[int, bytes]:

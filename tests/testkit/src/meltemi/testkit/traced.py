@@ -60,6 +60,15 @@ REQUESTS = [
     Request("http://ratings:9081/public"),
     Request("http://ratings:9081/"),
     Request(f"{REVIEWS}/public", headers=(("host", "ratings:9080"),)),
+    *(
+        Request(
+            f"{REVIEWS}/cors",
+            method=method,
+            headers=(("origin", origin), ("access-control-request-method", "GET")),
+        )
+        for method in ("OPTIONS", "GET")
+        for origin in ("http://a.example.com", "http://b.example.com")
+    ),
     Request(f"{REVIEWS}/scheme"),
     Request(f"{REVIEWS}/scheme", headers=(("x-forwarded-proto", "https"),)),
     Request(f"{REVIEWS}/scheme", headers=(("x-forwarded-proto", "HTTP"),)),

@@ -13,6 +13,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from meltemi.pilot.trace.answer import Answer, Problem, Stage, Step
 from meltemi.pilot.trace.aside import copies, faults
 from meltemi.pilot.trace.connection import verified_principal
+from meltemi.pilot.trace.cors import preflight
 from meltemi.pilot.trace.host import virtual_host, without_port
 from meltemi.pilot.trace.offer import offered
 from meltemi.pilot.trace.path import normalized
@@ -43,6 +44,7 @@ class Visit:
     held: Resources
     call: Call
     request: Http
+    manager: Manager
     answer: Answer
 
     def then(self, stage: Stage, name: str, why: str) -> Visit:
@@ -84,7 +86,7 @@ def serve_http(
     )
     if problem:
         return judged
-    return _table(Visit(held, call, request, judged), manager)
+    return _table(Visit(held, call, request, manager, judged))
 
 
 def received(manager: Manager, call: Call, request: Http) -> Http | None:
@@ -113,7 +115,8 @@ def _garbled(chain: FilterChain, manager: Manager, call: Call) -> str:
     return ""
 
 
-def _table(visit: Visit, manager: Manager) -> Answer:
+def _table(visit: Visit) -> Answer:
+    manager = visit.manager
     match manager.WhichOneof("route_specifier"):
         case "route_config":
             name = manager.route_config.name
@@ -152,6 +155,9 @@ def _host(visit: Visit, table: RouteConfiguration) -> Answer:
     visit = visit.then(Stage.ROUTE, found.name, why)
     rule = list(host.routes).index(found)
     visit = replace(visit, answer=replace(visit.answer, route=found.name, rule=rule))
+    asked_before = preflight(visit.manager.http_filters, host, found, visit.request)
+    if asked_before and not faults(found)[1]:
+        return visit.and_then(asked_before).answer
     return _action(visit, found)
 
 
