@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meltemi.ctl.lens.world import World
     from meltemi.pilot.model.service import Instance, Service
     from meltemi.pilot.scope.proxy import Proxy
-    from meltemi.pilot.trace import Answer, Endpoint, Http, Problem
+    from meltemi.pilot.trace import Answer, Endpoint, Problem
 
 ANYWHERE = "240.240.0.1"
 """Where a service without an address is called: what its client's DNS would say."""
@@ -162,16 +162,10 @@ def _served(
         way=Way.INBOUND,
         tls=tls,
         source=caller.node_id.split("~")[1],
-        http=_forwarded(client.answer.passed),
+        http=client.answer.passed,
     )
     name = f"{workload.name}.{workload.namespace}"
     return Visit(name, there, trace(there.envoy, arriving))
-
-
-def _forwarded(request: Http | None) -> Http | None:
-    if request is None:
-        return None
-    return replace(request, headers=(*request.headers, ("x-forwarded-proto", "http")))
 
 
 def _workload(world: World, endpoint: Endpoint) -> Instance | None:

@@ -47,6 +47,7 @@ class Http(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815 - http.server's name
+    do_OPTIONS = do_GET  # noqa: N815 - http.server's name
     do_DELETE = do_GET  # noqa: N815 - http.server's name
 
     def log_message(self, *_: object) -> None:

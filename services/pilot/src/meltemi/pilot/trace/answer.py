@@ -50,6 +50,7 @@ class Stage(StrEnum):
     HOST = "virtual host"
     ROUTE = "route"
     FAULT = "fault"
+    CORS = "cors"
     MIRROR = "mirror"
     CLUSTER = "cluster"
     POLICY = "policy"

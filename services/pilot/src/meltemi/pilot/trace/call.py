@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-PSEUDO = {":authority": "host", "host": "host", ":path": "path", ":method": "method"}
+PSEUDO = {
+    ":authority": "host",
+    "host": "host",
+    ":path": "path",
+    ":method": "method",
+    ":scheme": "scheme",
+}
 """Headers that are fields of a request."""
 JOINED = frozenset(
     (
@@ -55,6 +61,8 @@ class Http:
         method: In capitals.
         headers: Names in any case; a name may stand several times.
         version: 1 or 2.
+        scheme: ``http`` or ``https``; empty where the sender leaves it to the proxy,
+            as HTTP/1 does.
 
     """
 
@@ -63,6 +71,7 @@ class Http:
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     version: int = 1
+    scheme: str = ""
 
     def header(self, name: str) -> str | None:
         """Return a header's values, joined, or None without one."""

@@ -13,12 +13,14 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from meltemi.pilot.trace.answer import Answer, Problem, Stage, Step
 from meltemi.pilot.trace.aside import copies, faults
 from meltemi.pilot.trace.connection import verified_principal
+from meltemi.pilot.trace.cors import preflight
 from meltemi.pilot.trace.host import virtual_host, without_port
 from meltemi.pilot.trace.offer import offered
 from meltemi.pilot.trace.path import normalized
 from meltemi.pilot.trace.policy import judge, steps
 from meltemi.pilot.trace.rewrite import passed_on
 from meltemi.pilot.trace.route import route
+from meltemi.pilot.trace.scheme import FORWARDED_SCHEME, with_scheme
 from meltemi.pilot.trace.situation import Situation, client_address
 from meltemi.pilot.trace.target import targets
 
@@ -42,6 +44,7 @@ class Visit:
     held: Resources
     call: Call
     request: Http
+    manager: Manager
     answer: Answer
 
     def then(self, stage: Stage, name: str, why: str) -> Visit:
@@ -66,7 +69,7 @@ def serve_http(
     if call.http is None or garbled:
         step = Step(Stage.FILTER, NAME, garbled)
         return Answer(problem=Problem.PROTOCOL, steps=(step,))
-    request = received(manager, call.port, call.http)
+    request = received(manager, call, call.http)
     if request is None:
         step = Step(Stage.FILTER, NAME, f"{call.http.path}: escaped slashes")
         return Answer(problem=Problem.BAD_REQUEST, steps=(step,))
@@ -83,21 +86,21 @@ def serve_http(
     )
     if problem:
         return judged
-    return _table(Visit(held, call, request, judged), manager)
+    return _table(Visit(held, call, request, manager, judged))
 
 
-def received(manager: Manager, port: int, request: Http) -> Http | None:
+def received(manager: Manager, call: Call, request: Http) -> Http | None:
     """Return the request as the manager changes it, or None when it refuses it."""
     path = normalized(request.path, manager)
     if path is None:
         return None
     host = request.host
-    matching = manager.strip_matching_host_port and host.endswith(f":{port}")
+    matching = manager.strip_matching_host_port and host.endswith(f":{call.port}")
     if matching or manager.strip_any_host_port:
         host = without_port(host)
     if manager.strip_trailing_host_dot:
         host = host.rstrip(".")
-    return replace(request, path=path, host=host)
+    return with_scheme(replace(request, path=path, host=host), manager, call)
 
 
 def _garbled(chain: FilterChain, manager: Manager, call: Call) -> str:
@@ -112,12 +115,13 @@ def _garbled(chain: FilterChain, manager: Manager, call: Call) -> str:
     return ""
 
 
-def _table(visit: Visit, manager: Manager) -> Answer:
+def _table(visit: Visit) -> Answer:
+    manager = visit.manager
     match manager.WhichOneof("route_specifier"):
         case "route_config":
             name = manager.route_config.name
             known = visit.then(Stage.ROUTES, name, "it stands in the listener")
-            return _host(known, manager.route_config, manager)
+            return _host(known, manager.route_config)
         case "rds":
             name = manager.rds.route_config_name
             named = replace(visit, answer=replace(visit.answer, routes=name))
@@ -125,13 +129,13 @@ def _table(visit: Visit, manager: Manager) -> Answer:
             if table is None:
                 missing = named.then(Stage.ROUTES, name, "the proxy does not hold it")
                 return missing.ends(Problem.NO_VIRTUAL_HOST)
-            return _host(named.then(Stage.ROUTES, name, "by RDS"), table, manager)
+            return _host(named.then(Stage.ROUTES, name, "by RDS"), table)
         case _:
             scoped = visit.then(Stage.ROUTES, "", "scopes choose the routes")
             return scoped.ends(Problem.NOT_MODELLED)
 
 
-def _host(visit: Visit, table: RouteConfiguration, manager: Manager) -> Answer:
+def _host(visit: Visit, table: RouteConfiguration) -> Answer:
     asked = visit.request.host
     if table.vhost_header:
         asked = visit.request.header(table.vhost_header) or ""
@@ -140,7 +144,7 @@ def _host(visit: Visit, table: RouteConfiguration, manager: Manager) -> Answer:
         return visit.then(Stage.HOST, "", why).ends(Problem.NO_VIRTUAL_HOST)
     visit = visit.then(Stage.HOST, host.name, why)
     visit = replace(visit, answer=replace(visit.answer, host=host.name))
-    if _must_redirect(host, visit, manager):
+    if _must_redirect(host, visit.request):
         return visit.ends(Problem.TLS_REDIRECT)
     if host.HasField("matcher"):
         tree = visit.then(Stage.ROUTE, "", "a matcher tree chooses the route")
@@ -151,20 +155,19 @@ def _host(visit: Visit, table: RouteConfiguration, manager: Manager) -> Answer:
     visit = visit.then(Stage.ROUTE, found.name, why)
     rule = list(host.routes).index(found)
     visit = replace(visit, answer=replace(visit.answer, route=found.name, rule=rule))
+    asked_before = preflight(visit.manager.http_filters, host, found, visit.request)
+    if asked_before and not faults(found)[1]:
+        return visit.and_then(asked_before).answer
     return _action(visit, found)
 
 
-def _must_redirect(host: VirtualHost, visit: Visit, manager: Manager) -> bool:
+def _must_redirect(host: VirtualHost, request: Http) -> bool:
     """Tell whether HTTPS is demanded and missing (``x-forwarded-proto``)."""
-    scheme = "https" if visit.call.tls else "http"
-    said = visit.request.header("x-forwarded-proto")
-    if said and not manager.use_remote_address.value:
-        scheme = said
-    inside = visit.request.header("x-envoy-internal") == "true"
+    inside = request.header("x-envoy-internal") == "true"
     demanded = host.require_tls == VirtualHost.ALL or (
         host.require_tls == VirtualHost.EXTERNAL_ONLY and not inside
     )
-    return demanded and scheme != "https"
+    return demanded and request.header(FORWARDED_SCHEME) != "https"
 
 
 def _action(visit: Visit, found: Route) -> Answer:

@@ -13,11 +13,15 @@ from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http
 from envoy.extensions.filters.network.ext_authz.v3.ext_authz_pb2 import (
     ExtAuthz as NetworkCheck,
 )
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm,
+)
 from envoy.extensions.filters.network.rbac.v3 import rbac_pb2 as network
 
 from meltemi.pilot.trace.access import decide
 from meltemi.pilot.trace.answer import Problem, Stage, Step, Verdict
 from meltemi.pilot.trace.metadata import metadata_agrees
+from meltemi.pilot.trace.passing import taken_as_passing
 from meltemi.pilot.trace.resources import unpacked
 from meltemi.pilot.trace.situation import NotModelledError
 from meltemi.pilot.trace.token import Standing, verify
@@ -26,9 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envoy.config.listener.v3.listener_components_pb2 import Filter
-    from envoy.extensions.filters.network.http_connection_manager.v3 import (
-        http_connection_manager_pb2 as hcm,
-    )
 
     from meltemi.pilot.trace.situation import Situation
 
@@ -79,6 +80,8 @@ def _filter(
     )
     if check is not None:
         return _check(check, made.name, now), now
+    if isinstance(made, hcm.HttpFilter):
+        return taken_as_passing(made), now
     return None, now
 
 

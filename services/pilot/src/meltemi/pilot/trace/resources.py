@@ -66,12 +66,12 @@ def read(bodies: Mapping[TypeUrl, Iterable[bytes]]) -> Resources:
 
 def holds(packed: Packed, kind: type[Message]) -> bool:
     """Tell whether ``packed`` is a ``kind``, be it spelled as a TypedStruct."""
-    return _type(packed) == kind.DESCRIPTOR.full_name
+    return kind_of(packed) == kind.DESCRIPTOR.full_name
 
 
 def unpacked(packed: Packed, kind: type[M]) -> M | None:
     """Return ``packed`` as a ``kind``, or None when it is, or says, something else."""
-    if _type(packed) != kind.DESCRIPTOR.full_name:
+    if kind_of(packed) != kind.DESCRIPTOR.full_name:
         return None
     result = kind()
     struct = _struct(packed)
@@ -86,7 +86,8 @@ def unpacked(packed: Packed, kind: type[M]) -> M | None:
         return None
 
 
-def _type(packed: Packed) -> str:
+def kind_of(packed: Packed) -> str:
+    """Return the full name of the message that ``packed`` is, or spells."""
     struct = _struct(packed)
     url = struct.type_url if struct is not None else packed.type_url
     return url.rpartition("/")[2]
