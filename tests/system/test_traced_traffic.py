@@ -42,6 +42,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "never")
 MESH = Path(__file__).parent / "traced" / "mesh.yaml"
 WORKLOADS = {
     "sleep": ("10.77.0.2", "sleep", []),
+    "lonely": ("10.77.0.10", "lonely", []),
     "reviews-v1": ("10.77.0.3", "reviews", ["http:9080"]),
     "reviews-v2": ("10.77.0.4", "reviews", ["http:9080"]),
     "ratings-v1": ("10.77.0.5", "ratings", ["http:9080", "http:9081"]),

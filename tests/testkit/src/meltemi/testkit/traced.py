@@ -46,6 +46,7 @@ REQUESTS = [
     Request(f"{REVIEWS}/nowhere"),
     Request(f"{REVIEWS}/elsewhere"),
     Request(f"{REVIEWS}/", caller="ratings-v1"),
+    Request(f"{REVIEWS}/", caller="lonely"),
     Request(f"{RATINGS}/"),
     Request(f"{RATINGS}/public"),
     Request(f"{RATINGS}/public", method="POST"),
