@@ -57,6 +57,7 @@ ADDRESSES = {
     "ledger": "10.88.0.3",
     "a.secure.example.com": "10.88.0.4",
     "b.secure.example.com": "10.88.0.4",
+    "a.wild.example.com": "10.88.0.5",
 }
 APPS = {f"{address}:9080": name for name, (address, _, _) in WORKLOADS.items()} | {
     "10.77.0.5:9081": "ratings-v1",
@@ -64,6 +65,8 @@ APPS = {f"{address}:9080": name for name, (address, _, _) in WORKLOADS.items()} 
     "10.77.0.6:27018": "ledger-v1",
     "10.77.0.7:27017": "ledger-v2",
     "10.77.0.9:9443": "outside-a",
+    "10.77.0.9:9500": "outside-c",
+    "10.77.0.9:9501": "outside-c",
     "10.77.0.9:9444": "outside-b",
 }
 """Which application is at an endpoint that a trace names."""
@@ -112,6 +115,7 @@ def apps(lab: Lab) -> Iterator[Program]:
         *serving.items(),
         ("outside-a", [f"tls:9443:{chain}"]),
         ("outside-b", [f"tls:9444:{chain}"]),
+        ("outside-c", ["tcp:9500", "tcp:9501"]),
     ):
         machine = lab.machines[name.partition("-")[0] if "outside" in name else name]
         if services:
@@ -287,7 +291,11 @@ def sent(lab: Lab, request: Request) -> str:
     """Return who answered a request, or the status, or that nobody did."""
     parts = urlsplit(request.url)
     edge = request.caller == EDGE
-    address = EDGE_ADDRESS if edge else ADDRESSES[str(parts.hostname)]
+    address = (
+        EDGE_ADDRESS
+        if edge
+        else ADDRESSES.get(str(parts.hostname), str(parts.hostname))
+    )
     machine = lab.machines["outside" if edge else request.caller]
     return machine.call(lambda: replied(address, request))
 
