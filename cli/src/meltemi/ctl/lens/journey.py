@@ -21,14 +21,14 @@ from meltemi.ctl.lens.client_tls import client_tls
 from meltemi.ctl.lens.held import held
 from meltemi.ctl.lens.proxies import GATEWAY_ADDRESS, account, sidecar
 from meltemi.pilot.scope.proxy import Bind, Role
-from meltemi.pilot.trace import Call, Way, trace
+from meltemi.pilot.trace import Call, Problem, Way, trace
 
 if TYPE_CHECKING:
     from meltemi.ctl.lens.held import Held
     from meltemi.ctl.lens.world import World
     from meltemi.pilot.model.service import Instance
     from meltemi.pilot.scope.proxy import Proxy
-    from meltemi.pilot.trace import Answer, Endpoint, Problem
+    from meltemi.pilot.trace import Answer, Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ def travel(world: World, caller: Proxy, call: Call) -> Journey:
     """
     here = held(world.index, caller.group)
     answer = trace(here.envoy, call)
+    if not answer.problem and _ends_nowhere(here, answer):
+        answer = replace(answer, problem=Problem.NO_ENDPOINT)
     client = Visit(caller.name, here, answer)
     if answer.problem:
         return Journey(client)
@@ -73,6 +75,19 @@ def travel(world: World, caller: Proxy, call: Call) -> Journey:
         for endpoint in [each for each in target.endpoints if each.healthy][:1]
     )
     return Journey(client, tuple(each for each in servers if each))
+
+
+def _ends_nowhere(here: Held, answer: Answer) -> bool:
+    """Tell whether no cluster has an endpoint; one found by request is not known."""
+    clusters = here.envoy.clusters
+    return bool(answer.targets) and not any(
+        each.endpoints
+        or (
+            each.cluster in clusters and clusters[each.cluster].HasField("cluster_type")
+        )
+        for each in answer.targets
+        if each.weight
+    )
 
 
 def dialled(world: World, who: Proxy, call: Call) -> Call:

@@ -76,6 +76,7 @@ REQUESTS = [
     Request(f"{RATINGS}/public/plain"),
     Request("tcp://10.88.0.3:27017"),
     Request("tcp://10.77.0.9:9501"),
+    Request("tcp://10.77.0.9:9501", caller="lonely"),
     Request("tcp://10.77.0.6:27017"),
     Request("tcp://a.wild.example.com:9500"),
     Request("tcp://ledger:27017"),
