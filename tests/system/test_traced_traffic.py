@@ -42,6 +42,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "never")
 MESH = Path(__file__).parent / "traced" / "mesh.yaml"
 WORKLOADS = {
     "sleep": ("10.77.0.2", "sleep", []),
+    "lonely": ("10.77.0.10", "lonely", []),
     "reviews-v1": ("10.77.0.3", "reviews", ["http:9080"]),
     "reviews-v2": ("10.77.0.4", "reviews", ["http:9080"]),
     "ratings-v1": ("10.77.0.5", "ratings", ["http:9080", "http:9081"]),
@@ -56,6 +57,7 @@ ADDRESSES = {
     "ledger": "10.88.0.3",
     "a.secure.example.com": "10.88.0.4",
     "b.secure.example.com": "10.88.0.4",
+    "a.wild.example.com": "10.88.0.5",
 }
 APPS = {f"{address}:9080": name for name, (address, _, _) in WORKLOADS.items()} | {
     "10.77.0.5:9081": "ratings-v1",
@@ -63,6 +65,8 @@ APPS = {f"{address}:9080": name for name, (address, _, _) in WORKLOADS.items()} 
     "10.77.0.6:27018": "ledger-v1",
     "10.77.0.7:27017": "ledger-v2",
     "10.77.0.9:9443": "outside-a",
+    "10.77.0.9:9500": "outside-c",
+    "10.77.0.9:9501": "outside-c",
     "10.77.0.9:9444": "outside-b",
 }
 """Which application is at an endpoint that a trace names."""
@@ -111,6 +115,7 @@ def apps(lab: Lab) -> Iterator[Program]:
         *serving.items(),
         ("outside-a", [f"tls:9443:{chain}"]),
         ("outside-b", [f"tls:9444:{chain}"]),
+        ("outside-c", ["tcp:9500", "tcp:9501"]),
     ):
         machine = lab.machines[name.partition("-")[0] if "outside" in name else name]
         if services:
@@ -286,7 +291,11 @@ def sent(lab: Lab, request: Request) -> str:
     """Return who answered a request, or the status, or that nobody did."""
     parts = urlsplit(request.url)
     edge = request.caller == EDGE
-    address = EDGE_ADDRESS if edge else ADDRESSES[str(parts.hostname)]
+    address = (
+        EDGE_ADDRESS
+        if edge
+        else ADDRESSES.get(str(parts.hostname), str(parts.hostname))
+    )
     machine = lab.machines["outside" if edge else request.caller]
     return machine.call(lambda: replied(address, request))
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from meltemi.ctl.lens.journey import UnknownHostError, dialled
+from meltemi.ctl.lens.address import UnknownHostError
+from meltemi.ctl.lens.journey import dialled
 from meltemi.ctl.lens.proxies import gateway, named
 from meltemi.ctl.lens.world import World, written
 from meltemi.pilot.scope.proxy import Bind, Explicit, Proxy

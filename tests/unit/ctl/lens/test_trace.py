@@ -158,6 +158,24 @@ def test_a_request_comes_from_one_place(mesh: Path, ends: list[str]) -> None:
     assert execute(["trace", "GET", REVIEWS, *ends, "-f", str(mesh)]) == 64
 
 
+REGISTRY_ONLY = """\
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default}
+spec: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}
+"""
+
+
+def test_where_only_what_is_known_may_be_called_other_addresses_lead_nowhere(
+    mesh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert traced(mesh, "CONNECT", "tcp://9.9.9.9:1") == 0
+    mesh.write_text(MESH + REGISTRY_ONLY)
+    assert traced(mesh, "CONNECT", "tcp://9.9.9.9:1") == 1
+    assert "ErrNoEndpoint" in capsys.readouterr().out
+
+
 ANY_PROTOCOL = """\
 ---
 apiVersion: networking.istio.io/v1

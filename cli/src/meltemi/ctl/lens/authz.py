@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from meltemi.ctl.galley.write import Recursive
+from meltemi.ctl.lens.address import UnknownHostError
 from meltemi.ctl.lens.header import HeaderOption, headers
 from meltemi.ctl.lens.held import held
-from meltemi.ctl.lens.journey import UnknownHostError, Visit, principal
+from meltemi.ctl.lens.journey import Visit, principal
 from meltemi.ctl.lens.origins import origins
 from meltemi.ctl.lens.proxies import named
 from meltemi.ctl.lens.running import spelled_or_running

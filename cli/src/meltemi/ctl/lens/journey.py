@@ -11,29 +11,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from meltemi.ctl.lens.address import (
+    UnknownHostError,
+    is_address,
+    resolved,
+    service,
+)
 from meltemi.ctl.lens.client_tls import client_tls
 from meltemi.ctl.lens.held import held
 from meltemi.ctl.lens.proxies import GATEWAY_ADDRESS, account, sidecar
-from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.scope.proxy import Bind, Role
-from meltemi.pilot.trace import Call, Way, trace
+from meltemi.pilot.trace import Call, Problem, Way, trace
 
 if TYPE_CHECKING:
     from meltemi.ctl.lens.held import Held
     from meltemi.ctl.lens.world import World
-    from meltemi.pilot.model.service import Instance, Service
+    from meltemi.pilot.model.service import Instance
     from meltemi.pilot.scope.proxy import Proxy
-    from meltemi.pilot.trace import Answer, Endpoint, Problem
-
-ANYWHERE = "240.240.0.1"
-"""Where a service without an address is called: what its client's DNS would say."""
-
-
-class UnknownHostError(MeshError):
-    """No service has that host and port."""
-
-    code = "lens.unknown-host"
-    blame = Blame.CALLER
+    from meltemi.pilot.trace import Answer, Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +63,8 @@ def travel(world: World, caller: Proxy, call: Call) -> Journey:
     """
     here = held(world.index, caller.group)
     answer = trace(here.envoy, call)
+    if not answer.problem and _ends_nowhere(here, answer):
+        answer = replace(answer, problem=Problem.NO_ENDPOINT)
     client = Visit(caller.name, here, answer)
     if answer.problem:
         return Journey(client)
@@ -78,6 +75,19 @@ def travel(world: World, caller: Proxy, call: Call) -> Journey:
         for endpoint in [each for each in target.endpoints if each.healthy][:1]
     )
     return Journey(client, tuple(each for each in servers if each))
+
+
+def _ends_nowhere(here: Held, answer: Answer) -> bool:
+    """Tell whether no cluster has an endpoint; one found by request is not known."""
+    clusters = here.envoy.clusters
+    return bool(answer.targets) and not any(
+        each.endpoints
+        or (
+            each.cluster in clusters and clusters[each.cluster].HasField("cluster_type")
+        )
+        for each in answer.targets
+        if each.weight
+    )
 
 
 def dialled(world: World, who: Proxy, call: Call) -> Call:
@@ -96,32 +106,22 @@ def dialled(world: World, who: Proxy, call: Call) -> Call:
         bind = dict(explicit.gateway).get(call.port)
         at = bind or Bind(GATEWAY_ADDRESS, call.port)
         return replace(call, address=at.address, port=at.port)
-    service = _service(world, call.address, call.port, who.group.namespace)
+    home = who.group.namespace
     if who.group.captured:
-        return replace(call, address=_address(service))
-    bind = dict(explicit.outbound).get(f"{service.host}:{call.port}")
+        address = resolved(world, call.address, call.port, home)
+        return replace(call, address=address)
+    asked = call.address
+    if not is_address(asked):
+        asked = service(world, asked, call.port, home).host
+    bind = dict(explicit.outbound).get(f"{asked}:{call.port}")
     bind = bind or (explicit.http_proxy if call.http else None)
     if bind is None:
         known = ", ".join(each for each, _ in explicit.outbound) or "no service"
         raise UnknownHostError(
             f"{who.name} captures nothing, and is told no address for "
-            f"{service.host}:{call.port}: it knows {known}"
+            f"{asked}:{call.port}: it knows {known}"
         )
     return replace(call, address=bind.address, port=bind.port)
-
-
-def _service(world: World, host: str, port: int, namespace: str) -> Service:
-    """Return the service that a client in ``namespace`` means by ``host``."""
-    suffix = world.index.config.domain_suffix
-    names = (host, f"{host}.{namespace}.svc.{suffix}", f"{host}.svc.{suffix}")
-    known = world.index.services.by_host
-    for name in names:
-        for service in known.get(name, {}).values():
-            if service.port(port) is None:
-                ports = ", ".join(str(each.number) for each in service.ports)
-                raise UnknownHostError(f"{name} has no port {port}, but {ports}")
-            return service
-    raise UnknownHostError(f"{host!r} is no service: {', '.join(sorted(known))}")
 
 
 def principal(world: World, caller: Proxy) -> str:
@@ -130,14 +130,6 @@ def principal(world: World, caller: Proxy) -> str:
     group = caller.group
     name = group.node.service_account or "default"
     return f"spiffe://{trust}/ns/{group.namespace}/sa/{name}"
-
-
-def _address(service: Service) -> str:
-    if service.headless:
-        return service.instances[0].address
-    if service.address != "0.0.0.0":  # noqa: S104 - compared, never bound
-        return service.address.partition("/")[0]
-    return next(iter(service.automatic_addresses), ANYWHERE)
 
 
 def _served(
@@ -170,8 +162,8 @@ def _served(
 
 def _workload(world: World, endpoint: Endpoint) -> Instance | None:
     """Return whose endpoint it is; None when no workload of the mesh has it."""
-    for service in world.index.services.all:
-        for each in service.instances:
+    for one in world.index.services.all:
+        for each in one.instances:
             if (
                 each.name
                 and account(each)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from meltemi.ctl.lens.workload import workloads
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.scope.proxy import Proxy, proxy
 
@@ -53,12 +54,6 @@ def proxies(world: World) -> Iterator[Proxy]:
     for each in workloads(world):
         if f"{each.name}.{each.namespace}" not in world.nodes:
             yield sidecar(world, each)
-
-
-def workloads(world: World) -> Iterator[Instance]:
-    """Yield every endpoint that is a workload with a name."""
-    for service in world.index.services.all:
-        yield from (each for each in service.instances if each.name)
 
 
 def sidecar(world: World, workload: Instance) -> Proxy:

@@ -31,6 +31,8 @@ class Problem(StrEnum):
     NO_ROUTE = "ErrNoRoute"
     NO_CLUSTER = "ErrNoCluster"
     """A cluster is named that the proxy does not have."""
+    NO_ENDPOINT = "ErrNoEndpoint"
+    """No cluster that it may go to has anybody who could answer."""
     DENIED = "ErrDenied"
     """A policy refuses it."""
     ABORTED = "ErrAborted"
