@@ -10,7 +10,7 @@ from meltemi.kernel.names import Key, Namespace
 S_co = TypeVar("S_co", covariant=True)
 
 
-class ManagedField(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class ManagedField(msgspec.Struct, frozen=True, rename="camel", kw_only=True, gc=False):
     """Who wrote the object last, and when (RFC 3339, UTC, microseconds)."""
 
     manager: str
@@ -21,7 +21,12 @@ class ManagedField(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Metadata(
-    msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True
+    msgspec.Struct,
+    frozen=True,
+    rename="camel",
+    kw_only=True,
+    omit_defaults=True,
+    gc=False,
 ):
     """Kubernetes' object metadata, as far as a mesh needs it."""
 
@@ -38,7 +43,12 @@ class Metadata(
 
 
 class Resource(
-    msgspec.Struct, Generic[S_co], frozen=True, rename="camel", kw_only=True
+    msgspec.Struct,
+    Generic[S_co],
+    frozen=True,
+    rename="camel",
+    kw_only=True,
+    gc=False,
 ):
     """An object of any kind; ``spec`` is the kind's own struct."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -44,6 +45,7 @@ def run(
         Exit codes of sysexits.h.
 
     """
+    gc.freeze()  # modules never die: a full collection need not look at them
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_until_stopped(main))

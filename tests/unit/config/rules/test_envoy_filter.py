@@ -24,17 +24,37 @@ def chain(apply_to: str, text: str) -> str:
     [
         patch(f"applyTo: CLUSTER\n  match: {{cluster: {{name: a}}}}\n  {MERGE}"),
         patch("applyTo: HTTP_FILTER\n  patch: {operation: REMOVE}"),
-        patch(f"applyTo: BOOTSTRAP\n  {MERGE}"),
         chain("HTTP_FILTER", f"name: {MANAGER}, subFilter: {{name: router}}"),
-        patch(
-            "applyTo: HTTP_FILTER\n  match: {context: WAYPOINT, waypoint: {}}\n"
-            f"  {MERGE}"
-        ),
     ],
 )
 def test_the_usual_patches_are_right_but_exposed(spec: str) -> None:
     assert problems(KIND, spec) == []
-    assert warnings(KIND, spec)[0] == f"spec: {EXPOSED}"
+    assert warnings(KIND, spec) == [f"spec: {EXPOSED}"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            patch(f"applyTo: BOOTSTRAP\n  {MERGE}"),
+            "applyTo: BOOTSTRAP is not among what Pilot sends",
+        ),
+        (
+            patch(
+                "applyTo: HTTP_FILTER\n"
+                "  match: {context: WAYPOINT, waypoint: {}}\n"
+                f"  {MERGE}"
+            ),
+            "match.waypoint: no effect: there are no waypoints",
+        ),
+    ],
+)
+def test_a_patch_of_what_is_not_there_is_right_and_in_vain(
+    spec: str, told: str
+) -> None:
+    assert problems(KIND, spec) == []
+    vain = f"spec.configPatches[0].{told}"
+    assert warnings(KIND, spec) == [f"spec: {EXPOSED}", vain]
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,16 @@ defaultHttpRetryPolicy: {attempts: 0}
 
 def test_what_people_have_in_their_mesh_yaml_is_right() -> None:
     assert problems("MeshConfig", FULL, name="default") == []
-    told = warnings("MeshConfig", FULL, name="default")
-    assert all("at its start" in each or "named here" in each for each in told)
+    begun = "a proxy reads it at its start, and the agent has settings of its own"
+    assert warnings("MeshConfig", FULL, name="default") == [
+        f"spec.defaultConfig.discoveryAddress: {begun}",
+        f"spec.defaultConfig.concurrency: {begun}",
+        f"spec.defaultConfig.proxyMetadata: {begun}",
+        (
+            "spec.defaultConfig.tracing.zipkin: spans are told to nobody that is named "
+            "here"
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,6 @@ class Relations:
 
     def __init__(self) -> None:
         self._objects: dict[Key, Object] = {}
-        self._terms: dict[Key, tuple[frozenset[str], frozenset[str]]] = {}
         self._providers: dict[str, set[Key]] = {}
         self._askers: dict[str, set[Key]] = {}
 
@@ -60,31 +59,30 @@ class Relations:
         key = resource.key
         self.remove(key)
         self._objects[key] = resource
-        terms = frozenset(provided(resource)), frozenset(asked(resource))
-        self._terms[key] = terms
-        for index, words in zip(self._indexes, terms, strict=True):
-            for word in words:
-                index.setdefault(word, set()).add(key)
+        for index, word in self._places(resource):
+            index.setdefault(word, set()).add(key)
 
     def remove(self, key: Key) -> None:
         """Forget an object, if there is one."""
-        if self._objects.pop(key, None) is None:
+        resource = self._objects.pop(key, None)
+        if resource is None:
             return
-        terms = self._terms.pop(key)
-        for index, words in zip(self._indexes, terms, strict=True):
-            for word in words:
-                index[word].discard(key)
-                if not index[word]:
+        for index, word in self._places(resource):
+            keys = index.get(word)
+            if keys is not None:
+                keys.discard(key)
+                if not keys:
                     del index[word]
 
     def clear(self) -> None:
         """Forget everything."""
-        for each in (self._objects, self._terms, *self._indexes):
+        for each in (self._objects, self._providers, self._askers):
             each.clear()
 
-    @property
-    def _indexes(self) -> tuple[dict[str, set[Key]], dict[str, set[Key]]]:
-        return self._providers, self._askers
+    def _places(self, resource: Object) -> Iterator[tuple[dict[str, set[Key]], str]]:
+        """Yield where an object stands in the indexes; a place may come twice."""
+        yield from ((self._providers, word) for word in provided(resource))
+        yield from ((self._askers, word) for word in asked(resource))
 
     def around(
         self, resource: Object, beside: Iterable[Object] = ()

@@ -12,8 +12,12 @@ class Message(
     rename="camel",
     omit_defaults=True,
     forbid_unknown_fields=True,
+    gc=False,
 ):
     """A part of a specification.
+
+    It comes from a text and is frozen, so it is part of no circle: the collector of
+    circles, which stops a process that holds thousands of objects, passes it over.
 
     Absent scalars and messages are None, absent lists and maps are empty: protobuf
     tells "absent" from "empty" for messages only. Fields Istio requires have no
