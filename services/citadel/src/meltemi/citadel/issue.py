@@ -72,7 +72,8 @@ class Template:
         identity: The one URI SAN.
         key: Whom the certificate speaks for.
         lifetime: From now to the end of validity.
-        local_server: Add the DNS and IP names that Citadel itself is reached by.
+        local_server: Add the names a service of the control plane is reached by:
+            its account as DNS name, and this machine.
 
     """
 
@@ -88,7 +89,7 @@ class Template:
         ]
         if self.local_server:
             names += [
-                x509.DNSName("citadel"),
+                x509.DNSName(self.identity.service_account),
                 x509.DNSName("localhost"),
                 x509.IPAddress(IPv4Address("127.0.0.1")),
             ]

@@ -13,6 +13,7 @@ from meltemi.citadel.csr import check_request
 from meltemi.citadel.issue import Template, issue
 from meltemi.identity.certificate import certificate_pem, certificate_public_der
 from meltemi.identity.wire import CertificateRequest, CertificateResponse
+from meltemi.kernel.identity import is_control_plane
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -74,7 +75,12 @@ class Office:
         checked = check_request(request.csr, identity)
         leaf = issue(
             self._authority,
-            Template(identity, checked.public_key, lifetime),
+            Template(
+                identity,
+                checked.public_key,
+                lifetime,
+                local_server=is_control_plane(identity),
+            ),
             now=self._clock.now(),
             serial=x509.random_serial_number(),
         )
