@@ -59,7 +59,10 @@ class Agent:
         self.board = SecretBoard()
         self.keeper = Keeper(
             CitadelClient(
-                settings.citadel_bootstrap, settings.citadel_renewal, settings.identity
+                settings.citadel_bootstrap,
+                settings.citadel_renewal,
+                settings.identity,
+                settings.node,
             ),
             Proofs(settings.root_cert_file, settings.token_file),
             Wallet(settings.run_dir / "credential.json"),

@@ -39,4 +39,4 @@ class Part:
     version: str
     stage: Stage
     identity: Identity | None = None
-    """Set for a proxy: it needs a join token at ``AGENT_TOKEN_FILE``."""
+    """Set for a proxy: it needs a workload token at ``AGENT_TOKEN_FILE``."""

@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry
 from meltemi.citadel.adapters.grpc_csr import Bootstrap, Renewal, server
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.own_certificate import OwnCertificate
-from meltemi.citadel.adapters.rest import admin_app
+from meltemi.citadel.adapters.recognition import Recognition
+from meltemi.citadel.adapters.rest import Desk, admin_app
 from meltemi.citadel.adapters.state import load_authority
 from meltemi.citadel.adapters.token_book import TokenBook
+from meltemi.citadel.adapters.token_key_file import load_token_key
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.admin_token import AdminToken
 from meltemi.runtime.grpc_server import serving
@@ -35,10 +37,12 @@ async def serve(
     own = OwnCertificate(authority, domain, clock)
     readiness = Readiness()
     readiness.check("ledger", lambda: book.trouble)
-    app = admin_app(office, book, AdminToken(settings.admin_token_file), domain)
+    key = load_token_key(settings.state_dir)
+    admin = AdminToken(settings.admin_token_file)
+    app = admin_app(Desk(office, book, admin, key, domain))
     operations(app, service="citadel", readiness=readiness, registry=registry)
     bootstrap = serving(
-        server(Bootstrap(office, book, domain).create),
+        server(Bootstrap(office, Recognition(book, key, domain, clock)).create),
         settings.bootstrap_address,
         credentials=own.credentials(clients_prove=False),
     )
