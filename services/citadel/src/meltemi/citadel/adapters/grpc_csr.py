@@ -9,6 +9,7 @@ import grpc
 from cryptography import x509
 
 from meltemi.citadel.admit import UnauthenticatedError, bearer, renewing_identity
+from meltemi.citadel.signer import SignerBusyError
 from meltemi.identity.wire import SERVICE, CertificateRequest
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -61,7 +62,7 @@ class Bootstrap:
                 trust_domain=self._trust_domain, now=self._office.clock.now()
             )
             request = CertificateRequest.decode(raw)
-            answer = self._office.certify(
+            answer = await self._office.certify(
                 identity, request, proof=self.proof, peer=peer
             )
             await self._book.burn(token)
@@ -87,7 +88,7 @@ class Renewal:
         try:
             identity = renewing_identity(client_leaf(context), self._trust_domain)
             request = CertificateRequest.decode(raw)
-            answer = self._office.certify(
+            answer = await self._office.certify(
                 identity, request, proof=self.proof, peer=peer
             )
         except MeshError as error:
@@ -129,7 +130,10 @@ async def refuse(context: Context, error: MeshError) -> NoReturn:
     """End the call as Istio's server would: opaque to strangers, plain to callers."""
     if isinstance(error, UnauthenticatedError):
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, OPAQUE)
-    await context.abort(BY_BLAME[error.blame], f"{error.code}: {error}")
+    code = BY_BLAME[error.blame]
+    if isinstance(error, SignerBusyError):
+        code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    await context.abort(code, f"{error.code}: {error}")
 
 
 def _text(value: str | bytes | None) -> str | None:
