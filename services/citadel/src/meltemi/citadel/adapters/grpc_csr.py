@@ -10,6 +10,7 @@ import grpc
 from cryptography import x509
 
 from meltemi.citadel.admit import UnauthenticatedError, bearer, renewing_identity
+from meltemi.citadel.signer import SignerBusyError
 from meltemi.identity.wire import SERVICE, CertificateRequest
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -60,7 +61,7 @@ class Bootstrap:
             shown = await self._recognition.recognise(
                 bearer(_text(header)), ip_address(peer), request.node
             )
-            answer = self._office.certify(
+            answer = await self._office.certify(
                 shown.name, request, proof=self.proof, peer=peer
             )
             await self._recognition.spend(shown)
@@ -86,7 +87,7 @@ class Renewal:
         try:
             identity = renewing_identity(client_leaf(context), self._trust_domain)
             request = own_request(raw)
-            answer = self._office.certify(
+            answer = await self._office.certify(
                 identity, request, proof=self.proof, peer=peer
             )
         except MeshError as error:
@@ -156,7 +157,10 @@ async def refuse(context: Context, error: MeshError) -> NoReturn:
     """End the call as Istio's server would: opaque to strangers, plain to callers."""
     if isinstance(error, UnauthenticatedError):
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, OPAQUE)
-    await context.abort(BY_BLAME[error.blame], f"{error.code}: {error}")
+    code = BY_BLAME[error.blame]
+    if isinstance(error, SignerBusyError):
+        code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    await context.abort(code, f"{error.code}: {error}")
 
 
 def _text(value: str | bytes | None) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meltemi.citadel.adapters.state import FOLDER, StateError
+from meltemi.citadel.adapters.bundle_file import FOLDER
+from meltemi.citadel.adapters.state import StateError
 from meltemi.citadel.token_key import TokenKey
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.identity.keys import key_from_pem, key_to_pem, new_key
