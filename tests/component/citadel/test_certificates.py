@@ -6,6 +6,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import grpc
+import jwt
 import pytest
 
 from meltemi.identity.certificate import parse_chain, spiffe_id
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_a_join_token_buys_one_certificate_and_that_buys_the_next(
+async def test_a_token_buys_one_certificate_and_that_buys_the_next(
     tmp_path: Path,
 ) -> None:
     now = SystemClock().now()
@@ -88,6 +89,66 @@ async def test_a_wrong_request_is_explained_and_does_not_cost_the_token(
         assert await office.ask(
             CertificateRequest(build_csr(key, REVIEWS)), token=token
         )
+
+
+async def test_a_token_for_many_certificates_serves_until_it_is_revoked(
+    tmp_path: Path,
+) -> None:
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        token = await office.token(once=False, cidr="127.0.0.0/8")
+        for _ in range(2):
+            request = CertificateRequest(build_csr(new_key(), REVIEWS))
+            assert await office.ask(request, token=token)
+        listed = (await office.http.get("/v1/ca/tokens", headers=ADMIN)).json()["items"]
+        assert [each["spent"] for each in listed] == [""]
+        place = f"/v1/ca/tokens/{listed[0]['id']}"
+        assert (await office.http.delete(place)).status_code == 401
+        assert (await office.http.delete(place, headers=ADMIN)).status_code == 200
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await office.ask(request, token=token)
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        gone = await office.http.delete(f"/v1/ca/tokens/{'0' * 32}", headers=ADMIN)
+        assert (gone.status_code, gone.json()["code"]) == (404, "citadel.no-such-token")
+
+
+async def test_a_token_bound_elsewhere_buys_nothing(tmp_path: Path) -> None:
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        csr = build_csr(new_key(), REVIEWS)
+        far = await office.token(cidr="203.0.113.0/24")
+        node = await office.token(node="n1")
+        for token, request in (
+            (far, CertificateRequest(csr)),
+            (node, CertificateRequest(csr)),
+            (node, CertificateRequest(csr, node="n2")),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await office.ask(request, token=token)
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert await office.ask(CertificateRequest(csr, node="n1"), token=node)
+
+
+async def test_whoever_asks_in_anothers_name_is_nobody(tmp_path: Path) -> None:
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        held = await office.join()
+        csr = build_csr(new_key(), RATINGS)
+        request = CertificateRequest(csr, impersonated=str(RATINGS))
+        for shown, token in ((held, None), (None, await office.token())):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await office.ask(request, held=shown, token=token)
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_the_keys_that_verify_tokens_are_open_to_everybody(
+    tmp_path: Path,
+) -> None:
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        keys = (await office.http.get("/v1/ca/jwks")).json()["keys"]
+        token = await office.token()
+        kept = office.settings.state_dir / "token-key.pem"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert set(keys[0]) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    claims = jwt.decode(token, jwt.PyJWK(keys[0]), ["ES256"], audience="istio-ca")
+    assert claims["iss"] == "https://citadel/cluster.local"
 
 
 async def test_renewal_without_a_client_certificate_ends_in_the_handshake(

@@ -8,8 +8,8 @@ import pytest
 
 from meltemi.citadel.adapters.own_certificate import LIFETIME, OwnCertificate
 from meltemi.citadel.adapters.state import AUTHORITY_FILE, StateError, load_authority
-from meltemi.citadel.issue import SignerExpiredError
-from meltemi.identity.certificate import certificate_pem
+from meltemi.citadel.issue import ROOT_LIFETIME, SignerExpiredError
+from meltemi.citadel.signers.held import HeldSigner
 from meltemi.testkit.authority import NOON, authority
 
 if TYPE_CHECKING:
@@ -75,14 +75,26 @@ class SteppedClock:
         return self.time.timestamp()
 
 
-def test_citadels_own_certificate_is_renewed_at_half_of_its_life() -> None:
+async def test_citadels_own_certificate_is_renewed_at_half_of_its_life() -> None:
     clock = SteppedClock()
-    own = OwnCertificate(authority(), "cluster.local", clock)
-    own._current()
-    first = certificate_pem(own._leaf)
+    own = OwnCertificate(HeldSigner(authority(), clock), "cluster.local", clock)
+    await own.refresh()
+    first = own._signed
     clock.time = NOON + LIFETIME * 0.49
-    own._current()
-    assert certificate_pem(own._leaf) == first
+    await own.refresh()
+    assert own._signed == first
     clock.time = NOON + LIFETIME * 0.51
-    own._current()
-    assert certificate_pem(own._leaf) != first
+    await own.refresh()
+    assert own._signed != first
+
+
+async def test_citadels_own_certificate_stays_while_the_signer_is_away() -> None:
+    clock = SteppedClock()
+    signer = HeldSigner(authority(), clock)
+    own = OwnCertificate(signer, "cluster.local", clock)
+    await own.refresh()
+    first = own._configuration
+    clock.time = NOON + ROOT_LIFETIME - timedelta(seconds=1)
+    with pytest.raises(SignerExpiredError):
+        await own.refresh()
+    assert own._configuration is first

@@ -70,7 +70,7 @@ async def test_a_token_that_comes_late_is_found(tmp_path: Path) -> None:
     async with citadel(tmp_path, MemoryLedger()) as office:
         kept = keeper(tmp_path, office)
         async with keeping(kept) as shown:
-            await until(lambda: "no join token" in (kept.trouble() or ""))
+            await until(lambda: "no workload token" in (kept.trouble() or ""))
             token = await office.token()
             (tmp_path / "token").write_text(token)
             await until(lambda: bool(shown))

@@ -21,6 +21,34 @@ def test_a_request_is_written_with_istios_field_numbers() -> None:
     assert CertificateRequest("X", 3600).encode() == bytes.fromhex("0a015818901c")
 
 
+def test_of_the_metadata_the_node_and_the_impersonated_are_read() -> None:
+    request = CertificateRequest("X", node="n1", impersonated="spiffe://a/ns/b/sa/c")
+    assert CertificateRequest.decode(request.encode()) == request
+    # metadata whose "NodeName" is a number: 7.0, not text
+    raw = bytes.fromhex("0a015822170a150a084e6f64654e616d651209110000000000001c40")
+    assert CertificateRequest.decode(raw) == CertificateRequest("X")
+
+
+@pytest.mark.parametrize("depth", [98, 1_000])
+def test_metadata_that_nests_too_deep_is_no_message(depth: int) -> None:
+    value = b"\x1a\x00"
+    for _ in range(depth):  # a list of a list of a list
+        inner = b"\x0a" + _length(value) + value
+        value = b"\x32" + _length(inner) + inner
+    entry = b"\x0a\x01a\x12" + _length(value) + value
+    fields = b"\x0a" + _length(entry) + entry
+    with pytest.raises(InvalidMessageError):
+        CertificateRequest.decode(b"\x22" + _length(fields) + fields)
+
+
+def _length(value: bytes) -> bytes:
+    rest, encoded = len(value), b""
+    while rest > 0x7F:
+        encoded += bytes([rest & 0x7F | 0x80])
+        rest >>= 7
+    return encoded + bytes([rest])
+
+
 def test_a_response_is_one_text_per_element_in_field_one() -> None:
     response = CertificateResponse(("leaf", "roots"))
     assert response.encode() == b"\n\x04leaf\n\x05roots"

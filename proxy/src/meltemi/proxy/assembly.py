@@ -55,6 +55,7 @@ class Agent:
             settings.root_cert_file,
             settings.token_file,
             settings.run_dir,
+            settings.node,
         )
         self.keeper = joining.keeper(settings.identity, clock, rng)
         self.relay = XdsRelay(

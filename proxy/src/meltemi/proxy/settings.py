@@ -77,7 +77,7 @@ class AgentSettings(ServiceSettings):
     """``sidecar`` or ``router`` (a gateway)."""
 
     citadel_bootstrap: Address
-    """Where a join token buys a certificate."""
+    """Where a workload token buys a certificate."""
 
     citadel_renewal: Address
     """Where a certificate buys the next one."""
@@ -86,7 +86,10 @@ class AgentSettings(ServiceSettings):
     """Roots to believe Citadel by, until it has given us its bundle."""
 
     token_file: Path | None = None
-    """The join token. May be gone once it was used."""
+    """The workload token. May be gone once it was used."""
+
+    node: str = ""
+    """What this machine is called: shown with a token that is bound to a node."""
 
     pilots: Addresses
     """Every Pilot; one is chosen, the others are for when it fails."""

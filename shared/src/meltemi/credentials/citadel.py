@@ -55,9 +55,10 @@ class CitadelClient:
     bootstrap: Address
     renewal: Address
     identity: SpiffeId
+    node: str = ""
 
     async def join(self, token: str, roots_pem: bytes) -> Credential:
-        """Return a credential with a new key, bought with a join token.
+        """Return a credential with a new key, bought with a workload token.
 
         Raises:
             CertificateRefusedError: If the token is not good, or was used.
@@ -90,7 +91,7 @@ class CitadelClient:
         metadata: tuple[tuple[str, str], ...],
     ) -> Credential:
         key = new_key()
-        request = CertificateRequest(build_csr(key, self.identity))
+        request = CertificateRequest(build_csr(key, self.identity), node=self.node)
         channel = grpc.aio.secure_channel(str(address), trust, OPTIONS)
         async with channel:
             method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = (

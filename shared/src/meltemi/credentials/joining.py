@@ -36,6 +36,7 @@ class Joining:
         roots: Roots to believe Citadel by, until it has given us its bundle.
         token: The join token; the file may be gone once it was used.
         folder: Where the credential is kept over a restart, open to us alone.
+        node: What this machine is called, where a token is bound to one.
 
     """
 
@@ -44,6 +45,7 @@ class Joining:
     roots: Path
     token: Path | None
     folder: Path
+    node: str = ""
 
     def keeper(self, identity: SpiffeId, clock: Clock, rng: Random) -> Keeper:
         """Return the keeper of the credential of ``identity``, and make its folder.
@@ -59,7 +61,7 @@ class Joining:
                 f"no folder for the certificate: {self.folder}: {error.strerror}"
             ) from error
         return Keeper(
-            CitadelClient(self.bootstrap, self.renewal, identity),
+            CitadelClient(self.bootstrap, self.renewal, identity, self.node),
             Proofs(self.roots, self.token),
             Wallet(self.folder / "credential.json"),
             clock,

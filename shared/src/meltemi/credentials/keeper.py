@@ -66,7 +66,7 @@ class Proofs:
             ) from error
 
     def read_token(self) -> str | None:
-        """Return the join token, or None when there is none to be had."""
+        """Return the workload token, or None when there is none to be had."""
         try:
             return self.token.read_text().strip() if self.token else None
         except OSError:
@@ -191,7 +191,7 @@ class Keeper:
                 log.info("credential.renewal-failed", error=str(error))
         if not token:
             raise NoProofError(
-                f"no join token in {self._proofs.token}, and no valid certificate: "
+                f"no workload token in {self._proofs.token}, and no valid certificate: "
                 "make one with meltemi token create"
             )
         return await self._citadel.join(token, roots)

@@ -21,6 +21,8 @@ from meltemi.kernel.errors import Blame, MeshError
 
 SERVICE = "istio.v1.auth.IstioCertificateService"
 CREATE_CERTIFICATE = f"/{SERVICE}/CreateCertificate"
+NODE, IMPERSONATED = "NodeName", "ImpersonatedIdentity"
+"""Keys of the metadata that are read."""
 
 _FILE = "meltemi/identity/ca.proto"
 _STRUCT = "google.protobuf.Struct"
@@ -42,25 +44,39 @@ class CertificateRequest:
     Attributes:
         csr: The certificate signing request, PEM.
         validity: Wished lifetime, seconds; 0 for the authority's default.
+        node: ``NodeName`` in the metadata: where the caller says it is.
+        impersonated: ``ImpersonatedIdentity`` in the metadata: for whom it asks, if
+            not for itself.
 
-    The message's ``metadata`` is accepted and decides nothing: an identity comes from
-    the caller's proof alone.
+    What else the metadata holds is accepted and decides nothing: an identity comes
+    from the caller's proof alone.
 
     """
 
     csr: str
     validity: int = 0
+    node: str = ""
+    impersonated: str = ""
 
     def encode(self) -> bytes:
         """Return the message's bytes."""
-        message = _REQUEST(csr=self.csr, validity_duration=self.validity)
+        told = {NODE: self.node, IMPERSONATED: self.impersonated}
+        metadata = {name: text for name, text in told.items() if text}
+        wish = {"csr": self.csr, "validity_duration": self.validity}
+        message = _REQUEST(**wish, **({"metadata": metadata} if metadata else {}))
         return message.SerializeToString(deterministic=True)
 
     @classmethod
     def decode(cls, raw: bytes) -> CertificateRequest:
         """Read a message; raise `InvalidMessageError` if ``raw`` is none."""
         found = _fields(_REQUEST, raw)
-        return cls(found.get("csr", ""), found.get("validity_duration", 0))
+        metadata = found["metadata"].fields if "metadata" in found else {}
+        node, impersonated = (
+            metadata[name].string_value if name in metadata else ""
+            for name in (NODE, IMPERSONATED)
+        )
+        wish = found.get("csr", ""), found.get("validity_duration", 0)
+        return cls(*wish, node, impersonated)
 
 
 @dataclass(frozen=True, slots=True)

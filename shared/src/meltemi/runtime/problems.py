@@ -13,6 +13,7 @@ BY_CODE = MappingProxyType(
     {
         "admin.denied": 401,
         "citadel.forbidden-identity": 403,
+        "citadel.no-such-token": 404,
         "config.invalid": 422,
         "identity.invalid": 422,
         "ledger.conflict": 409,

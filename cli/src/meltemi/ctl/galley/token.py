@@ -1,11 +1,11 @@
 """``meltemi token``: the secrets that open doors."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from meltemi.ctl.citadel import workload_token
 from meltemi.ctl.galley.client import Galley, failed
 from meltemi.ctl.galley.connect import connect, running
 from meltemi.ctl.output import Output, OutputOption, show
@@ -46,21 +46,32 @@ def create(  # noqa: PLR0913 - Typer reads the signature
     ] = [],  # noqa: B006 - Typer reads it, nobody changes it
     ns: Annotated[str, typer.Option("--ns", help="A workload's namespace.")] = "",
     sa: Annotated[str, typer.Option("--sa", help="Its service account.")] = "",
+    cidr: workload_token.NetworkOption = "",
+    node: workload_token.NodeOption = "",
+    once: workload_token.OnceOption = True,
     ttl: Annotated[str, typer.Option(help="How long it is good: 600, 12h, 90d.")] = "",
 ) -> None:
     """Print a new token: NAME --scope for Galley, or --ns --sa for a workload.
 
-    A workload's is good for one certificate. Galley's is good within its scopes, and
-    only an EnvoyFilter, a WasmPlugin or the root namespace that is named is in them.
+    A workload's is good for one certificate, or with --many for as many as it asks for
+    within its time. Galley's is good within its scopes, and only an EnvoyFilter, a
+    WasmPlugin or the root namespace that is named is in them.
     """
-    if name and scope and not ns and not sa:
+    bound = bool(cidr or node or not once)
+    if name and scope and not (ns or sa or bound):
         life = {"ttlSeconds": seconds(ttl)} if ttl else {}
         wish = {"name": name, "scopes": [scope_of(each) for each in scope], **life}
         typer.echo(_made(connect(state), TOKENS, wish))
     elif ns and sa and not name and not scope:
-        life = {"ttl_seconds": seconds(ttl) if ttl else JOIN_SECONDS}
-        wish = {"namespace": ns, "service_account": sa, **life}
-        typer.echo(_made(_citadel(state), "/v1/ca/tokens", wish))
+        wish = {
+            "namespace": ns,
+            "service_account": sa,
+            "ttl_seconds": seconds(ttl) if ttl else JOIN_SECONDS,
+            "once": once,
+            "cidr": cidr,
+            "node": node,
+        }
+        typer.echo(workload_token.create(state, wish))
     else:
         raise typer.BadParameter(
             "say NAME --scope VERBS:NAMESPACES[:KINDS], or --ns NAMESPACE --sa ACCOUNT"
@@ -68,8 +79,18 @@ def create(  # noqa: PLR0913 - Typer reads the signature
 
 
 @tokens.command("list")
-def list_tokens(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
-    """List Galley's tokens: what they are good for, and until when."""
+def list_tokens(
+    *,
+    state: StateOption,
+    output: OutputOption = Output.TABLE,
+    workloads: Annotated[
+        bool, typer.Option("--workloads", help="Citadel's, which workloads join with.")
+    ] = False,
+) -> None:
+    """List Galley's tokens, or the workloads': what they are good for, until when."""
+    if workloads:
+        workload_token.show_all(state, output)
+        return
     answer = connect(state).get(TOKENS)
     if not answer.ok:
         raise failed(answer)
@@ -86,12 +107,12 @@ def list_tokens(*, state: StateOption, output: OutputOption = Output.TABLE) -> N
 def revoke(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")], *, state: StateOption
 ) -> None:
-    """Make tokens worthless from now on."""
-    galley = connect(state)
+    """Make tokens worthless from now on, Galley's or workloads'."""
     for each in ids:
-        answer = galley.send("DELETE", f"{TOKENS}/{each}")
-        if not answer.ok:
-            raise failed(answer)
+        if workload_token.ID.fullmatch(each):
+            workload_token.revoke(state, each)
+        else:
+            _revoke(connect(state), each)
         typer.echo(f"token/{each} revoked")
 
 
@@ -134,10 +155,10 @@ def seconds(text: str) -> int:
     return int(number) * (unit or 1)
 
 
-def _citadel(state: Path) -> Galley:
-    _, layout = running(state)
-    secret = layout.admin_token.read_text(encoding="utf-8").strip()
-    return Galley(f"http://{layout.at('citadel')}", secret)
+def _revoke(galley: Galley, number: str) -> None:
+    answer = galley.send("DELETE", f"{TOKENS}/{number}")
+    if not answer.ok:
+        raise failed(answer)
 
 
 def _made(server: Galley, path: str, wish: dict[str, Any]) -> str:

@@ -41,4 +41,4 @@ class Part:
     version: str
     stage: Stage
     identity: Identity | None = None
-    """Set for a Pilot and a proxy: each needs a join token in its token file."""
+    """Set for a Pilot and a proxy: each needs a workload token in its token file."""

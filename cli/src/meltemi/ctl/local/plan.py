@@ -73,7 +73,7 @@ class Layout:
         return self.state / "citadel" / "root-cert.pem"
 
     def token(self, proxy: str) -> Path:
-        """Return where the join token of ``proxy`` is put."""
+        """Return where the workload token of ``proxy`` is put."""
         return self.state / "tokens" / proxy
 
     def run(self, proxy: str) -> Path:

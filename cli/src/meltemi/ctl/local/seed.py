@@ -81,7 +81,9 @@ def newest_revision(galley: str, kinds: Iterable[tuple[str, str]]) -> int:
     return newest
 
 
-def join_token(citadel: str, admin: str, namespace: str, account: str) -> str | None:
+def workload_token(
+    citadel: str, admin: str, namespace: str, account: str
+) -> str | None:
     """Return a one-time token for the first certificate of a workload.
 
     None when Citadel is away: a proxy that has a certificate needs no token.

@@ -9,9 +9,9 @@ from meltemi.ctl.local.part import Stage
 from meltemi.ctl.local.record import write_private
 from meltemi.ctl.local.seed import (
     demo_objects,
-    join_token,
     newest_revision,
     seed,
+    workload_token,
 )
 from meltemi.ctl.local.summary import Synced
 from meltemi.ctl.local.web import OK, ask, fetch
@@ -84,11 +84,11 @@ def sources(layout: Layout) -> list[Any]:
 
 
 def grant(mesh: LocalMesh, parts: Iterable[Part]) -> None:
-    """Write a join token for each of ``parts`` that is to be started."""
+    """Write a workload token for each of ``parts`` that is to be started."""
     for part in parts:
         if part.identity is None or mesh.running(part):
             continue
-        token = join_token(
+        token = workload_token(
             mesh.layout.at("citadel"),
             mesh.admin_token,
             part.identity.namespace,

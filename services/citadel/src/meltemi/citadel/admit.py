@@ -96,7 +96,7 @@ def citadel_identity(trust_domain: str) -> SpiffeId:
 def joining_identity(
     trust_domain: str, namespace: str, service_account: str
 ) -> SpiffeId:
-    """Return the identity a join token may be made for.
+    """Return the identity a workload token may be made for.
 
     Raises:
         InvalidIdentityError: If a part cannot stand in an identity.

@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from meltemi.citadel.adapters.bundle_file import BundleFile
+from meltemi.citadel.adapters.doors import Doors
 from meltemi.citadel.adapters.grpc_csr import Bootstrap, Renewal, server
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.own_certificate import OwnCertificate
-from meltemi.citadel.adapters.rest import admin_app
+from meltemi.citadel.adapters.recognition import Recognition
+from meltemi.citadel.adapters.rest import Desk, admin_app
 from meltemi.citadel.adapters.state import load_authority
 from meltemi.citadel.adapters.token_book import TokenBook
+from meltemi.citadel.adapters.token_key_file import load_token_key
+from meltemi.citadel.signers.held import HeldSigner
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.admin_token import AdminToken
-from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
 
 if TYPE_CHECKING:
     from meltemi.citadel.settings import CitadelSettings
+    from meltemi.citadel.signer import Signer
+    from meltemi.kernel.clock import Clock
     from meltemi.store.ports import LedgerWriter
 
 
@@ -29,25 +35,44 @@ async def serve(
 ) -> None:
     """Run one Citadel on ``ledger`` until ``stopping``."""
     clock, registry, domain = SystemClock(), CollectorRegistry(), settings.trust_domain
-    authority = load_authority(settings.state_dir, trust_domain=domain, now=clock.now())
-    office = Office(authority, settings.lifetimes, clock, registry)
+    signer = chosen_signer(settings, clock)
+    office = Office(signer, settings.lifetimes, clock, registry)
     book = TokenBook(ledger, settings.mesh)
-    own = OwnCertificate(authority, domain, clock)
+    own = OwnCertificate(signer, domain, clock)
+    bundle = BundleFile(settings.state_dir, signer)
     readiness = Readiness()
     readiness.check("ledger", lambda: book.trouble)
-    app = admin_app(office, book, AdminToken(settings.admin_token_file), domain)
+    readiness.check("signer", lambda: signer.trouble)
+    readiness.check("certificate", lambda: own.trouble)
+    readiness.check("bundle", lambda: bundle.trouble)
+    readiness.check("doors", lambda: doors.trouble)
+    key = load_token_key(settings.state_dir)
+    admin = AdminToken(settings.admin_token_file)
+    app = admin_app(Desk(office, book, admin, key, domain))
     operations(app, service="citadel", readiness=readiness, registry=registry)
-    bootstrap = serving(
-        server(Bootstrap(office, book, domain).create),
-        settings.bootstrap_address,
-        credentials=own.credentials(clients_prove=False),
-    )
-    renewal = serving(
+    doors = Doors(
+        server(Bootstrap(office, Recognition(book, key, domain, clock)).create),
         server(Renewal(office, domain).create),
-        settings.renewal_address,
-        credentials=own.credentials(clients_prove=True),
     )
-    async with bootstrap, renewal, asyncio.TaskGroup() as tasks:
-        sweeping = tasks.create_task(book.sweep(clock))
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(work)
+            for work in (
+                signer.tend(),
+                bundle.tend(),
+                own.tend(),
+                book.sweep(clock),
+                doors.serve(settings, own),
+            )
+        ]
         await serve_http(app, settings.http_address, stopping=stopping)
-        sweeping.cancel()
+        for task in running:
+            task.cancel()
+
+
+def chosen_signer(settings: CitadelSettings, clock: Clock) -> Signer:
+    """Return the signer that the settings name."""
+    authority = load_authority(
+        settings.state_dir, trust_domain=settings.trust_domain, now=clock.now()
+    )
+    return HeldSigner(authority, clock)

@@ -12,17 +12,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from meltemi.identity.certificate import (
-    InvalidCertificateError,
-    certificate_pem,
-    certificate_public_der,
-    verify_chain,
-)
-from meltemi.identity.keys import public_der
+from meltemi.identity.certificate import certificate_pem, certificate_public_der
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     from meltemi.citadel.csr import PublicKey
     from meltemi.kernel.identity import SpiffeId
@@ -33,8 +27,8 @@ BACKDATE = timedelta(minutes=2)
 ROOT_LIFETIME = timedelta(days=3650)
 """Istio's CITADEL_SELF_SIGNED_CA_CERT_TTL."""
 
-SERIAL_BITS = 127
-"""Random and positive within the 20 octets of RFC 5280 4.1.2.2; CA/B wants 64."""
+SHORTEST = timedelta(minutes=10)
+"""Less than that left is not worth a certificate, unless that little was asked."""
 
 
 class SignerExpiredError(MeshError):
@@ -44,24 +38,52 @@ class SignerExpiredError(MeshError):
     blame = Blame.PEER
 
 
-class BadIssueError(MeshError):
-    """The authority made a certificate that fails its own check. It stays here."""
+class BadAuthorityError(MeshError):
+    """A key and certificates that cannot sign together."""
 
-    code = "citadel.bad-issue"
+    code = "citadel.bad-authority"
     blame = Blame.OURS
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A signing key and the self-signed certificate that is the mesh's root."""
+    """A signing key, its certificate, and what makes others believe it.
 
-    key: ec.EllipticCurvePrivateKey
+    Attributes:
+        key: What signs.
+        certificate: The key's own: a root, or an intermediate below one.
+        above: Certificates from the intermediate's issuer up to the root, without it.
+        roots: What a workload must believe. Empty for a root that stands alone.
+
+    """
+
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     certificate: x509.Certificate
+    above: tuple[x509.Certificate, ...] = ()
+    roots: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def trusted(self) -> tuple[x509.Certificate, ...]:
+        """The trust bundle: every root a workload must believe."""
+        return self.roots or (self.certificate,)
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """What goes out between a leaf and the roots."""
+        if self.certificate in self.trusted:
+            return ()
+        return (self.certificate, *self.above)
+
+    @property
+    def expires(self) -> datetime:
+        """When the first of its certificates ends: nothing it signs holds longer."""
+        line = (self.certificate, *self.above)
+        return min(each.not_valid_after_utc for each in line)
 
     @property
     def bundle_pem(self) -> str:
-        """The trust bundle: every root a workload must believe."""
-        return certificate_pem(self.certificate)
+        """The trust bundle as PEM."""
+        return certificate_pem(*self.trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +96,8 @@ class Template:
         lifetime: From now to the end of validity.
         local_server: Add the names a service of the control plane is reached by:
             its account as DNS name, and this machine.
+        csr: The request, PEM, by which the key's holder proved to hold it: a signer
+            elsewhere wants to see that for itself, and one here does not look.
 
     """
 
@@ -81,6 +105,7 @@ class Template:
     key: PublicKey
     lifetime: timedelta
     local_server: bool = False
+    csr: str = ""
 
     def names(self) -> list[x509.GeneralName]:
         """Return the SANs, the identity first."""
@@ -129,21 +154,16 @@ def create_root(
 def issue(
     authority: Authority, template: Template, *, now: datetime, serial: int
 ) -> x509.Certificate:
-    """Return the certificate of ``template``, checked as a stranger would check it.
+    """Return the certificate of ``template``, unchecked.
 
     It ends with the authority's own at the latest.
 
     Raises:
         SignerExpiredError: If the authority's certificate ends before that is useful.
-        BadIssueError: If what was made does not pass the check of its own making.
 
     """
-    until = min(now + template.lifetime, authority.certificate.not_valid_after_utc)
-    if until - now < min(template.lifetime / 2, timedelta(minutes=10)):
-        raise SignerExpiredError(
-            f"the root ends at {authority.certificate.not_valid_after_utc:%FT%TZ}: "
-            "rotate it"
-        )
+    until = min(now + template.lifetime, authority.expires)
+    check_remaining(until, template.lifetime, now=now)
     builder = x509.CertificateBuilder(
         issuer_name=authority.certificate.subject,
         subject_name=x509.Name([]),
@@ -153,9 +173,21 @@ def issue(
         not_valid_after=until,
         extensions=_leaf_extensions(authority, template),
     )
-    return _rechecked(
-        builder.sign(authority.key, hashes.SHA256()), authority, template, now
-    )
+    return builder.sign(authority.key, hashes.SHA256())
+
+
+def check_remaining(until: datetime, lifetime: timedelta, *, now: datetime) -> None:
+    """Make sure that a certificate which ends at ``until`` is worth handing out.
+
+    Raises:
+        SignerExpiredError: If less than half of ``lifetime`` is left, and less than
+            ten minutes.
+
+    """
+    if until - now < min(lifetime / 2, SHORTEST):
+        raise SignerExpiredError(
+            f"the authority's certificate ends at {until:%FT%TZ}: rotate it"
+        )
 
 
 def _leaf_extensions(
@@ -177,47 +209,45 @@ def _leaf_extensions(
     ]
 
 
-def _rechecked(
-    made: x509.Certificate, authority: Authority, template: Template, now: datetime
-) -> x509.Certificate:
-    """Return ``made`` as read back from its bytes, if it says what it should."""
-    again = x509.load_der_x509_certificate(_der(made))
-    try:
-        named = verify_chain([again], [authority.certificate], now=now)
-    except InvalidCertificateError as error:
-        raise BadIssueError(f"serial {made.serial_number:x}: {error}") from error
-    same_key = again.public_key() == template.key
-    constraints = again.extensions.get_extension_for_class(x509.BasicConstraints).value
-    names = again.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    if (
-        named != template.identity
-        or not same_key
-        or constraints.ca
-        or list(names) != template.names()
-        or again.not_valid_after_utc > now + template.lifetime
-    ):
-        raise BadIssueError(f"serial {made.serial_number:x} is not what was asked for")
-    return again
-
-
 def check_authority(authority: Authority, *, now: datetime) -> None:
-    """Make sure a stored authority can sign.
+    """Make sure a stored root can sign.
 
     Raises:
-        BadIssueError: If the key is not the certificate's, or that is no root.
+        BadAuthorityError: If the key is not the certificate's, or that is no root.
         SignerExpiredError: If it has expired.
 
     """
     root = authority.certificate
     try:
         root.verify_directly_issued_by(root)
-        ca = root.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
-        raise BadIssueError(f"the stored root is not self-signed: {error}") from error
-    if not ca or certificate_public_der(root) != public_der(authority.key):
-        raise BadIssueError("the stored root and the stored key do not belong together")
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise BadAuthorityError(f"the root is not self-signed: {error}") from error
+    check_signing_key(authority)
     if root.not_valid_after_utc <= now:
         raise SignerExpiredError(f"the root ended at {root.not_valid_after_utc:%FT%TZ}")
+
+
+def check_signing_key(authority: Authority) -> None:
+    """Make sure the key is its certificate's, and that may sign others.
+
+    Raises:
+        BadAuthorityError: If not.
+
+    """
+    extensions = authority.certificate.extensions
+    try:
+        ca = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, x509.ExtensionNotFound) as error:
+        raise BadAuthorityError(
+            f"the certificate is no authority's: {error}"
+        ) from error
+    public = authority.key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    if not ca:
+        raise BadAuthorityError("the certificate is no authority's: CA is false")
+    if certificate_public_der(authority.certificate) != public:
+        raise BadAuthorityError("certificate and key do not belong together")
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
@@ -240,7 +270,3 @@ def _critical(value: x509.ExtensionType) -> x509.Extension[x509.ExtensionType]:
 
 def _plain(value: x509.ExtensionType) -> x509.Extension[x509.ExtensionType]:
     return x509.Extension(value.oid, critical=False, value=value)
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.DER)

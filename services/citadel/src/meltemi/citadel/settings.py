@@ -25,7 +25,7 @@ class CitadelSettings(ServiceSettings):
     """This replica, in logs."""
 
     mesh: str = "default"
-    """Which mesh in the ledger the join tokens belong to."""
+    """Which mesh in the ledger the workload tokens belong to."""
 
     trust_domain: str = "cluster.local"
     """Istio's default trust domain."""
@@ -34,19 +34,19 @@ class CitadelSettings(ServiceSettings):
     """Admin REST and health, loopback or behind a TLS front."""
 
     bootstrap_address: Address
-    """Certificates for join tokens: server TLS, no client certificate."""
+    """Certificates for tokens: server TLS, no client certificate."""
 
     renewal_address: Address
     """Certificates for certificates: a client certificate is required."""
 
     etcd_endpoints: Addresses
-    """The ledger, which holds the join tokens."""
+    """The ledger, which holds what is known of the tokens."""
 
     state_dir: Path
-    """Where the root's key lies (0600) and ``root-cert.pem`` (0644)."""
+    """Where the keys lie (0600), the root's and the tokens', and ``root-cert.pem``."""
 
     admin_token_file: Path
-    """The bearer token of those who may make join tokens."""
+    """The bearer token of those who may make workload tokens."""
 
     workload_ttl: Annotated[timedelta, BeforeValidator(_seconds)] = Field(
         default=timedelta(hours=24), ge=timedelta(seconds=1), le=timedelta(days=90)

@@ -44,8 +44,8 @@ class Citadel:
     def roots(self) -> bytes:
         return (self.settings.state_dir / "root-cert.pem").read_bytes()
 
-    async def token(self, account: str = "bookinfo-reviews") -> str:
-        body = {"namespace": "default", "service_account": account}
+    async def token(self, account: str = "bookinfo-reviews", **bounds: object) -> str:
+        body = {"namespace": "default", "service_account": account, **bounds}
         answer = await self.http.post("/v1/ca/tokens", json=body, headers=ADMIN)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])

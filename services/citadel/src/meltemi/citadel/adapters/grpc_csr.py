@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import unquote
 
 import grpc
 from cryptography import x509
 
 from meltemi.citadel.admit import UnauthenticatedError, bearer, renewing_identity
+from meltemi.citadel.signer import SignerBusyError
 from meltemi.identity.wire import SERVICE, CertificateRequest
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from meltemi.citadel.adapters.office import Office
-    from meltemi.citadel.adapters.token_book import TokenBook
+    from meltemi.citadel.adapters.recognition import Recognition
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Answer = Callable[[bytes, Context], Awaitable[bytes]]
@@ -38,14 +40,13 @@ BY_BLAME = {
 
 
 class Bootstrap:
-    """Certificates for those who show a join token."""
+    """Certificates for those who show a token."""
 
     proof = "token"
 
-    def __init__(self, office: Office, book: TokenBook, trust_domain: str) -> None:
+    def __init__(self, office: Office, recognition: Recognition) -> None:
         self._office = office
-        self._book = book
-        self._trust_domain = trust_domain
+        self._recognition = recognition
 
     async def create(self, raw: bytes, context: Context) -> bytes:
         """Answer one request.
@@ -56,15 +57,14 @@ class Bootstrap:
         peer = context.peer()
         try:
             header = dict(context.invocation_metadata() or ()).get("authorization")
-            token = await self._book.find(bearer(_text(header)))
-            identity = token.record.admit(
-                trust_domain=self._trust_domain, now=self._office.clock.now()
+            request = own_request(raw)
+            shown = await self._recognition.recognise(
+                bearer(_text(header)), ip_address(peer), request.node
             )
-            request = CertificateRequest.decode(raw)
-            answer = self._office.certify(
-                identity, request, proof=self.proof, peer=peer
+            answer = await self._office.certify(
+                shown.name, request, proof=self.proof, peer=peer
             )
-            await self._book.burn(token)
+            await self._recognition.spend(shown)
         except MeshError as error:
             self._office.refused(error, proof=self.proof, peer=peer)
             await refuse(context, error)
@@ -86,8 +86,8 @@ class Renewal:
         peer = context.peer()
         try:
             identity = renewing_identity(client_leaf(context), self._trust_domain)
-            request = CertificateRequest.decode(raw)
-            answer = self._office.certify(
+            request = own_request(raw)
+            answer = await self._office.certify(
                 identity, request, proof=self.proof, peer=peer
             )
         except MeshError as error:
@@ -107,6 +107,34 @@ def server(answer: Answer) -> grpc.aio.Server:
         (grpc.method_handlers_generic_handler(SERVICE, {"CreateCertificate": method}),)
     )
     return made
+
+
+def own_request(raw: bytes) -> CertificateRequest:
+    """Return a request in the caller's own name.
+
+    Raises:
+        InvalidMessageError: If it is malformed.
+        UnauthenticatedError: If it is in another's: Istio lets node agents do that,
+            and nobody is one here.
+
+    """
+    request = CertificateRequest.decode(raw)
+    if request.impersonated:
+        raise UnauthenticatedError(f"asks in the name of {request.impersonated!r}")
+    return request
+
+
+def ip_address(peer: str) -> str:
+    """Return the address in gRPC's name of a peer; empty where it has none.
+
+    Source:
+        gRPC's naming document: ``ipv4:ADDRESS:PORT``, ``ipv6:%5BADDRESS%5D:PORT``.
+
+    """
+    family, _, rest = unquote(peer).partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return ""
+    return rest.rpartition(":")[0].strip("[]").partition("%")[0]
 
 
 def client_leaf(context: Context) -> x509.Certificate:
@@ -129,7 +157,10 @@ async def refuse(context: Context, error: MeshError) -> NoReturn:
     """End the call as Istio's server would: opaque to strangers, plain to callers."""
     if isinstance(error, UnauthenticatedError):
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, OPAQUE)
-    await context.abort(BY_BLAME[error.blame], f"{error.code}: {error}")
+    code = BY_BLAME[error.blame]
+    if isinstance(error, SignerBusyError):
+        code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    await context.abort(code, f"{error.code}: {error}")
 
 
 def _text(value: str | bytes | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The authority at work: it asks the clock, draws serials, and writes the audit."""
+"""The authority at work: it asks the signer, and writes the audit."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import structlog
-from cryptography import x509
 from prometheus_client import Counter, Gauge
 
 from meltemi.citadel.csr import check_request
-from meltemi.citadel.issue import Template, issue
+from meltemi.citadel.issue import Template
+from meltemi.citadel.signer import SignerUnavailableError, obtain
 from meltemi.identity.certificate import certificate_pem, certificate_public_der
 from meltemi.identity.wire import CertificateRequest, CertificateResponse
 from meltemi.kernel.identity import is_control_plane
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from meltemi.citadel.admit import Lifetimes
-    from meltemi.citadel.issue import Authority
+    from meltemi.citadel.signer import Signer
     from meltemi.kernel.clock import Clock
     from meltemi.kernel.errors import MeshError
     from meltemi.kernel.identity import SpiffeId
@@ -32,12 +32,12 @@ class Office:
 
     def __init__(
         self,
-        authority: Authority,
+        signer: Signer,
         lifetimes: Lifetimes,
         clock: Clock,
         registry: CollectorRegistry,
     ) -> None:
-        self._authority = authority
+        self._signer = signer
         self._lifetimes = lifetimes
         self._clock = clock
         self._decisions = Counter(
@@ -48,9 +48,9 @@ class Office:
         )
         Gauge(
             "meltemi_citadel_root_expiry_timestamp_seconds",
-            "When the root certificate ends, in Unix time.",
+            "When the authority's certificate ends, in Unix time; 0: not known yet.",
             registry=registry,
-        ).set(authority.certificate.not_valid_after_utc.timestamp())
+        ).set_function(self._expiry)
 
     @property
     def clock(self) -> Clock:
@@ -59,10 +59,19 @@ class Office:
 
     @property
     def bundle_pem(self) -> str:
-        """The trust bundle."""
-        return self._authority.bundle_pem
+        """The trust bundle.
 
-    def certify(
+        Raises:
+            SignerUnavailableError: If the signer does not know it yet.
+
+        """
+        if not self._signer.roots:
+            raise SignerUnavailableError(
+                f"the trust bundle is not known yet: {self._signer.trouble}"
+            )
+        return certificate_pem(*self._signer.roots)
+
+    async def certify(
         self, identity: SpiffeId, request: CertificateRequest, *, proof: str, peer: str
     ) -> CertificateResponse:
         """Return the chain for ``identity``, which the caller at ``peer`` proved.
@@ -73,17 +82,15 @@ class Office:
         """
         lifetime = self._lifetimes.grant(request.validity)
         checked = check_request(request.csr, identity)
-        leaf = issue(
-            self._authority,
-            Template(
-                identity,
-                checked.public_key,
-                lifetime,
-                local_server=is_control_plane(identity),
-            ),
-            now=self._clock.now(),
-            serial=x509.random_serial_number(),
+        template = Template(
+            identity,
+            checked.public_key,
+            lifetime,
+            local_server=is_control_plane(identity),
+            csr=request.csr,
         )
+        signed = await obtain(self._signer, template, self._clock)
+        leaf = signed.leaf
         log.info(
             "certificate.signed",
             identity=str(identity),
@@ -93,7 +100,12 @@ class Office:
             not_after=leaf.not_valid_after_utc.isoformat(),
             key_sha256=hashlib.sha256(certificate_public_der(leaf)).hexdigest(),
         )
-        return CertificateResponse((certificate_pem(leaf), self.bundle_pem))
+        chain = (certificate_pem(each) for each in signed.chain)
+        return CertificateResponse((*chain, self.bundle_pem))
+
+    def _expiry(self) -> float:
+        expires = self._signer.expires
+        return expires.timestamp() if expires else 0.0
 
     def issued(self, *, proof: str) -> None:
         """Count a certificate that went out."""

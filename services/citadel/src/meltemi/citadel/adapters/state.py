@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from meltemi.citadel.adapters.bundle_file import FOLDER
 from meltemi.citadel.issue import Authority, check_authority, create_root
 from meltemi.identity.certificate import (
     InvalidCertificateError,
@@ -13,16 +14,13 @@ from meltemi.identity.certificate import (
 )
 from meltemi.identity.keys import key_from_pem, key_to_pem, new_key
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.runtime.durable import PUBLIC, create_file, replace_file
+from meltemi.runtime.durable import create_file
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
 AUTHORITY_FILE = "authority.pem"
-BUNDLE_FILE = "root-cert.pem"
-FOLDER = 0o755
-"""The bundle in it is for others to read; the key guards itself with its mode."""
 
 
 class StateError(MeshError):
@@ -48,18 +46,16 @@ def load_authority(directory: Path, *, trust_domain: str, now: datetime) -> Auth
     try:
         directory.mkdir(mode=FOLDER, parents=True, exist_ok=True)
         if not path.exists():
+            key = new_key()
             made = create_root(
-                new_key(),
+                key,
                 trust_domain=trust_domain,
                 now=now,
                 serial=x509.random_serial_number(),
             )
-            create_file(path, (key_to_pem(made.key) + made.bundle_pem).encode())
+            create_file(path, (key_to_pem(key) + made.bundle_pem).encode())
         authority = _read(path)
         check_authority(authority, now=now)
-        replace_file(
-            directory / BUNDLE_FILE, authority.bundle_pem.encode(), mode=PUBLIC
-        )
     except OSError as error:
         raise StateError(f"{directory}: {error.strerror}: {error.filename}") from error
     return authority

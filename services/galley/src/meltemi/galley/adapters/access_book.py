@@ -11,19 +11,19 @@ import httpx2
 import structlog
 
 from meltemi.galley.access import Access, InvalidAccessError, parse_access
-from meltemi.galley.issued_tokens import (
+from meltemi.galley.refusals import UnauthenticatedError
+from meltemi.identity.issued_tokens import (
     KeySetError,
     choose_key,
     parse_keys,
     verify_token,
 )
-from meltemi.galley.refusals import UnauthenticatedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from meltemi.galley.access import Issuer
-    from meltemi.galley.issued_tokens import Key, Unproved
+    from meltemi.identity.issued_tokens import Key, Unproved
     from meltemi.kernel.clock import Clock
 
 FRESH_SECONDS: Final = 300.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meltemi.galley.issued_tokens import parse_token
 from meltemi.galley.permission import Administrator, Bearer, Workload
 from meltemi.galley.refusals import UnauthenticatedError
 from meltemi.galley.tokens import PREFIX
@@ -14,6 +13,7 @@ from meltemi.identity.certificate import (
     parse_chain,
     spiffe_id,
 )
+from meltemi.identity.issued_tokens import InvalidTokenError, parse_token
 from meltemi.runtime.admin_token import AdminDeniedError, AdminToken
 from meltemi.runtime.proof_verification import InvalidProofError, verify_proof
 
@@ -112,15 +112,18 @@ class Callers:
 
     async def _issued(self, token: str) -> Bearer | None:
         """Return whom an issuer vouches for; None for a JWT that names no issuer."""
-        unproved = parse_token(token)
-        if unproved is None:
-            return None
-        issuer = self._access.current().issuer_called(unproved.issuer)
-        if issuer is None:
-            raise UnauthenticatedError(
-                f"{unproved.issuer!r} is no issuer whose tokens are believed here"
-            )
-        claims = await self._access.verify(unproved, issuer)
+        try:
+            unproved = parse_token(token)
+            if unproved is None:
+                return None
+            issuer = self._access.current().issuer_called(unproved.issuer)
+            if issuer is None:
+                raise UnauthenticatedError(
+                    f"{unproved.issuer!r} is no issuer whose tokens are believed here"
+                )
+            claims = await self._access.verify(unproved, issuer)
+        except InvalidTokenError as error:
+            raise UnauthenticatedError(str(error)) from error
         return self._bearer(f"{issuer.issuer}#{claims['sub']}", issuer.scopes(claims))
 
     def _certified(self, certificate: str) -> Bearer:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from meltemi.galley.refusals import UnauthenticatedError
+from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from jwt.types import Options
-
-    from meltemi.galley.access import Issuer
 
 LONGEST: Final = 16 * 1024
 LEEWAY_SECONDS: Final = 30
@@ -30,6 +30,32 @@ REQUIRED: Final = ("iss", "sub", "aud", "exp", "iat")
 UNVERIFIED: Final[Options] = {"verify_signature": False}
 FAMILIES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """How an algorithm begins, and the type of its keys (RFC 7518 §3.1, RFC 8037)."""
+
+
+class InvalidTokenError(MeshError):
+    """A token is malformed, out of date, for somebody else, or by a stranger."""
+
+    code = "identity.invalid-token"
+    blame = Blame.CALLER
+
+
+class Voucher(Protocol):
+    """What a verifier knows of an issuer before it sees a token of it."""
+
+    @property
+    def issuer(self) -> str:
+        """Compared with ``iss``, character by character (RFC 7519 §4.1.1)."""
+        ...
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """One of them must stand in ``aud``."""
+        ...
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The only ones it signs with."""
+        ...
 
 
 class KeySetError(ValueError):
@@ -105,18 +131,19 @@ def parse_token(text: str) -> Unproved | None:
     """Return what ``text`` says, unproved; None if it names no issuer.
 
     Raises:
-        UnauthenticatedError: If it is no JWT.
+        InvalidTokenError: If it is no JWT.
 
     """
     if len(text) > LONGEST:
-        raise UnauthenticatedError(f"the JWT is longer than {LONGEST // 1024} KiB")
+        raise InvalidTokenError(f"the JWT is longer than {LONGEST // 1024} KiB")
     try:
+        _refuse_repetition(text)
         header = jwt.get_unverified_header(text)
         claims = jwt.decode(text, options=UNVERIFIED)
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise UnauthenticatedError(f"the JWT is malformed: {error}") from error
+        raise InvalidTokenError(f"the JWT is malformed: {error}") from error
     if "crit" in header:
-        raise UnauthenticatedError("the JWT needs an extension that is not understood")
+        raise InvalidTokenError("the JWT needs an extension that is not understood")
     issuer = claims.get("iss")
     if not isinstance(issuer, str):
         return None
@@ -124,13 +151,32 @@ def parse_token(text: str) -> Unproved | None:
     return Unproved(text, str(algorithm), str(key_id), issuer)
 
 
-def choose_key(token: Unproved, issuer: Issuer, keys: Sequence[Key]) -> Key | None:
+def _refuse_repetition(text: str) -> None:
+    """Refuse a JWT in which a name stands twice: parsers differ in which they take.
+
+    Source:
+        RFC 7515 §4 and RFC 7519 §4: reject it, or take the last.
+
+    """
+    for part in text.split(".")[:2]:
+        padded = part + "=" * (-len(part) % 4)
+        json.loads(base64.urlsafe_b64decode(padded), object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in it")
+    return found
+
+
+def choose_key(token: Unproved, issuer: Voucher, keys: Sequence[Key]) -> Key | None:
     """Return the key that must have signed ``token``; None if there is none.
 
     What the token brings along (``jwk``, ``jku``, ``x5u``, ``x5c``) is not looked at.
 
     Raises:
-        UnauthenticatedError: If its algorithm is not the issuer's.
+        InvalidTokenError: If its algorithm is not the issuer's.
 
     Source:
         RFC 8725 §3.1: the verifier says which algorithms there are, and uses each
@@ -138,7 +184,7 @@ def choose_key(token: Unproved, issuer: Issuer, keys: Sequence[Key]) -> Key | No
 
     """
     if token.algorithm not in issuer.algorithms:
-        raise UnauthenticatedError(
+        raise InvalidTokenError(
             f"{issuer.issuer} signs with {', '.join(issuer.algorithms)}, not "
             f"{token.algorithm!r}"
         )
@@ -153,12 +199,12 @@ def choose_key(token: Unproved, issuer: Issuer, keys: Sequence[Key]) -> Key | No
 
 
 def verify_token(
-    token: Unproved, issuer: Issuer, key: Key, *, now: datetime
+    token: Unproved, issuer: Voucher, key: Key, *, now: datetime
 ) -> Mapping[str, object]:
     """Return the claims of ``token``, proved.
 
     Raises:
-        UnauthenticatedError: Saying what does not hold.
+        InvalidTokenError: Saying what does not hold.
 
     Source:
         RFC 7519 §7.2; RFC 8725 §3.8-3.9 (issuer and audience).
@@ -180,7 +226,7 @@ def verify_token(
             options=options,
         )
     except (jwt.PyJWTError, ValueError, TypeError) as error:
-        raise UnauthenticatedError(f"the JWT does not hold: {error}") from error
+        raise InvalidTokenError(f"the JWT does not hold: {error}") from error
     _check_times(claims, now.timestamp())
     return claims
 
@@ -190,11 +236,11 @@ def _check_times(claims: Mapping[str, object], now: float) -> None:
     begins = _time(claims, "nbf") if "nbf" in claims else 0.0
     issued, ends = _time(claims, "iat"), _time(claims, "exp")
     if now >= ends + LEEWAY_SECONDS:
-        raise UnauthenticatedError("the JWT has expired: sign in again")
+        raise InvalidTokenError("the JWT has expired: sign in again")
     if max(begins, issued) > now + LEEWAY_SECONDS:
-        raise UnauthenticatedError("the JWT is from the future: compare the clocks")
+        raise InvalidTokenError("the JWT is from the future: compare the clocks")
     if issued < now - OLDEST_SECONDS:
-        raise UnauthenticatedError(
+        raise InvalidTokenError(
             f"the JWT is older than {OLDEST_SECONDS // 3600} h: sign in again"
         )
 
@@ -202,5 +248,5 @@ def _check_times(claims: Mapping[str, object], now: float) -> None:
 def _time(claims: Mapping[str, object], name: str) -> float:
     found = claims[name]
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise UnauthenticatedError(f"{name} of the JWT is no time: {found!r}")
+        raise InvalidTokenError(f"{name} of the JWT is no time: {found!r}")
     return float(found)

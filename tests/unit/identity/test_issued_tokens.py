@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from meltemi.galley.access import Issuer
-from meltemi.galley.issued_tokens import (
+from meltemi.identity.issued_tokens import (
+    InvalidTokenError,
     Key,
     KeySetError,
     choose_key,
@@ -19,7 +20,6 @@ from meltemi.galley.issued_tokens import (
     parse_token,
     verify_token,
 )
-from meltemi.galley.refusals import UnauthenticatedError
 from meltemi.testkit.authority import NOON
 
 AT = int(NOON.timestamp())
@@ -70,7 +70,7 @@ def believed(
     assert token is not None
     key = choose_key(token, issuer, keys)
     if key is None:
-        raise UnauthenticatedError("no such key")
+        raise InvalidTokenError("no such key")
     return dict(verify_token(token, issuer, key, now=NOON))
 
 
@@ -98,14 +98,14 @@ def test_a_token_of_the_issuer_is_believed() -> None:
     ],
 )
 def test_a_claim_that_does_not_hold_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         believed(signed({**CLAIMS, **change}))
 
 
 @pytest.mark.parametrize("name", ["sub", "aud", "exp", "iat"])
 def test_a_claim_that_is_missing_is_refused(name: str) -> None:
     left = {key: value for key, value in CLAIMS.items() if key != name}
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         believed(signed(left))
 
 
@@ -116,7 +116,7 @@ def test_clocks_may_differ_by_half_a_minute() -> None:
 def test_a_token_without_a_signature_is_refused() -> None:
     _, claims, _ = signed().split(".")
     header = jwt.utils.base64url_encode(b'{"alg":"none","kid":"one"}').decode()
-    with pytest.raises(UnauthenticatedError, match="not 'none'"):
+    with pytest.raises(InvalidTokenError, match="not 'none'"):
         believed(f"{header}.{claims}.")
 
 
@@ -129,7 +129,7 @@ def test_the_public_key_is_no_password() -> None:
     mac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
     made = mac.sign(f"{header}.{claims}".encode(), pem)
     text = f"{header}.{claims}.{jwt.utils.base64url_encode(made).decode()}"
-    with pytest.raises(UnauthenticatedError, match="not 'HS256'"):
+    with pytest.raises(InvalidTokenError, match="not 'HS256'"):
         believed(text)
     secret = {"kty": "oct", "k": "c2VjcmV0", "kid": "one", "alg": "HS256"}
     with pytest.raises(KeySetError, match="no public key"):
@@ -139,19 +139,19 @@ def test_the_public_key_is_no_password() -> None:
 def test_keys_that_a_token_brings_along_are_not_looked_at() -> None:
     thief = ec.generate_private_key(ec.SECP256R1())
     text = signed(key=thief, jwk=public(thief), jku="https://thief", x5u="https://a")
-    with pytest.raises(UnauthenticatedError, match="does not hold"):
+    with pytest.raises(InvalidTokenError, match="does not hold"):
         believed(text)
 
 
 def test_an_extension_that_must_be_understood_is_not() -> None:
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         parse_token(signed(crit=["b64"], b64=False))
 
 
 def test_a_key_is_for_its_own_algorithm_and_for_signatures() -> None:
     only = key_set(public(rsa_signer(), kid="one", alg="RS512"))
     text = signed(key=rsa_signer(), algorithm="RS256")
-    with pytest.raises(UnauthenticatedError, match="no such key"):
+    with pytest.raises(InvalidTokenError, match="no such key"):
         believed(text, only)
     for unfit in (public(SIGNER, use="enc"), public(rsa_signer(1024))):
         with pytest.raises(KeySetError):
@@ -163,14 +163,14 @@ def test_without_a_key_id_there_must_be_one_key() -> None:
     assert believed(text)
     other = ec.generate_private_key(ec.SECP256R1())
     two = key_set(public(SIGNER, kid="one"), public(other, kid="two"))
-    with pytest.raises(UnauthenticatedError, match="no such key"):
+    with pytest.raises(InvalidTokenError, match="no such key"):
         believed(text, two)
     assert believed(signed(), two)
 
 
 @pytest.mark.parametrize("text", ["a.b.c", "eyJ.eyJ.x", "x" * 20_000])
 def test_what_is_no_jwt_is_said_to_be_none(text: str) -> None:
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         parse_token(text)
 
 
@@ -183,5 +183,5 @@ def test_the_end_is_ours_to_judge() -> None:
     assert token is not None
     key = KEYS[0]
     later = NOON + timedelta(seconds=91)
-    with pytest.raises(UnauthenticatedError, match="expired"):
+    with pytest.raises(InvalidTokenError, match="expired"):
         verify_token(token, ISSUER, key, now=later)

@@ -1,0 +1,1 @@
+"""The signers behind the port: a key held here, files, or Vault."""
