@@ -2,21 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel.admit import Lifetimes
-from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from meltemi.citadel.signer_settings import Seconds, SignerSettings
+from meltemi.runtime.settings import Address, Addresses
 
 
-def _seconds(value: object) -> object:
-    """Read a bare number as seconds; pydantic reads ISO 8601 (PT24H) by itself."""
-    return float(value) if isinstance(value, str) and value.isdecimal() else value
-
-
-class CitadelSettings(ServiceSettings):
+class CitadelSettings(SignerSettings):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="CITADEL_")
@@ -43,12 +38,12 @@ class CitadelSettings(ServiceSettings):
     """The ledger, which holds the join tokens."""
 
     state_dir: Path
-    """Where the root's key lies (0600) and ``root-cert.pem`` (0644)."""
+    """Where ``root-cert.pem`` is put, and a self-signed root's key lies (0600)."""
 
     admin_token_file: Path
     """The bearer token of those who may make join tokens."""
 
-    workload_ttl: Annotated[timedelta, BeforeValidator(_seconds)] = Field(
+    workload_ttl: Seconds = Field(
         default=timedelta(hours=24), ge=timedelta(seconds=1), le=timedelta(days=90)
     )
     """Lifetime of a certificate when none is asked; a bare number is seconds.
