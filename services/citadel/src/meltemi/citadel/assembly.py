@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -14,10 +15,9 @@ from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.own_certificate import OwnCertificate
 from meltemi.citadel.adapters.recognition import Recognition
 from meltemi.citadel.adapters.rest import Desk, admin_app
-from meltemi.citadel.adapters.state import load_authority
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.adapters.token_key_file import load_token_key
-from meltemi.citadel.signers.held import HeldSigner
+from meltemi.citadel.signers.chosen import chosen_signer
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.admin_token import AdminToken
 from meltemi.runtime.http import serve_http
@@ -25,8 +25,6 @@ from meltemi.runtime.operations import Readiness, operations
 
 if TYPE_CHECKING:
     from meltemi.citadel.settings import CitadelSettings
-    from meltemi.citadel.signer import Signer
-    from meltemi.kernel.clock import Clock
     from meltemi.store.ports import LedgerWriter
 
 
@@ -35,7 +33,7 @@ async def serve(
 ) -> None:
     """Run one Citadel on ``ledger`` until ``stopping``."""
     clock, registry, domain = SystemClock(), CollectorRegistry(), settings.trust_domain
-    signer = chosen_signer(settings, clock)
+    signer = chosen_signer(settings, clock, registry, SystemRandom())
     office = Office(signer, settings.lifetimes, clock, registry)
     book = TokenBook(ledger, settings.mesh)
     own = OwnCertificate(signer, domain, clock)
@@ -68,11 +66,3 @@ async def serve(
         await serve_http(app, settings.http_address, stopping=stopping)
         for task in running:
             task.cancel()
-
-
-def chosen_signer(settings: CitadelSettings, clock: Clock) -> Signer:
-    """Return the signer that the settings name."""
-    authority = load_authority(
-        settings.state_dir, trust_domain=settings.trust_domain, now=clock.now()
-    )
-    return HeldSigner(authority, clock)

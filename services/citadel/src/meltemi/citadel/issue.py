@@ -31,6 +31,14 @@ SHORTEST = timedelta(minutes=10)
 """Less than that left is not worth a certificate, unless that little was asked."""
 
 
+LOCAL_IP = "127.0.0.1"
+
+
+def local_names(account: str) -> str:
+    """Return the DNS names a control service is reached by, as Vault's API lists."""
+    return f"{account},localhost"
+
+
 class SignerExpiredError(MeshError):
     """The authority's own certificate ends too soon to sign with."""
 
@@ -113,11 +121,9 @@ class Template:
             x509.UniformResourceIdentifier(str(self.identity))
         ]
         if self.local_server:
-            names += [
-                x509.DNSName(self.identity.service_account),
-                x509.DNSName("localhost"),
-                x509.IPAddress(IPv4Address("127.0.0.1")),
-            ]
+            dns = local_names(self.identity.service_account).split(",")
+            names += [x509.DNSName(each) for each in dns]
+            names.append(x509.IPAddress(IPv4Address(LOCAL_IP)))
         return names
 
 

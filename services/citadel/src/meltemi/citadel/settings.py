@@ -2,21 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel.admit import Lifetimes
-from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from meltemi.citadel.signer_settings import Seconds, SignerSettings
+from meltemi.runtime.settings import Address, Addresses
 
 
-def _seconds(value: object) -> object:
-    """Read a bare number as seconds; pydantic reads ISO 8601 (PT24H) by itself."""
-    return float(value) if isinstance(value, str) and value.isdecimal() else value
-
-
-class CitadelSettings(ServiceSettings):
+class CitadelSettings(SignerSettings):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="CITADEL_")
@@ -43,12 +38,13 @@ class CitadelSettings(ServiceSettings):
     """The ledger, which holds what is known of the tokens."""
 
     state_dir: Path
-    """Where the keys lie (0600), the root's and the tokens', and ``root-cert.pem``."""
+    """Where ``root-cert.pem`` is put, and keys lie (0600): the tokens', and that of a
+    self-signed root."""
 
     admin_token_file: Path
     """The bearer token of those who may make workload tokens."""
 
-    workload_ttl: Annotated[timedelta, BeforeValidator(_seconds)] = Field(
+    workload_ttl: Seconds = Field(
         default=timedelta(hours=24), ge=timedelta(seconds=1), le=timedelta(days=90)
     )
     """Lifetime of a certificate when none is asked; a bare number is seconds.
