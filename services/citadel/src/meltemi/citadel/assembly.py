@@ -33,7 +33,7 @@ async def serve(
 ) -> None:
     """Run one Citadel on ``ledger`` until ``stopping``."""
     clock, registry, domain = SystemClock(), CollectorRegistry(), settings.trust_domain
-    signer = chosen_signer(settings, clock, registry, SystemRandom())
+    signer = chosen_signer(settings, ledger, clock, registry, SystemRandom())
     office = Office(signer, settings.lifetimes, clock, registry)
     book = TokenBook(ledger, settings.mesh)
     own = OwnCertificate(signer, domain, clock)

@@ -7,6 +7,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel.admit import Lifetimes
+from meltemi.citadel.issue import BACKDATE
+from meltemi.citadel.rotation.record import Waits
 from meltemi.citadel.signer_settings import Seconds, SignerSettings
 from meltemi.runtime.settings import Address, Addresses
 
@@ -49,6 +51,24 @@ class CitadelSettings(SignerSettings):
     )
     """Lifetime of a certificate when none is asked; a bare number is seconds.
     Istio's default and maximum."""
+
+    rotation_distribute: Seconds | None = Field(default=None, ge=timedelta(0))
+    """How long the bundle of a new root is out, at least, before that root signs.
+    Unset: half of the longest life of a certificate."""
+
+    rotation_drain: Seconds | None = Field(default=None, ge=timedelta(0))
+    """How long the old root is believed after it signed last. Unset: the longest life
+    of a certificate, and two minutes for clocks."""
+
+    @property
+    def rotation_waits(self) -> Waits:
+        """How long a rotation of the root waits, at least."""
+        longest = self.lifetimes.longest
+        distribute, drain = self.rotation_distribute, self.rotation_drain
+        return Waits(
+            longest / 2 if distribute is None else distribute,
+            longest + BACKDATE if drain is None else drain,
+        )
 
     @property
     def lifetimes(self) -> Lifetimes:
