@@ -197,7 +197,7 @@ async def test_tokens_are_made_by_administrators_only(tmp_path: Path) -> None:
     [
         (b"{", 400, "citadel.invalid-token-request"),
         (b"{}", 400, "citadel.invalid-token-request"),
-        (b" " * 5000, 400, "citadel.invalid-token-request"),
+        (b" " * 5000, 400, "citadel.invalid-body"),
         (b'{"namespace":"a","service_account":"x/ns/b"}', 422, "identity.invalid"),
         (
             b'{"namespace":"istio-system","service_account":"citadel"}',

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 from prometheus_client import Counter, Gauge
 
 from meltemi.citadel.csr import check_request
 from meltemi.citadel.issue import Template
+from meltemi.citadel.records import CertificateRecord, certificate_record, key_digest
 from meltemi.citadel.signer import SignerUnavailableError, obtain
-from meltemi.identity.certificate import certificate_pem, certificate_public_der
+from meltemi.identity.certificate import certificate_pem
 from meltemi.identity.wire import CertificateRequest, CertificateResponse
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from meltemi.citadel.adapters.reception import Attempt
     from meltemi.citadel.admit import Lifetimes
+    from meltemi.citadel.caller import Caller
+    from meltemi.citadel.key_index import KeyIndex
     from meltemi.citadel.signer import Signer
     from meltemi.kernel.clock import Clock
     from meltemi.kernel.errors import MeshError
-    from meltemi.kernel.identity import SpiffeId
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate, before it goes out."""
+
+    response: CertificateResponse
+    record: CertificateRecord
 
 
 class Office:
@@ -35,7 +47,9 @@ class Office:
         lifetimes: Lifetimes,
         clock: Clock,
         registry: CollectorRegistry,
+        keys: KeyIndex,
     ) -> None:
+        self._keys = keys
         self._signer = signer
         self._lifetimes = lifetimes
         self._clock = clock
@@ -70,47 +84,46 @@ class Office:
             )
         return certificate_pem(*self._signer.roots)
 
-    async def certify(
-        self, identity: SpiffeId, request: CertificateRequest, *, proof: str, peer: str
-    ) -> CertificateResponse:
-        """Return the chain for ``identity``, which the caller at ``peer`` proved.
+    async def certify(self, caller: Caller, request: CertificateRequest) -> Issued:
+        """Return the chain for ``caller``, and what there is to remember of it.
 
         Raises:
-            MeshError: If the request, the lifetime or the authority is not in order.
+            MeshError: If the request, the lifetime or the authority is not in order,
+                or the key is another's.
 
         """
+        identity = caller.identity
         lifetime = self._lifetimes.grant(request.validity)
         checked = check_request(request.csr, identity)
+        digest = key_digest(checked.public_key)
+        self._keys.check(digest, identity, self._clock.now())
         template = Template(identity, checked.public_key, lifetime, csr=request.csr)
         signed = await obtain(self._signer, template, self._clock)
-        leaf = signed.leaf
-        log.info(
-            "certificate.signed",
-            identity=str(identity),
-            proof=proof,
-            peer=peer,
-            serial=f"{leaf.serial_number:x}",
-            not_after=leaf.not_valid_after_utc.isoformat(),
-            key_sha256=hashlib.sha256(certificate_public_der(leaf)).hexdigest(),
-        )
+        self._keys.check(digest, identity, self._clock.now())
+        self._keys.note(digest, str(identity), self._clock.now())
         chain = (certificate_pem(each) for each in signed.chain)
-        return CertificateResponse((*chain, self.bundle_pem))
+        response = CertificateResponse((*chain, self.bundle_pem))
+        record = certificate_record(signed.leaf, caller, now=self._clock.now())
+        return Issued(response, record)
 
     def _expiry(self) -> float:
         expires = self._signer.expires
         return expires.timestamp() if expires else 0.0
 
-    def issued(self, *, proof: str) -> None:
-        """Count a certificate that went out."""
-        self._decisions.labels(proof, "issued").inc()
+    def issued(self, issued: Issued) -> None:
+        """Write down a certificate that goes out."""
+        record = issued.record
+        self._decisions.labels(record.proof, "issued").inc()
+        log.info("certificate.issued", **msgspec.structs.asdict(record))
 
-    def refused(self, error: MeshError, *, proof: str, peer: str) -> None:
-        """Write down why the caller at ``peer`` got nothing."""
-        self._decisions.labels(proof, error.code).inc()
+    def refused(self, error: MeshError, attempt: Attempt) -> None:
+        """Write down why somebody got nothing."""
+        self._decisions.labels(attempt.proof, error.code).inc()
         log.warning(
             "certificate.refused",
-            proof=proof,
-            peer=peer,
+            proof=attempt.proof,
+            peer=attempt.peer,
+            identity=str(attempt.caller.identity) if attempt.caller else "",
             code=error.code,
             reason=str(error),
         )
