@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 STUBS := typings/.made
 ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
 
-.PHONY: help install up down status test test-full conformance bench lint type golden wire lock clean
+.PHONY: help install up down status test test-full conformance bench lint type golden wire toolbox lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -69,6 +69,21 @@ conformance: install ## Istio's own cases: DATA=DIR [SUITE=name] [CASE=part]
 
 golden: install ## rewrite the golden files for review
 	$(BIN)/python -m pytest tests/golden --rewrite-goldens
+
+TOOLBOX := deploy/toolbox
+TOOLS := .tools/bin
+GO_BUILD = GOFLAGS=-buildvcs=false CGO_ENABLED=0 GOTOOLCHAIN=local go build -trimpath -ldflags '-s -w'
+
+toolbox: $(TOOLS)/etcd $(TOOLS)/vaultd ## build etcd 3.6 and a Vault server into .tools/bin, where Go is installed
+
+# What changes nothing is not built again; Go itself decides by content.
+$(TOOLS)/etcd: $(shell find $(TOOLBOX)/etcd -type f)
+	cd $(TOOLBOX)/etcd && $(GO_BUILD) -o $(CURDIR)/$(TOOLS)/ ./cmd/...
+	@touch $@
+
+$(TOOLS)/vaultd: $(shell find $(TOOLBOX)/vault -type f)
+	cd $(TOOLBOX)/vault && $(GO_BUILD) -o $(CURDIR)/$(TOOLS)/ ./cmd/...
+	@touch $@
 
 wire: install ## rewrite the generated message classes
 	$(BIN)/python -m grpc_tools.protoc -Ishared/src --python_out=shared/src --pyi_out=shared/src shared/src/meltemi/store/wire/*.proto

@@ -175,7 +175,7 @@ async def test_a_restart_keeps_the_root_and_the_key_stays_private(
 ) -> None:
     async with citadel(tmp_path, MemoryLedger()) as office:
         before = office.roots
-        key = office.settings.state_dir / "authority.pem"
+        key = office.settings.state_dir / "authority.json"
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         bundle = office.settings.state_dir / "root-cert.pem"
         assert stat.S_IMODE(bundle.stat().st_mode) == 0o644

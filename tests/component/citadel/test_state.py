@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING
@@ -7,9 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.citadel.adapters.own_certificate import LIFETIME, OwnCertificate
-from meltemi.citadel.adapters.state import AUTHORITY_FILE, StateError, load_authority
-from meltemi.citadel.issue import ROOT_LIFETIME, SignerExpiredError
+from meltemi.citadel.adapters.state import (
+    AUTHORITY_FILE,
+    KEK_FILE,
+    PLAIN_FILE,
+    StateError,
+    Store,
+)
+from meltemi.citadel.issue import ROOT_LIFETIME, SignerExpiredError, create_root
 from meltemi.citadel.signers.held import HeldSigner
+from meltemi.identity.keys import key_to_pem, new_key
 from meltemi.testkit.authority import NOON, authority
 
 if TYPE_CHECKING:
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def load(directory: Path, now: datetime = NOON) -> str:
-    return load_authority(directory, trust_domain="cluster.local", now=now).bundle_pem
+    return Store(directory).load(trust_domain="cluster.local", now=now).bundle_pem
 
 
 def test_replicas_that_start_together_on_one_folder_have_one_root(
@@ -56,6 +64,60 @@ def test_a_damaged_authority_stops_the_start_and_is_never_replaced(
     with pytest.raises(StateError, match="restore it"):
         load(tmp_path)
     assert file.read_bytes() == damaged
+
+
+def test_the_key_is_not_to_be_read_from_the_disk(tmp_path: Path) -> None:
+    load(tmp_path)
+    for file in tmp_path.iterdir():
+        assert b"PRIVATE KEY" not in file.read_bytes()
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_wrong_encryption_key_stops_the_start_and_replaces_nothing(
+    tmp_path: Path,
+) -> None:
+    load(tmp_path)
+    stored = (tmp_path / AUTHORITY_FILE).read_bytes()
+    (tmp_path / KEK_FILE).write_bytes(base64.b64encode(bytes(32)))
+    with pytest.raises(StateError, match="does not open"):
+        load(tmp_path)
+    (tmp_path / KEK_FILE).unlink()
+    with pytest.raises(StateError, match="is not there"):
+        load(tmp_path)
+    assert (tmp_path / AUTHORITY_FILE).read_bytes() == stored
+    assert not (tmp_path / KEK_FILE).exists()
+
+
+def test_an_encryption_key_of_ones_own_is_used_and_never_made(tmp_path: Path) -> None:
+    kek = tmp_path / "kek"
+    store = Store(tmp_path / "state", kek)
+    with pytest.raises(StateError, match="openssl"):
+        store.load(trust_domain="cluster.local", now=NOON)
+    kek.write_bytes(base64.b64encode(bytes(32)))
+    kek.chmod(0o600)
+    made = store.load(trust_domain="cluster.local", now=NOON)
+    again = store.load(trust_domain="cluster.local", now=NOON)
+    assert again.bundle_pem == made.bundle_pem
+    assert not (tmp_path / "state" / KEK_FILE).exists()
+
+
+def test_a_key_of_another_trust_domain_is_not_used(tmp_path: Path) -> None:
+    load(tmp_path)
+    with pytest.raises(StateError, match="belongs to"):
+        Store(tmp_path).load(trust_domain="elsewhere", now=NOON)
+
+
+def test_a_key_that_an_older_version_left_in_plain_is_encrypted(
+    tmp_path: Path,
+) -> None:
+    key = new_key()
+    old = create_root(key, trust_domain="cluster.local", now=NOON, serial=5)
+    plain = tmp_path / PLAIN_FILE
+    plain.write_text(key_to_pem(key) + old.bundle_pem)
+    plain.chmod(0o600)
+    assert load(tmp_path) == old.bundle_pem
+    assert not plain.exists()
+    assert load(tmp_path) == old.bundle_pem
 
 
 def test_a_root_that_has_ended_signs_nothing(tmp_path: Path) -> None:

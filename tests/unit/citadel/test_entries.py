@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ RENEWAL = Evidence(Proof.CERTIFICATE, "10.0.0.1")
 
 
 def entry(
-    account: str = "bookinfo-reviews", *, enabled: bool = True, **selector: str
+    account: str = "bookinfo-reviews", *, enabled: bool = True, **selector: Any
 ) -> bytes:
     whole = {
         "namespace": "default",
@@ -76,7 +77,7 @@ def test_a_disabled_entry_shuts_out_also_those_who_renew(
     ],
 )
 def test_everything_that_a_selector_says_must_hold(
-    selector: dict[str, str],
+    selector: dict[str, Any],
     is_for: bool,  # noqa: FBT001 - a table's column
 ) -> None:
     known = entries(Registration.OPEN, a=entry(**selector))
@@ -96,7 +97,7 @@ def test_who_renews_was_selected_before_and_only_its_network_counts() -> None:
 
 
 def test_an_entry_gives_a_subject_its_identity_if_it_is_one() -> None:
-    shop = {"issuer": "https://ci", "subject": "repo:acme/shop"}
+    shop: dict[str, Any] = {"issuer": "https://ci", "subject": "repo:acme/shop"}
     known = entries(
         Registration.OPEN, a=entry(**shop), b=entry("x", issuer="https://ci")
     )

@@ -23,7 +23,7 @@ CLAIMS: dict[str, Any] = {
     "iat": AT,
     "exp": AT + 600,
 }
-SIGNERS = {
+SIGNERS: dict[str, Any] = {
     "RS256": rsa.generate_private_key(65537, 2048),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),

@@ -18,7 +18,7 @@ class Picture(dict[str, bytes]):
 
     drawn = 0
 
-    def replace(self, found: Mapping[str, bytes]) -> None:  # type: ignore[override]
+    def replace(self, found: Mapping[str, bytes]) -> None:
         self.clear()
         self.update(found)
         self.drawn += 1

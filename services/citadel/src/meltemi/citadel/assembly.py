@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import cached_property
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -21,13 +22,12 @@ from meltemi.citadel.adapters.reception import Reception, Rules
 from meltemi.citadel.adapters.recognition import IssuedTokens, OwnTokens, Recognition
 from meltemi.citadel.adapters.rest import admin_app
 from meltemi.citadel.adapters.rule_book import RuleBook
-from meltemi.citadel.adapters.state import load_authority
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.adapters.token_key_file import load_token_key
 from meltemi.citadel.entries import Entries, entries_prefix
 from meltemi.citadel.issuers import InvalidIssuersError, Issuer, parse_issuers
 from meltemi.citadel.key_index import KeyIndex
-from meltemi.citadel.signers.held import HeldSigner
+from meltemi.citadel.signers.chosen import chosen_signer
 from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.guarded_fetch import Guard
@@ -83,7 +83,7 @@ class Citadel:
     @cached_property
     def signer(self) -> Signer:
         """Who signs."""
-        return chosen_signer(self.settings, self.clock)
+        return chosen_signer(self.settings, self.clock, self.registry, SystemRandom())
 
     @cached_property
     def office(self) -> Office:
@@ -169,14 +169,6 @@ class Citadel:
             follow(self.ledger, entries_prefix(mesh), self.rules.entries),
             doors.serve(self.settings, self.own),
         )
-
-
-def chosen_signer(settings: CitadelSettings, clock: Clock) -> Signer:
-    """Return the signer that the settings name."""
-    authority = load_authority(
-        settings.state_dir, trust_domain=settings.trust_domain, now=clock.now()
-    )
-    return HeldSigner(authority, clock)
 
 
 def read_issuers(settings: CitadelSettings) -> tuple[Issuer, ...]:

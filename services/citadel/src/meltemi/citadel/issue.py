@@ -31,6 +31,17 @@ SHORTEST = timedelta(minutes=10)
 """Less than that left is not worth a certificate, unless that little was asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class LocalNames:
+    """What Citadel itself is reached by, in the words of Vault's API."""
+
+    dns: str = "citadel,localhost"
+    ip: str = "127.0.0.1"
+
+
+LOCAL_NAMES = LocalNames()
+
+
 class SignerExpiredError(MeshError):
     """The authority's own certificate ends too soon to sign with."""
 
@@ -112,11 +123,8 @@ class Template:
             x509.UniformResourceIdentifier(str(self.identity))
         ]
         if self.local_server:
-            names += [
-                x509.DNSName("citadel"),
-                x509.DNSName("localhost"),
-                x509.IPAddress(IPv4Address("127.0.0.1")),
-            ]
+            names += [x509.DNSName(each) for each in LOCAL_NAMES.dns.split(",")]
+            names.append(x509.IPAddress(IPv4Address(LOCAL_NAMES.ip)))
         return names
 
 

@@ -1,26 +1,47 @@
-"""The authority's key on disk: made once, whole or not at all."""
+"""The authority on disk: made once, encrypted, whole or not at all.
+
+::
+
+    authority.json   key (AES-256-GCM) and root     authority.kek   what opens it
+    authority.pem    an older version's, in plain: encrypted and removed at start
+"""
 
 from __future__ import annotations
 
+import base64
+import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
 from meltemi.citadel.adapters.bundle_file import FOLDER
 from meltemi.citadel.issue import Authority, check_authority, create_root
-from meltemi.identity.certificate import (
-    InvalidCertificateError,
-    parse_chain,
+from meltemi.citadel.sealing import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    Bound,
+    Sealed,
+    UnsealError,
+    read_kek,
+    seal,
 )
+from meltemi.identity.certificate import InvalidCertificateError, parse_chain
 from meltemi.identity.keys import key_from_pem, key_to_pem, new_key
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.runtime.durable import create_file
+from meltemi.runtime.durable import create_file, sync_folder
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-AUTHORITY_FILE = "authority.pem"
+AUTHORITY_FILE = "authority.json"
+KEK_FILE = "authority.kek"
+PLAIN_FILE = "authority.pem"
+RESTORE = (
+    "restore it from a backup; it is not replaced, for that would cut every "
+    "workload off"
+)
 
 
 class StateError(MeshError):
@@ -30,49 +51,107 @@ class StateError(MeshError):
     blame = Blame.CALLER
 
 
-def load_authority(directory: Path, *, trust_domain: str, now: datetime) -> Authority:
-    """Return the authority in ``directory``, making it when there is none.
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where an authority lies, and where what opens it.
 
-    Key and certificate lie in one file, which is linked into place: of two replicas
-    that start together on one directory, one makes it and both use it.
-
-    Raises:
-        StateError: If the file is unreadable or open to others. It is never replaced:
-            a new root would cut every workload off.
-        MeshError: If the stored root cannot sign.
+    Attributes:
+        directory: The state folder.
+        kek_file: The key encryption key; None: beside the authority.
 
     """
-    path = directory / AUTHORITY_FILE
-    try:
-        directory.mkdir(mode=FOLDER, parents=True, exist_ok=True)
-        if not path.exists():
-            key = new_key()
-            made = create_root(
-                key,
-                trust_domain=trust_domain,
-                now=now,
-                serial=x509.random_serial_number(),
-            )
-            create_file(path, (key_to_pem(key) + made.bundle_pem).encode())
-        authority = _read(path)
+
+    directory: Path
+    kek_file: Path | None = None
+
+    def load(self, *, trust_domain: str, now: datetime) -> Authority:
+        """Return the authority, making it when there is none.
+
+        Every file is linked into place: of two replicas that start together on one
+        directory, one makes it and both use it.
+
+        Raises:
+            StateError: If a file is unreadable, damaged or open to others, or the
+                encryption key is wrong. It is never replaced: a new root would cut
+                every workload off.
+            MeshError: If the stored root cannot sign.
+
+        """
+        try:
+            self.directory.mkdir(mode=FOLDER, parents=True, exist_ok=True)
+            authority = self._loaded(trust_domain, now)
+        except OSError as error:
+            raise StateError(
+                f"{self.directory}: {error.strerror}: {error.filename}"
+            ) from error
         check_authority(authority, now=now)
-    except OSError as error:
-        raise StateError(f"{directory}: {error.strerror}: {error.filename}") from error
-    return authority
+        return authority
+
+    def _loaded(self, trust_domain: str, now: datetime) -> Authority:
+        path, plain = self.directory / AUTHORITY_FILE, self.directory / PLAIN_FILE
+        kek = self._kek(needed=path.exists())
+        if not path.exists():
+            key_pem, certificate = (
+                _read_plain(plain) if plain.exists() else _made(trust_domain, now)
+            )
+            authority = Authority(key_from_pem(key_pem), certificate)
+            check_authority(authority, now=now)
+            nonce = secrets.token_bytes(NONCE_BYTES)
+            sealed = seal(key_pem, certificate, kek, Bound(trust_domain), nonce)
+            create_file(path, sealed.encode())
+        try:
+            opened = Sealed.decode(_private(path)).open(kek, trust_domain)
+        except UnsealError as error:
+            raise StateError(f"{path}: {error}: {RESTORE}") from error
+        if plain.exists():
+            plain.unlink()
+            sync_folder(self.directory)
+        return opened
+
+    def _kek(self, *, needed: bool) -> bytes:
+        """Return the key encryption key; one that was there before is not made."""
+        path = self.kek_file or self.directory / KEK_FILE
+        if not path.exists():
+            if needed or self.kek_file is not None:
+                raise StateError(
+                    f"{path} is not there, and without it the authority's key does not "
+                    f"open: {RESTORE}"
+                    if needed
+                    else f"{path} is not there: make it with openssl rand -base64 32"
+                )
+            made = base64.b64encode(secrets.token_bytes(KEY_BYTES))
+            create_file(path, made + b"\n")
+        try:
+            return read_kek(_private(path))
+        except UnsealError as error:
+            raise StateError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> Authority:
+def _made(trust_domain: str, now: datetime) -> tuple[str, x509.Certificate]:
+    key = new_key()
+    serial = x509.random_serial_number()
+    made = create_root(key, trust_domain=trust_domain, now=now, serial=serial)
+    return key_to_pem(key), made.certificate
+
+
+def _private(path: Path) -> bytes:
+    """Return what ``path`` holds, if only its owner can read it."""
     if path.stat().st_mode & 0o077:
         raise StateError(
             f"{path} is open to others: consider the key known, and rotate the root"
         )
-    text = path.read_text(encoding="ascii", errors="replace")
-    start = text.find("-----BEGIN CERTIFICATE-----")
+    return path.read_bytes()
+
+
+def _read_plain(path: Path) -> tuple[str, x509.Certificate]:
+    """Return key and root of an older version's file."""
+    text = _private(path).decode("ascii", errors="replace")
+    start = max(text.find("-----BEGIN CERTIFICATE-----"), 0)
     try:
-        (root,) = parse_chain(text[max(start, 0) :])
-        return Authority(key_from_pem(text[: max(start, 0)]), root)
+        (root,) = parse_chain(text[start:])
+        key_from_pem(text[:start])
     except (InvalidCertificateError, ValueError) as error:
         raise StateError(
-            f"{path} does not hold a key and its certificate ({error}): restore it "
-            "from a backup; it is not replaced, for that would cut every workload off"
+            f"{path} does not hold a key and its certificate ({error}): {RESTORE}"
         ) from error
+    return text[:start], root

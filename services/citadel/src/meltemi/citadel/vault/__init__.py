@@ -1,0 +1,1 @@
+"""Vault's API as this authority uses it: calls, logins, and the PKI behind them."""
