@@ -63,7 +63,11 @@ async def test_a_token_used_by_many_at_once_on_two_replicas_serves_one(
             for office in (one, two) * 10:
                 tasks.create_task(attempt(office))
     assert outcomes.count(grpc.StatusCode.OK) == 1
-    assert outcomes.count(grpc.StatusCode.UNAUTHENTICATED) == 19
+    refused = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert set(outcomes) == refused | {grpc.StatusCode.OK} or set(outcomes) == {
+        grpc.StatusCode.OK,
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
 
 
 @pytest.mark.parametrize("token", ["", "guess", "a" * 43])

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from meltemi.citadel.adapters.administrators import Administrators
+from meltemi.citadel.adapters.announcer import Announcer
 from meltemi.citadel.adapters.bundle_file import BundleFile
+from meltemi.citadel.adapters.certificate_book import (
+    CertificateBook,
+    certificates_prefix,
+)
+from meltemi.citadel.adapters.chronicle import Chronicle
 from meltemi.citadel.adapters.desk import Desk
 from meltemi.citadel.adapters.doors import Doors
 from meltemi.citadel.adapters.grpc_csr import Bootstrap, Renewal, server
 from meltemi.citadel.adapters.issuer_keys import IssuerKeys
+from meltemi.citadel.adapters.journal import Journal
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.own_certificate import OwnCertificate
 from meltemi.citadel.adapters.reception import Reception, Rules
@@ -38,6 +45,7 @@ from meltemi.store.following import follow
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from meltemi.bus.ports import Publisher
     from meltemi.citadel.settings import CitadelSettings
     from meltemi.citadel.signer import Signer
     from meltemi.kernel.clock import Clock
@@ -45,10 +53,13 @@ if TYPE_CHECKING:
 
 
 async def serve(
-    settings: CitadelSettings, ledger: LedgerWriter, stopping: asyncio.Event
+    settings: CitadelSettings,
+    ledger: LedgerWriter,
+    stopping: asyncio.Event,
+    bus: Publisher | None = None,
 ) -> None:
-    """Run one Citadel on ``ledger`` until ``stopping``."""
-    citadel = Citadel(settings, ledger)
+    """Run one Citadel on ``ledger`` until ``stopping``; events go to ``bus``."""
+    citadel = Citadel(settings, ledger, bus)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(work) for work in citadel.tasks()]
         app = admin_app(citadel.desk)
@@ -69,6 +80,7 @@ class Citadel:
 
     settings: CitadelSettings
     ledger: LedgerWriter
+    bus: Publisher | None = None
 
     @cached_property
     def clock(self) -> Clock:
@@ -86,10 +98,38 @@ class Citadel:
         return chosen_signer(self.settings, self.clock, self.registry, SystemRandom())
 
     @cached_property
+    def keys(self) -> KeyIndex:
+        """Which key speaks for whom."""
+        return KeyIndex()
+
+    @cached_property
     def office(self) -> Office:
         """Who makes certificates."""
-        return Office(
-            self.signer, self.settings.lifetimes, self.clock, self.registry, KeyIndex()
+        lifetimes = self.settings.lifetimes
+        return Office(self.signer, lifetimes, self.clock, self.registry, self.keys)
+
+    @cached_property
+    def certificates(self) -> CertificateBook:
+        """The certificates that are out."""
+        book = CertificateBook(self.ledger, self.settings.mesh, self.keys, self.clock)
+        book.register(self.registry)
+        return book
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The audit."""
+        return Journal(self.settings.audit_file)
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        """Who tells the bus."""
+        return Announcer(self.bus, self.settings.mesh)
+
+    @cached_property
+    def chronicle(self) -> Chronicle:
+        """Who tells the three above."""
+        return Chronicle(
+            self.journal, self.certificates, self.announcer, self.clock, self.registry
         )
 
     @cached_property
@@ -104,13 +144,33 @@ class Citadel:
         return Rules(Denials(), Entries(domain, registration))
 
     @cached_property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """Whose tokens are believed, beside our own."""
+        return read_issuers(self.settings)
+
+    @cached_property
     def desk(self) -> Desk:
         """What administrators reach."""
-        key = load_token_key(self.settings.state_dir)
         settings, domain = self.settings, self.settings.trust_domain
-        admins = Administrators(settings.admin_token_file, settings.access_file)
-        rules = RuleBook(self.ledger, settings.mesh, domain)
-        return Desk(self.office, self.book, rules, admins, key, domain)
+        return Desk(
+            office=self.office,
+            book=self.book,
+            rules=self.rule_book,
+            administrators=Administrators(
+                settings.admin_token_file, settings.access_file
+            ),
+            key=load_token_key(settings.state_dir),
+            certificates=self.certificates,
+            chronicle=self.chronicle,
+            issuers=self.issuers,
+            trust_domain=domain,
+        )
+
+    @cached_property
+    def rule_book(self) -> RuleBook:
+        """Denials and entries, to be written."""
+        domain = self.settings.trust_domain
+        return RuleBook(self.ledger, self.settings.mesh, domain)
 
     @cached_property
     def own(self) -> OwnCertificate:
@@ -128,7 +188,7 @@ class Citadel:
         domain = self.settings.trust_domain
         own = OwnTokens(self.book, self.desk.key, domain, self.clock)
         issued = IssuedTokens(
-            read_issuers(self.settings),
+            self.issuers,
             IssuerKeys(jwks_guard(self.settings), self.clock),
             self.rules.entries,
             domain,
@@ -139,10 +199,11 @@ class Citadel:
             Recognition(own, issued, domain),
             self.rules,
             self.settings.limits,
+            self.chronicle,
         )
         return Doors(
-            server(Bootstrap(self.office, reception).create),
-            server(Renewal(self.office, reception).create),
+            server(Bootstrap(self.chronicle, reception).create),
+            server(Renewal(self.chronicle, reception).create),
         )
 
     def readiness(self) -> Readiness:
@@ -153,6 +214,7 @@ class Citadel:
         readiness.check("signer", lambda: self.signer.trouble)
         readiness.check("certificate", lambda: self.own.trouble)
         readiness.check("bundle", lambda: self.bundle.trouble)
+        readiness.check("audit", lambda: self.journal.trouble)
         readiness.check("doors", lambda: self.doors.trouble)
         return readiness
 
@@ -165,6 +227,11 @@ class Citadel:
             self.bundle.tend(),
             self.own.tend(),
             self.book.sweep(self.clock),
+            self.rule_book.tend(self.clock),
+            self.certificates.tend(),
+            self.journal.tend(),
+            self.announcer.tend(),
+            follow(self.ledger, certificates_prefix(mesh), self.certificates),
             follow(self.ledger, denied_prefix(mesh), self.rules.denials),
             follow(self.ledger, entries_prefix(mesh), self.rules.entries),
             doors.serve(self.settings, self.own),

@@ -26,6 +26,12 @@ def _networks(value: object) -> object:
 class CallerSettings(ServiceSettings):
     """One field, one unit, one default, one reason."""
 
+    nats_url: str | None = None
+    """The bus that is told of certificates; unset: nobody is."""
+
+    audit_file: Path | None = None
+    """Where every decision is appended, a line each; unset: the log alone has them."""
+
     access_file: Path | None = None
     """Limited tokens of the administration, YAML or JSON; unset: there are none."""
 

@@ -15,7 +15,7 @@ from meltemi.identity.certificate import certificate_public_der
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from meltemi.citadel.caller import Caller, Proof
+    from meltemi.citadel.caller import Caller
     from meltemi.citadel.csr import PublicKey
 
 KEPT_LONGER = timedelta(minutes=5)
@@ -31,8 +31,8 @@ class CertificateRecord(msgspec.Struct, frozen=True):
     """Who signed it: the subject of the authority's certificate (RFC 4514)."""
     issued: datetime
     not_after: datetime
-    proof: Proof
-    """What its holder showed for it."""
+    proof: str
+    """What its holder showed for it: a `Proof`."""
     voucher: str
     """Who vouched for the holder; empty where it renewed by certificate."""
     peer: str

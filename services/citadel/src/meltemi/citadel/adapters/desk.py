@@ -3,19 +3,20 @@
 from dataclasses import dataclass
 
 import msgspec
-import structlog
 from fastapi import Request, Response
 
 from meltemi.citadel.access import Scope
 from meltemi.citadel.adapters.administrators import Administrators
+from meltemi.citadel.adapters.certificate_book import CertificateBook
+from meltemi.citadel.adapters.chronicle import Chronicle
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.rule_book import RuleBook
 from meltemi.citadel.adapters.token_book import TokenBook
+from meltemi.citadel.issuers import Issuer
 from meltemi.citadel.token_key import TokenKey
 from meltemi.kernel.errors import Blame, MeshError
 
 BODY_LIMIT = 4096
-log = structlog.get_logger()
 
 
 class InvalidBodyError(MeshError):
@@ -34,15 +35,14 @@ class Desk:
     rules: RuleBook
     administrators: Administrators
     key: TokenKey
+    certificates: CertificateBook
+    chronicle: Chronicle
+    issuers: tuple[Issuer, ...]
     trust_domain: str
 
     def check(self, request: Request, scope: Scope) -> str:
         """Return who asks, if ``scope`` allows it; raise what forbids it."""
         return self.administrators.check(request.headers.get("authorization"), scope)
-
-    def done(self, what: str, who: str, **details: str | bool) -> None:
-        """Write down what an administrator did."""
-        log.info(what, by=who, **details)
 
 
 async def read_body(request: Request) -> bytes:

@@ -17,7 +17,7 @@ from meltemi.identity.wire import SERVICE, CertificateRequest
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from meltemi.citadel.adapters.office import Office
+    from meltemi.citadel.adapters.chronicle import Chronicle
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Answer = Callable[[bytes, Context], Awaitable[bytes]]
@@ -51,8 +51,8 @@ BY_CODE = {
 class Bootstrap:
     """Certificates for those who show a token."""
 
-    def __init__(self, office: Office, reception: Reception) -> None:
-        self._office, self._reception = office, reception
+    def __init__(self, chronicle: Chronicle, reception: Reception) -> None:
+        self._chronicle, self._reception = chronicle, reception
 
     async def create(self, raw: bytes, context: Context) -> bytes:
         """Answer one request."""
@@ -62,7 +62,7 @@ class Bootstrap:
             request = CertificateRequest.decode(raw)
             answer = await self._reception.by_token(_text(header), request, attempt)
         except MeshError as error:
-            self._office.refused(error, attempt)
+            self._chronicle.refused(error, attempt)
             await refuse(context, error)
         return answer.encode()
 
@@ -70,8 +70,8 @@ class Bootstrap:
 class Renewal:
     """Certificates for those whose TLS client certificate the handshake verified."""
 
-    def __init__(self, office: Office, reception: Reception) -> None:
-        self._office, self._reception = office, reception
+    def __init__(self, chronicle: Chronicle, reception: Reception) -> None:
+        self._chronicle, self._reception = chronicle, reception
 
     async def create(self, raw: bytes, context: Context) -> bytes:
         """Answer one request."""
@@ -81,7 +81,7 @@ class Renewal:
             request = CertificateRequest.decode(raw)
             answer = await self._reception.by_certificate(leaf, request, attempt)
         except MeshError as error:
-            self._office.refused(error, attempt)
+            self._chronicle.refused(error, attempt)
             await refuse(context, error)
         return answer.encode()
 

@@ -1,13 +1,11 @@
-"""The authority at work: it asks the signer, and writes the audit."""
+"""The authority at work: it asks the signer, and reads what comes back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from meltemi.citadel.csr import check_request
 from meltemi.citadel.issue import Template
@@ -15,19 +13,20 @@ from meltemi.citadel.records import CertificateRecord, certificate_record, key_d
 from meltemi.citadel.signer import SignerUnavailableError, obtain
 from meltemi.identity.certificate import certificate_pem
 from meltemi.identity.wire import CertificateRequest, CertificateResponse
+from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography import x509
     from prometheus_client import CollectorRegistry
 
-    from meltemi.citadel.adapters.reception import Attempt
     from meltemi.citadel.admit import Lifetimes
     from meltemi.citadel.caller import Caller
     from meltemi.citadel.key_index import KeyIndex
     from meltemi.citadel.signer import Signer
     from meltemi.kernel.clock import Clock
-    from meltemi.kernel.errors import MeshError
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,6 @@ class Office:
         self._signer = signer
         self._lifetimes = lifetimes
         self._clock = clock
-        self._decisions = Counter(
-            "meltemi_citadel_certificate_requests",
-            "Requests by what became of them: issued, or the code of the refusal.",
-            ["proof", "result"],
-            registry=registry,
-        )
         Gauge(
             "meltemi_citadel_root_expiry_timestamp_seconds",
             "When the authority's certificate ends, in Unix time; 0: not known yet.",
@@ -69,6 +62,11 @@ class Office:
     def clock(self) -> Clock:
         """What time it is, for whoever recognises callers."""
         return self._clock
+
+    @property
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """The trust bundle, as certificates; empty until the signer knows it."""
+        return self._signer.roots
 
     @property
     def bundle_pem(self) -> str:
@@ -93,6 +91,7 @@ class Office:
 
         """
         identity = caller.identity
+        check_clock(self._signer.roots, now=self._clock.now())
         lifetime = self._lifetimes.grant(request.validity)
         checked = check_request(request.csr, identity)
         digest = key_digest(checked.public_key)
@@ -110,20 +109,27 @@ class Office:
         expires = self._signer.expires
         return expires.timestamp() if expires else 0.0
 
-    def issued(self, issued: Issued) -> None:
-        """Write down a certificate that goes out."""
-        record = issued.record
-        self._decisions.labels(record.proof, "issued").inc()
-        log.info("certificate.issued", **msgspec.structs.asdict(record))
 
-    def refused(self, error: MeshError, attempt: Attempt) -> None:
-        """Write down why somebody got nothing."""
-        self._decisions.labels(attempt.proof, error.code).inc()
-        log.warning(
-            "certificate.refused",
-            proof=attempt.proof,
-            peer=attempt.peer,
-            identity=str(attempt.caller.identity) if attempt.caller else "",
-            code=error.code,
-            reason=str(error),
+class ClockError(MeshError):
+    """The clock of the machine cannot be right."""
+
+    code = "citadel.clock"
+    blame = Blame.PEER
+
+
+def check_clock(roots: Sequence[x509.Certificate], *, now: datetime) -> None:
+    """Make sure that it is not earlier than the authority itself.
+
+    Certificates begin two minutes before they are made, so the clock of whoever made
+    the root may have been ahead by that.
+
+    Raises:
+        ClockError: If ``now`` lies before the roots.
+
+    """
+    begins = min((each.not_valid_before_utc for each in roots), default=now)
+    if now < begins:
+        raise ClockError(
+            f"it is {now:%FT%TZ} here, and the root begins at {begins:%FT%TZ}: "
+            "this machine's clock is behind; set it"
         )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from meltemi.citadel.adapters.chronicle import Chronicle
     from meltemi.citadel.adapters.office import Office
     from meltemi.citadel.adapters.recognition import Recognition
     from meltemi.citadel.caller import Caller
@@ -91,9 +92,15 @@ class Reception:
     """Serves the two doors."""
 
     def __init__(
-        self, office: Office, recognition: Recognition, rules: Rules, limits: Limits
+        self,
+        office: Office,
+        recognition: Recognition,
+        rules: Rules,
+        limits: Limits,
+        chronicle: Chronicle,
     ) -> None:
         self._office, self._recognition = office, recognition
+        self._chronicle = chronicle
         self._rules, self._limits = rules, limits
 
     async def by_token(
@@ -140,7 +147,7 @@ class Reception:
         issued = await self._office.certify(caller, request)
         self._rules.check(caller)  # it may have been denied while the signer worked
         await self._recognition.spend(caller)
-        self._office.issued(issued)
+        self._chronicle.issued(issued.record)
         return issued.response
 
     @contextlib.contextmanager

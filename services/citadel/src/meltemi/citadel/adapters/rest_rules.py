@@ -38,12 +38,7 @@ def denial_routes(desk: Desk) -> APIRouter:
     async def revoke(request: Request) -> Response:
         who = desk.check(request, Scope.REVOKE)
         wish = read_revocation(await read_body(request))
-        denial = Denial(wish.reason, who, desk.office.clock.now())
-        if wish.serial:
-            await desk.rules.deny_serial(wish.number, denial)
-        else:
-            await desk.rules.deny_identity(SpiffeId.parse(wish.identity), denial)
-        desk.done("revoked", who, identity=wish.identity, serial=wish.serial)
+        await _deny(desk, wish, Denial(wish.reason, who, desk.office.clock.now()))
         return answer_json(wish, 201)
 
     @routes.get("")
@@ -60,10 +55,25 @@ def denial_routes(desk: Desk) -> APIRouter:
     async def lift(request: Request, place: str) -> Response:
         who = desk.check(request, Scope.REVOKE)
         await desk.rules.lift(place)
-        desk.done("revocation.lifted", who, place=place)
+        desk.chronicle.done("revocation.lifted", who, subject=place)
         return answer_json({"place": place})
 
     return routes
+
+
+async def _deny(desk: Desk, wish: Revocation, denial: Denial) -> None:
+    """Deny what ``wish`` names, and tell of it."""
+    if wish.serial:
+        serial = f"{wish.number:x}"
+        await desk.rules.deny_serial(wish.number, denial)
+        known = desk.certificates.find(serial)
+        identity = known.identity if known else ""
+    else:
+        serial, identity = "", str(SpiffeId.parse(wish.identity))
+        await desk.rules.deny_identity(SpiffeId.parse(identity), denial)
+    desk.chronicle.done("revoked", denial.by, identity=identity, subject=serial)
+    if identity:
+        desk.chronicle.revoked(SpiffeId.parse(identity), serial)
 
 
 def entry_routes(desk: Desk) -> APIRouter:
@@ -84,16 +94,15 @@ def entry_routes(desk: Desk) -> APIRouter:
         who = desk.check(request, Scope.ENTRIES)
         entry = await desk.rules.put(name, await read_body(request))
         identity = str(entry.identity(desk.trust_domain))
-        desk.done(
-            "entry.written", who, name=name, identity=identity, enabled=entry.enabled
-        )
+        what = "entry.written" if entry.enabled else "entry.disabled"
+        desk.chronicle.done(what, who, identity=identity, subject=name)
         return answer_json(entry)
 
     @routes.delete("/{name}")
     async def remove_entry(request: Request, name: str) -> Response:
         who = desk.check(request, Scope.ENTRIES)
         await desk.rules.remove(name)
-        desk.done("entry.removed", who, name=name)
+        desk.chronicle.done("entry.removed", who, subject=name)
         return answer_json({"name": name})
 
     return routes

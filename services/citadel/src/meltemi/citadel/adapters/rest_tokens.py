@@ -75,7 +75,9 @@ def token_routes(desk: Desk) -> APIRouter:
     async def revoke_token(request: Request, number: str) -> Response:
         who = desk.check(request, Scope.TOKENS)
         record = await desk.book.revoke(number)
-        desk.done("token.revoked", who, id=record.id, identity=record.identity)
+        desk.chronicle.done(
+            "token.revoked", who, identity=record.identity, subject=record.id
+        )
         return answer_json(record)
 
     return routes
@@ -108,5 +110,5 @@ async def _made(desk: Desk, wish: TokenRequest, who: str) -> Token:
     )
     await desk.book.keep(token.record)
     told = token.record
-    desk.done("token.created", who, id=told.id, identity=told.identity)
+    desk.chronicle.done("token.created", who, identity=told.identity, subject=told.id)
     return token

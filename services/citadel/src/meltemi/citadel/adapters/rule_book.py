@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,16 +12,20 @@ import msgspec
 from meltemi.citadel.entries import Entry, entries_prefix, read_entry
 from meltemi.identity.denials import denied_prefix, identity_key, serial_key
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.store.ports import ConflictError, Write
+from meltemi.store.ports import ConflictError, LedgerUnavailableError, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meltemi.kernel.clock import Clock
     from meltemi.kernel.identity import SpiffeId
     from meltemi.store.ports import LedgerWriter
 
 LONGEST_CERTIFICATE = timedelta(days=91)
 """A denied serial number is forgotten when its certificate has ended for certain."""
+
+
+SWEEP_SECONDS = 60.0
 
 
 class NoSuchRuleError(MeshError):
@@ -99,6 +104,13 @@ class RuleBook:
             if denial.expires is not None and denial.expires <= now:
                 with contextlib.suppress(NoSuchRuleError, ConflictError):
                     await self.lift(place)
+
+    async def tend(self, clock: Clock) -> None:
+        """Sweep once a minute, until cancelled."""
+        while True:
+            with contextlib.suppress(LedgerUnavailableError):
+                await self.sweep(clock.now())
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def entries(self) -> Mapping[str, Entry]:
         """Return all registration entries, by name."""
