@@ -63,7 +63,11 @@ async def test_a_token_used_by_many_at_once_on_two_replicas_serves_one(
             for office in (one, two) * 10:
                 tasks.create_task(attempt(office))
     assert outcomes.count(grpc.StatusCode.OK) == 1
-    assert outcomes.count(grpc.StatusCode.UNAUTHENTICATED) == 19
+    refused = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert set(outcomes) == refused | {grpc.StatusCode.OK} or set(outcomes) == {
+        grpc.StatusCode.OK,
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
 
 
 @pytest.mark.parametrize("token", ["", "guess", "a" * 43])
@@ -197,7 +201,7 @@ async def test_tokens_are_made_by_administrators_only(tmp_path: Path) -> None:
     [
         (b"{", 400, "citadel.invalid-token-request"),
         (b"{}", 400, "citadel.invalid-token-request"),
-        (b" " * 5000, 400, "citadel.invalid-token-request"),
+        (b" " * 5000, 400, "citadel.invalid-body"),
         (b'{"namespace":"a","service_account":"x/ns/b"}', 422, "identity.invalid"),
         (
             b'{"namespace":"istio-system","service_account":"citadel"}',

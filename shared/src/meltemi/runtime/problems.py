@@ -13,7 +13,10 @@ BY_CODE = MappingProxyType(
     {
         "admin.denied": 401,
         "citadel.forbidden-identity": 403,
+        "citadel.no-such-rule": 404,
         "citadel.no-such-token": 404,
+        "citadel.no-such-trust-domain": 404,
+        "citadel.out-of-scope": 403,
         "config.invalid": 422,
         "identity.invalid": 422,
         "ledger.conflict": 409,

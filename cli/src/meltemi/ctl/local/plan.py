@@ -189,6 +189,8 @@ def citadel(layout: Layout, tools: Tools) -> Part:
         "CITADEL_ETCD_ENDPOINTS": layout.at("etcd"),
         "CITADEL_STATE_DIR": str(layout.state / "citadel"),
         "CITADEL_ADMIN_TOKEN_FILE": str(layout.admin_token),
+        "CITADEL_AUDIT_FILE": str(layout.state / "citadel" / "audit.jsonl"),
+        "CITADEL_NATS_URL": f"nats://{layout.at('nats')}",
     }
     part = _service("citadel", tools, environ, addresses)
     return replace(part, stage=Stage.AUTHORITY)

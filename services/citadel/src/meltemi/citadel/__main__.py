@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
 
+from meltemi.bus.nats import NatsBus
 from meltemi.citadel.assembly import serve
 from meltemi.citadel.settings import CitadelSettings
 from meltemi.runtime.logs import configure_logs
@@ -24,7 +26,15 @@ async def main(stopping: asyncio.Event) -> None:
     configure_logs("citadel", settings.name, json=not sys.stderr.isatty())
     async with EtcdLedger([str(each) for each in settings.etcd_endpoints]) as ledger:
         await arrival(ledger)
-        await serve(settings, ledger, stopping)
+        async with contextlib.AsyncExitStack() as stack:
+            bus = (
+                NatsBus(settings.nats_url, name=settings.name)
+                if settings.nats_url
+                else None
+            )
+            if bus is not None:
+                await stack.enter_async_context(bus)
+            await serve(settings, ledger, stopping, bus)
 
 
 if __name__ == "__main__":

@@ -3,66 +3,271 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from meltemi.citadel.adapters.administrators import Administrators
+from meltemi.citadel.adapters.announcer import Announcer
 from meltemi.citadel.adapters.bundle_file import BundleFile
+from meltemi.citadel.adapters.certificate_book import (
+    CertificateBook,
+    certificates_prefix,
+)
+from meltemi.citadel.adapters.chronicle import Chronicle
+from meltemi.citadel.adapters.desk import Desk
 from meltemi.citadel.adapters.doors import Doors
 from meltemi.citadel.adapters.grpc_csr import Bootstrap, Renewal, server
+from meltemi.citadel.adapters.issuer_keys import IssuerKeys
+from meltemi.citadel.adapters.journal import Journal
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.own_certificate import OwnCertificate
-from meltemi.citadel.adapters.recognition import Recognition
-from meltemi.citadel.adapters.rest import Desk, admin_app
+from meltemi.citadel.adapters.reception import Reception, Rules
+from meltemi.citadel.adapters.recognition import IssuedTokens, OwnTokens, Recognition
+from meltemi.citadel.adapters.rest import admin_app
+from meltemi.citadel.adapters.rule_book import RuleBook
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.adapters.token_key_file import load_token_key
+from meltemi.citadel.entries import Entries, entries_prefix
+from meltemi.citadel.issuers import InvalidIssuersError, Issuer, parse_issuers
+from meltemi.citadel.key_index import KeyIndex
 from meltemi.citadel.signers.chosen import chosen_signer
+from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.kernel.clock import SystemClock
-from meltemi.runtime.admin_token import AdminToken
+from meltemi.runtime.guarded_fetch import Guard
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
+from meltemi.store.following import follow
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from meltemi.bus.ports import Publisher
     from meltemi.citadel.settings import CitadelSettings
+    from meltemi.citadel.signer import Signer
+    from meltemi.kernel.clock import Clock
     from meltemi.store.ports import LedgerWriter
 
 
 async def serve(
-    settings: CitadelSettings, ledger: LedgerWriter, stopping: asyncio.Event
+    settings: CitadelSettings,
+    ledger: LedgerWriter,
+    stopping: asyncio.Event,
+    bus: Publisher | None = None,
 ) -> None:
-    """Run one Citadel on ``ledger`` until ``stopping``."""
-    clock, registry, domain = SystemClock(), CollectorRegistry(), settings.trust_domain
-    signer = chosen_signer(settings, ledger, clock, registry, SystemRandom())
-    office = Office(signer, settings.lifetimes, clock, registry)
-    book = TokenBook(ledger, settings.mesh)
-    own = OwnCertificate(signer, domain, clock)
-    bundle = BundleFile(settings.state_dir, signer)
-    readiness = Readiness()
-    readiness.check("ledger", lambda: book.trouble)
-    readiness.check("signer", lambda: signer.trouble)
-    readiness.check("certificate", lambda: own.trouble)
-    readiness.check("bundle", lambda: bundle.trouble)
-    readiness.check("doors", lambda: doors.trouble)
-    key = load_token_key(settings.state_dir)
-    admin = AdminToken(settings.admin_token_file)
-    app = admin_app(Desk(office, book, admin, key, domain))
-    operations(app, service="citadel", readiness=readiness, registry=registry)
-    doors = Doors(
-        server(Bootstrap(office, Recognition(book, key, domain, clock)).create),
-        server(Renewal(office, domain).create),
-    )
+    """Run one Citadel on ``ledger`` until ``stopping``; events go to ``bus``."""
+    citadel = Citadel(settings, ledger, bus)
     async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(work)
-            for work in (
-                signer.tend(),
-                bundle.tend(),
-                own.tend(),
-                book.sweep(clock),
-                doors.serve(settings, own),
-            )
-        ]
+        running = [tasks.create_task(work) for work in citadel.tasks()]
+        app = admin_app(citadel.desk)
+        operations(
+            app,
+            service="citadel",
+            readiness=citadel.readiness(),
+            registry=citadel.registry,
+        )
         await serve_http(app, settings.http_address, stopping=stopping)
         for task in running:
             task.cancel()
+
+
+@dataclass(frozen=True)  # no slots: the cached properties need a dictionary
+class Citadel:
+    """The parts of one Citadel, each made once and where it is first asked for."""
+
+    settings: CitadelSettings
+    ledger: LedgerWriter
+    bus: Publisher | None = None
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What time it is."""
+        return SystemClock()
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """Where everybody counts."""
+        return CollectorRegistry()
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Who signs."""
+        return chosen_signer(
+            self.settings, self.ledger, self.clock, self.registry, SystemRandom()
+        )
+
+    @cached_property
+    def keys(self) -> KeyIndex:
+        """Which key speaks for whom."""
+        return KeyIndex()
+
+    @cached_property
+    def office(self) -> Office:
+        """Who makes certificates."""
+        lifetimes = self.settings.lifetimes
+        return Office(self.signer, lifetimes, self.clock, self.registry, self.keys)
+
+    @cached_property
+    def certificates(self) -> CertificateBook:
+        """The certificates that are out."""
+        book = CertificateBook(self.ledger, self.settings.mesh, self.keys, self.clock)
+        book.register(self.registry)
+        return book
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The audit."""
+        return Journal(self.settings.audit_file)
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        """Who tells the bus."""
+        return Announcer(self.bus, self.settings.mesh)
+
+    @cached_property
+    def chronicle(self) -> Chronicle:
+        """Who tells the three above."""
+        return Chronicle(
+            self.journal, self.certificates, self.announcer, self.clock, self.registry
+        )
+
+    @cached_property
+    def book(self) -> TokenBook:
+        """The tokens that are out."""
+        return TokenBook(self.ledger, self.settings.mesh)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Who is shut out."""
+        domain, registration = self.settings.trust_domain, self.settings.registration
+        return Rules(Denials(), Entries(domain, registration))
+
+    @cached_property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """Whose tokens are believed, beside our own."""
+        return read_issuers(self.settings)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What administrators reach."""
+        settings, domain = self.settings, self.settings.trust_domain
+        return Desk(
+            office=self.office,
+            book=self.book,
+            rules=self.rule_book,
+            administrators=Administrators(
+                settings.admin_token_file, settings.access_file
+            ),
+            key=load_token_key(settings.state_dir),
+            certificates=self.certificates,
+            chronicle=self.chronicle,
+            issuers=self.issuers,
+            trust_domain=domain,
+        )
+
+    @cached_property
+    def rule_book(self) -> RuleBook:
+        """Denials and entries, to be written."""
+        domain = self.settings.trust_domain
+        return RuleBook(self.ledger, self.settings.mesh, domain)
+
+    @cached_property
+    def own(self) -> OwnCertificate:
+        """What Citadel serves with."""
+        return OwnCertificate(self.signer, self.settings.trust_domain, self.clock)
+
+    @cached_property
+    def bundle(self) -> BundleFile:
+        """The trust bundle on disk."""
+        return BundleFile(self.settings.state_dir, self.signer)
+
+    @cached_property
+    def doors(self) -> Doors:
+        """The two ports for callers."""
+        domain = self.settings.trust_domain
+        own = OwnTokens(self.book, self.desk.key, domain, self.clock)
+        issued = IssuedTokens(
+            self.issuers,
+            IssuerKeys(jwks_guard(self.settings), self.clock),
+            self.rules.entries,
+            domain,
+            self.clock,
+        )
+        reception = Reception(
+            self.office,
+            Recognition(own, issued, domain),
+            self.rules,
+            self.settings.limits,
+            self.chronicle,
+        )
+        return Doors(
+            server(Bootstrap(self.chronicle, reception).create),
+            server(Renewal(self.chronicle, reception).create),
+        )
+
+    def readiness(self) -> Readiness:
+        """Return what must be in order before callers come."""
+        readiness = Readiness()
+        readiness.check("ledger", lambda: self.book.trouble)
+        readiness.check("rules", lambda: self.rules.trouble)
+        readiness.check("signer", lambda: self.signer.trouble)
+        readiness.check("certificate", lambda: self.own.trouble)
+        readiness.check("bundle", lambda: self.bundle.trouble)
+        readiness.check("audit", lambda: self.journal.trouble)
+        readiness.check("doors", lambda: self.doors.trouble)
+        return readiness
+
+    def tasks(self) -> tuple[Coroutine[None, None, None], ...]:
+        """Return what runs as long as Citadel does."""
+        mesh = self.settings.mesh
+        doors = self.doors  # first, for it may find that the settings do not hold
+        return (
+            self.signer.tend(),
+            self.bundle.tend(),
+            self.own.tend(),
+            self.book.sweep(self.clock),
+            self.rule_book.tend(self.clock),
+            self.certificates.tend(),
+            self.journal.tend(),
+            self.announcer.tend(),
+            follow(self.ledger, certificates_prefix(mesh), self.certificates),
+            follow(self.ledger, denied_prefix(mesh), self.rules.denials),
+            follow(self.ledger, entries_prefix(mesh), self.rules.entries),
+            doors.serve(self.settings, self.own),
+        )
+
+
+def read_issuers(settings: CitadelSettings) -> tuple[Issuer, ...]:
+    """Return the issuers that the settings name.
+
+    Raises:
+        InvalidIssuersError: If the file cannot be read, or does not say what it must.
+
+    """
+    file = settings.issuers_file
+    if file is None:
+        return ()
+    try:
+        return parse_issuers(file.read_bytes())
+    except OSError as error:
+        raise InvalidIssuersError(f"{file}: {error.strerror}") from error
+    except InvalidIssuersError as error:
+        raise InvalidIssuersError(f"{file}: {error}") from error
+
+
+def jwks_guard(settings: CitadelSettings) -> Guard:
+    """Return how far the fetching of key sets may go.
+
+    Raises:
+        InvalidIssuersError: If the roots cannot be read.
+
+    """
+    file = settings.jwks_roots_file
+    try:
+        roots = "" if file is None else file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidIssuersError(f"{file}: {error}") from error
+    return Guard(allowed=settings.jwks_networks, roots=roots)

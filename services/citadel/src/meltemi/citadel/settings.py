@@ -7,13 +7,15 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel.admit import Lifetimes
+from meltemi.citadel.caller_settings import CallerSettings
 from meltemi.citadel.issue import BACKDATE
+from meltemi.citadel.limits import Buckets, Limits, Rate
 from meltemi.citadel.rotation.record import Waits
 from meltemi.citadel.signer_settings import Seconds, SignerSettings
 from meltemi.runtime.settings import Address, Addresses
 
 
-class CitadelSettings(SignerSettings):
+class CitadelSettings(SignerSettings, CallerSettings):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="CITADEL_")
@@ -40,8 +42,8 @@ class CitadelSettings(SignerSettings):
     """The ledger, which holds what is known of the tokens."""
 
     state_dir: Path
-    """Where ``root-cert.pem`` is put, and keys lie (0600): the tokens', and that of a
-    self-signed root."""
+    """Where ``root-cert.pem`` is put, and keys lie (0600): that of workload tokens, and
+    a self-signed root's."""
 
     admin_token_file: Path
     """The bearer token of those who may make workload tokens."""
@@ -69,6 +71,21 @@ class CitadelSettings(SignerSettings):
             longest / 2 if distribute is None else distribute,
             longest + BACKDATE if drain is None else drain,
         )
+
+    @property
+    def limits(self) -> Limits:
+        """Fresh buckets for the three rates."""
+        rates = (
+            self.identity_rate or self._usual,
+            self.address_rate,
+            self.failure_rate,
+        )
+        return Limits(*map(Buckets, rates))
+
+    @property
+    def _usual(self) -> Rate:
+        """Five a minute, or ten renewals in a lifetime where that is more."""
+        return Rate(max(5 / 60, 10 / self.workload_ttl.total_seconds()), 10)
 
     @property
     def lifetimes(self) -> Lifetimes:

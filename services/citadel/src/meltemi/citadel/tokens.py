@@ -142,7 +142,7 @@ class TokenRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             UnauthenticatedError: If it is bound to another place.
 
         """
-        if self.cidr and not _is_within(address, self.cidr):
+        if self.cidr and not is_within(address, self.cidr):
             raise UnauthenticatedError(
                 f"token {self.id} is for {self.cidr}, shown from {address or 'nowhere'}"
             )
@@ -286,7 +286,8 @@ def _check_life(record: TokenRecord, now: datetime) -> None:
         )
 
 
-def _is_within(address: str, cidr: str) -> bool:
+def is_within(address: str, cidr: str) -> bool:
+    """Tell whether an IP address is one of a network; what is neither is not."""
     try:
         here = ipaddress.ip_address(address)
         if isinstance(here, ipaddress.IPv6Address) and here.ipv4_mapped:

@@ -50,6 +50,25 @@ class Citadel:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])
 
+    async def admin(self, method: str, path: str, **body: object) -> httpx2.Response:
+        place, sent = f"/v1/ca/{path}", body or None
+        answer = await self.http.request(method, place, headers=ADMIN, json=sent)
+        assert answer.is_success, answer.text
+        return answer
+
+    async def refusal(
+        self,
+        request: CertificateRequest,
+        *,
+        token: str | None = None,
+        held: Credential | None = None,
+    ) -> grpc.aio.AioRpcError:
+        try:
+            await self.ask(request, token=token, held=held)
+        except grpc.aio.AioRpcError as error:
+            return error
+        raise AssertionError("it was granted")
+
     async def ask(
         self,
         request: CertificateRequest,
@@ -87,18 +106,20 @@ async def citadel(
     ledger: MemoryLedger,
     *,
     workload_ttl: timedelta = timedelta(hours=24),
+    **given: object,
 ) -> AsyncIterator[Citadel]:
     (directory / "admin").write_text("open-sesame\n")
     http, bootstrap, renewal = (Address("127.0.0.1", free_port()) for _ in range(3))
-    settings = CitadelSettings(
-        http_address=http,
-        bootstrap_address=bootstrap,
-        renewal_address=renewal,
-        etcd_endpoints=(),
-        state_dir=directory / "state",
-        admin_token_file=directory / "admin",
-        workload_ttl=workload_ttl,
-    )
+    usual: dict[str, object] = {
+        "http_address": http,
+        "bootstrap_address": bootstrap,
+        "renewal_address": renewal,
+        "etcd_endpoints": (),
+        "state_dir": directory / "state",
+        "admin_token_file": directory / "admin",
+        "workload_ttl": workload_ttl,
+    }
+    settings = CitadelSettings.model_validate(usual | given)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(settings, ledger, stopping))

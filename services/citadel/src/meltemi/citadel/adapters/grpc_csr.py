@@ -9,14 +9,15 @@ from urllib.parse import unquote
 import grpc
 from cryptography import x509
 
-from meltemi.citadel.admit import UnauthenticatedError, bearer, renewing_identity
-from meltemi.citadel.signer import SignerBusyError
+from meltemi.citadel.adapters.reception import Attempt, Reception
+from meltemi.citadel.admit import UnauthenticatedError
+from meltemi.citadel.caller import Proof
+from meltemi.citadel.limits import TooManyRequestsError
 from meltemi.identity.wire import SERVICE, CertificateRequest
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from meltemi.citadel.adapters.office import Office
-    from meltemi.citadel.adapters.recognition import Recognition
+    from meltemi.citadel.adapters.chronicle import Chronicle
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Answer = Callable[[bytes, Context], Awaitable[bytes]]
@@ -38,63 +39,57 @@ BY_BLAME = {
     Blame.OURS: grpc.StatusCode.INTERNAL,
 }
 
+BY_CODE = {
+    "citadel.denied": grpc.StatusCode.PERMISSION_DENIED,
+    "citadel.not-registered": grpc.StatusCode.PERMISSION_DENIED,
+    "citadel.key-reused": grpc.StatusCode.PERMISSION_DENIED,
+    "citadel.too-many-requests": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "citadel.signer-busy": grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
+
 
 class Bootstrap:
     """Certificates for those who show a token."""
 
-    proof = "token"
-
-    def __init__(self, office: Office, recognition: Recognition) -> None:
-        self._office = office
-        self._recognition = recognition
+    def __init__(self, chronicle: Chronicle, reception: Reception) -> None:
+        self._chronicle, self._reception = chronicle, reception
 
     async def create(self, raw: bytes, context: Context) -> bytes:
-        """Answer one request.
-
-        The token is burned last: a mistake in the request does not cost it. Nothing
-        leaves before it is burned, so no token ever yields two certificates.
-        """
-        peer = context.peer()
+        """Answer one request."""
+        attempt = attempt_of(context, Proof.TOKEN)
         try:
             header = dict(context.invocation_metadata() or ()).get("authorization")
-            request = own_request(raw)
-            shown = await self._recognition.recognise(
-                bearer(_text(header)), ip_address(peer), request.node
-            )
-            answer = await self._office.certify(
-                shown.name, request, proof=self.proof, peer=peer
-            )
-            await self._recognition.spend(shown)
+            request = CertificateRequest.decode(raw)
+            answer = await self._reception.by_token(_text(header), request, attempt)
         except MeshError as error:
-            self._office.refused(error, proof=self.proof, peer=peer)
+            self._chronicle.refused(error, attempt)
             await refuse(context, error)
-        self._office.issued(proof=self.proof)
         return answer.encode()
 
 
 class Renewal:
     """Certificates for those whose TLS client certificate the handshake verified."""
 
-    proof = "certificate"
-
-    def __init__(self, office: Office, trust_domain: str) -> None:
-        self._office = office
-        self._trust_domain = trust_domain
+    def __init__(self, chronicle: Chronicle, reception: Reception) -> None:
+        self._chronicle, self._reception = chronicle, reception
 
     async def create(self, raw: bytes, context: Context) -> bytes:
         """Answer one request."""
-        peer = context.peer()
+        attempt = attempt_of(context, Proof.CERTIFICATE)
         try:
-            identity = renewing_identity(client_leaf(context), self._trust_domain)
-            request = own_request(raw)
-            answer = await self._office.certify(
-                identity, request, proof=self.proof, peer=peer
-            )
+            leaf = client_leaf(context)
+            request = CertificateRequest.decode(raw)
+            answer = await self._reception.by_certificate(leaf, request, attempt)
         except MeshError as error:
-            self._office.refused(error, proof=self.proof, peer=peer)
+            self._chronicle.refused(error, attempt)
             await refuse(context, error)
-        self._office.issued(proof=self.proof)
         return answer.encode()
+
+
+def attempt_of(context: Context, proof: Proof) -> Attempt:
+    """Return who calls, before it is anybody."""
+    peer = context.peer()
+    return Attempt(proof, peer, ip_address(peer))
 
 
 def server(answer: Answer) -> grpc.aio.Server:
@@ -107,21 +102,6 @@ def server(answer: Answer) -> grpc.aio.Server:
         (grpc.method_handlers_generic_handler(SERVICE, {"CreateCertificate": method}),)
     )
     return made
-
-
-def own_request(raw: bytes) -> CertificateRequest:
-    """Return a request in the caller's own name.
-
-    Raises:
-        InvalidMessageError: If it is malformed.
-        UnauthenticatedError: If it is in another's: Istio lets node agents do that,
-            and nobody is one here.
-
-    """
-    request = CertificateRequest.decode(raw)
-    if request.impersonated:
-        raise UnauthenticatedError(f"asks in the name of {request.impersonated!r}")
-    return request
 
 
 def ip_address(peer: str) -> str:
@@ -157,9 +137,9 @@ async def refuse(context: Context, error: MeshError) -> NoReturn:
     """End the call as Istio's server would: opaque to strangers, plain to callers."""
     if isinstance(error, UnauthenticatedError):
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, OPAQUE)
-    code = BY_BLAME[error.blame]
-    if isinstance(error, SignerBusyError):
-        code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    if isinstance(error, TooManyRequestsError):
+        context.set_trailing_metadata((("retry-after", f"{error.wait:.1f}"),))
+    code = BY_CODE.get(error.code, BY_BLAME[error.blame])
     await context.abort(code, f"{error.code}: {error}")
 
 

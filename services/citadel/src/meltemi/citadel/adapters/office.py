@@ -1,30 +1,41 @@
-"""The authority at work: it asks the signer, and writes the audit."""
+"""The authority at work: it asks the signer, and reads what comes back."""
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from meltemi.citadel.csr import check_request
 from meltemi.citadel.issue import Template
+from meltemi.citadel.records import CertificateRecord, certificate_record, key_digest
 from meltemi.citadel.signer import SignerUnavailableError, obtain
-from meltemi.identity.certificate import certificate_pem, certificate_public_der
+from meltemi.identity.certificate import certificate_pem
 from meltemi.identity.wire import CertificateRequest, CertificateResponse
+from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.identity import is_control_plane
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography import x509
     from prometheus_client import CollectorRegistry
 
     from meltemi.citadel.admit import Lifetimes
+    from meltemi.citadel.caller import Caller
+    from meltemi.citadel.key_index import KeyIndex
     from meltemi.citadel.signer import Signer
     from meltemi.kernel.clock import Clock
-    from meltemi.kernel.errors import MeshError
-    from meltemi.kernel.identity import SpiffeId
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate, before it goes out."""
+
+    response: CertificateResponse
+    record: CertificateRecord
 
 
 class Office:
@@ -36,16 +47,12 @@ class Office:
         lifetimes: Lifetimes,
         clock: Clock,
         registry: CollectorRegistry,
+        keys: KeyIndex,
     ) -> None:
+        self._keys = keys
         self._signer = signer
         self._lifetimes = lifetimes
         self._clock = clock
-        self._decisions = Counter(
-            "meltemi_citadel_certificate_requests",
-            "Requests by what became of them: issued, or the code of the refusal.",
-            ["proof", "result"],
-            registry=registry,
-        )
         Gauge(
             "meltemi_citadel_root_expiry_timestamp_seconds",
             "When the authority's certificate ends, in Unix time; 0: not known yet.",
@@ -56,6 +63,11 @@ class Office:
     def clock(self) -> Clock:
         """What time it is, for whoever recognises callers."""
         return self._clock
+
+    @property
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """The trust bundle, as certificates; empty until the signer knows it."""
+        return self._signer.roots
 
     @property
     def bundle_pem(self) -> str:
@@ -71,17 +83,20 @@ class Office:
             )
         return certificate_pem(*self._signer.roots)
 
-    async def certify(
-        self, identity: SpiffeId, request: CertificateRequest, *, proof: str, peer: str
-    ) -> CertificateResponse:
-        """Return the chain for ``identity``, which the caller at ``peer`` proved.
+    async def certify(self, caller: Caller, request: CertificateRequest) -> Issued:
+        """Return the chain for ``caller``, and what there is to remember of it.
 
         Raises:
-            MeshError: If the request, the lifetime or the authority is not in order.
+            MeshError: If the request, the lifetime or the authority is not in order,
+                or the key is another's.
 
         """
+        identity = caller.identity
+        check_clock(self._signer.roots, now=self._clock.now())
         lifetime = self._lifetimes.grant(request.validity)
         checked = check_request(request.csr, identity)
+        digest = key_digest(checked.public_key)
+        self._keys.check(digest, identity, self._clock.now())
         template = Template(
             identity,
             checked.public_key,
@@ -90,34 +105,38 @@ class Office:
             csr=request.csr,
         )
         signed = await obtain(self._signer, template, self._clock)
-        leaf = signed.leaf
-        log.info(
-            "certificate.signed",
-            identity=str(identity),
-            proof=proof,
-            peer=peer,
-            serial=f"{leaf.serial_number:x}",
-            not_after=leaf.not_valid_after_utc.isoformat(),
-            key_sha256=hashlib.sha256(certificate_public_der(leaf)).hexdigest(),
-        )
+        self._keys.check(digest, identity, self._clock.now())
+        self._keys.note(digest, str(identity), self._clock.now())
         chain = (certificate_pem(each) for each in signed.chain)
-        return CertificateResponse((*chain, self.bundle_pem))
+        response = CertificateResponse((*chain, self.bundle_pem))
+        record = certificate_record(signed.leaf, caller, now=self._clock.now())
+        return Issued(response, record)
 
     def _expiry(self) -> float:
         expires = self._signer.expires
         return expires.timestamp() if expires else 0.0
 
-    def issued(self, *, proof: str) -> None:
-        """Count a certificate that went out."""
-        self._decisions.labels(proof, "issued").inc()
 
-    def refused(self, error: MeshError, *, proof: str, peer: str) -> None:
-        """Write down why the caller at ``peer`` got nothing."""
-        self._decisions.labels(proof, error.code).inc()
-        log.warning(
-            "certificate.refused",
-            proof=proof,
-            peer=peer,
-            code=error.code,
-            reason=str(error),
+class ClockError(MeshError):
+    """The clock of the machine cannot be right."""
+
+    code = "citadel.clock"
+    blame = Blame.PEER
+
+
+def check_clock(roots: Sequence[x509.Certificate], *, now: datetime) -> None:
+    """Make sure that it is not earlier than the authority itself.
+
+    Certificates begin two minutes before they are made, so the clock of whoever made
+    the root may have been ahead by that.
+
+    Raises:
+        ClockError: If ``now`` lies before the roots.
+
+    """
+    begins = min((each.not_valid_before_utc for each in roots), default=now)
+    if now < begins:
+        raise ClockError(
+            f"it is {now:%FT%TZ} here, and the root begins at {begins:%FT%TZ}: "
+            "this machine's clock is behind; set it"
         )

@@ -4,27 +4,110 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meltemi.citadel.admit import UnauthenticatedError
-from meltemi.citadel.tokens import LONGEST_TEXT, TokenRecord, check_token, own_issuer
+from meltemi.citadel.admit import (
+    UnauthenticatedError,
+    citadel_identity,
+    renewing_identity,
+)
+from meltemi.citadel.caller import Caller, Evidence, Proof
+from meltemi.citadel.tokens import LONGEST_TEXT, check_token, own_issuer
 from meltemi.identity.issued_tokens import InvalidTokenError, Unproved, parse_token
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography import x509
+
+    from meltemi.citadel.adapters.issuer_keys import IssuerKeys
     from meltemi.citadel.adapters.token_book import TokenBook
+    from meltemi.citadel.entries import Entries
+    from meltemi.citadel.issuers import Issuer
     from meltemi.citadel.token_key import TokenKey
     from meltemi.kernel.clock import Clock
+    from meltemi.kernel.identity import SpiffeId
 
 
-class Recognition:
-    """Tells whom a token stands for, and uses it up."""
+class OwnTokens:
+    """Recognises workload tokens, and uses them up."""
 
     def __init__(
         self, book: TokenBook, key: TokenKey, trust_domain: str, clock: Clock
     ) -> None:
         self._book, self._key = book, key
         self._trust_domain, self._clock = trust_domain, clock
+        self.issuer = own_issuer(trust_domain)
 
-    async def recognise(self, text: str, address: str, node: str) -> TokenRecord:
-        """Return what the token ``text`` proves, shown from ``address``.
+    async def recognise(self, token: Unproved, address: str, node: str) -> Caller:
+        """Return whom ``token`` stands for, shown from ``address``.
+
+        Raises:
+            UnauthenticatedError: If it proves nothing here and now.
+            LedgerUnavailableError: If it is unknown whether it is spent.
+
+        """
+        now = self._clock.now()
+        record = check_token(token, self._key, trust_domain=self._trust_domain, now=now)
+        record.check_place(address, node)
+        await self._book.check(record)
+        name = record.name
+        subject = f"system:serviceaccount:{name.namespace}:{name.service_account}"
+        evidence = Evidence(Proof.TOKEN, address, node, self.issuer, subject)
+        return Caller(name, evidence, token=record)
+
+    async def spend(self, caller: Caller) -> None:
+        """Use up the token of ``caller``, if it is good for one certificate.
+
+        Raises:
+            UnauthenticatedError: If somebody else did meanwhile.
+            LedgerUnavailableError: If it is unknown whether it is used up.
+
+        """
+        if caller.token is not None:
+            await self._book.burn(caller.token)
+
+
+class IssuedTokens:
+    """Recognises the tokens of other issuers."""
+
+    def __init__(
+        self,
+        issuers: Sequence[Issuer],
+        keys: IssuerKeys,
+        entries: Entries,
+        trust_domain: str,
+        clock: Clock,
+    ) -> None:
+        self._issuers = {each.issuer: each for each in issuers}
+        self._keys, self._entries = keys, entries
+        self._trust_domain, self._clock = trust_domain, clock
+
+    async def recognise(self, token: Unproved, address: str, node: str) -> Caller:
+        """Return whom ``token`` stands for.
+
+        Raises:
+            UnauthenticatedError: If no issuer vouches for anybody with it.
+
+        """
+        issuer = self._issuers.get(token.issuer)
+        if issuer is None:
+            raise UnauthenticatedError(f"token by {token.issuer!r}, who is a stranger")
+        key = await self._keys.find(token, issuer)
+        subject = issuer.claims(token, key, now=self._clock.now())
+        evidence = Evidence(Proof.ISSUER, address, node, issuer.issuer, subject)
+        named = issuer.identity(subject, self._trust_domain)
+        identity = named or self._entries.select(evidence)
+        return Caller(_allowed(identity), evidence)
+
+
+class Recognition:
+    """Tells whom a token or a certificate stands for."""
+
+    def __init__(self, own: OwnTokens, issued: IssuedTokens, trust_domain: str) -> None:
+        self._own, self._issued = own, issued
+        self._trust_domain = trust_domain
+
+    async def by_token(self, text: str, address: str, node: str) -> Caller:
+        """Return whom the token ``text`` stands for, shown from ``address``.
 
         Raises:
             UnauthenticatedError: If it proves nothing here and now.
@@ -32,23 +115,30 @@ class Recognition:
 
         """
         token = _parsed(text)
-        if token.issuer != own_issuer(self._trust_domain):
-            raise UnauthenticatedError(f"token by {token.issuer!r}, who is a stranger")
-        now = self._clock.now()
-        record = check_token(token, self._key, trust_domain=self._trust_domain, now=now)
-        record.check_place(address, node)
-        await self._book.check(record)
-        return record
+        if token.issuer == self._own.issuer:
+            return await self._own.recognise(token, address, node)
+        return await self._issued.recognise(token, address, node)
 
-    async def spend(self, record: TokenRecord) -> None:
-        """Use up what `recognise` returned, if it is good for one certificate.
+    def by_certificate(self, leaf: x509.Certificate, address: str) -> Caller:
+        """Return whom a client certificate stands for, which a handshake verified.
 
         Raises:
-            UnauthenticatedError: If somebody else did meanwhile.
-            LedgerUnavailableError: If it is unknown whether it is used up.
+            UnauthenticatedError: If it is nobody who may renew.
 
         """
-        await self._book.burn(record)
+        identity = renewing_identity(leaf, self._trust_domain)
+        evidence = Evidence(Proof.CERTIFICATE, address)
+        return Caller(identity, evidence, serial=leaf.serial_number)
+
+    async def spend(self, caller: Caller) -> None:
+        """Use up what ``caller`` showed, as `OwnTokens.spend`."""
+        await self._own.spend(caller)
+
+
+def _allowed(identity: SpiffeId) -> SpiffeId:
+    if identity == citadel_identity(identity.trust_domain):
+        raise UnauthenticatedError(f"token for {identity}, the authority's")
+    return identity
 
 
 def _parsed(text: str) -> Unproved:

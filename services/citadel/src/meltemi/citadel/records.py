@@ -1,0 +1,70 @@
+"""What is remembered of a certificate: everything but the certificate. No I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from cryptography.hazmat.primitives import serialization
+
+from meltemi.citadel.key_index import REMEMBERED
+from meltemi.identity.certificate import certificate_public_der
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from meltemi.citadel.caller import Caller
+    from meltemi.citadel.csr import PublicKey
+
+KEPT_LONGER = timedelta(minutes=5)
+
+
+class CertificateRecord(msgspec.Struct, frozen=True):
+    """One certificate that went out."""
+
+    serial: str
+    """Hexadecimal, without leading zeros."""
+    identity: str
+    issuer: str
+    """Who signed it: the subject of the authority's certificate (RFC 4514)."""
+    issued: datetime
+    not_after: datetime
+    proof: str
+    """What its holder showed for it: a `Proof`."""
+    voucher: str
+    """Who vouched for the holder; empty where it renewed by certificate."""
+    peer: str
+    """The IP address it went to."""
+    key_sha256: str
+
+    @property
+    def keep_until(self) -> datetime:
+        """When it may be forgotten: it has ended, and its key is free again."""
+        return max(self.not_after, self.issued + REMEMBERED) + KEPT_LONGER
+
+
+def certificate_record(
+    leaf: x509.Certificate, caller: Caller, *, now: datetime
+) -> CertificateRecord:
+    """Return what to remember of ``leaf``, made for ``caller`` at ``now``."""
+    return CertificateRecord(
+        serial=f"{leaf.serial_number:x}",
+        identity=str(caller.identity),
+        issuer=leaf.issuer.rfc4514_string(),
+        issued=now,
+        not_after=leaf.not_valid_after_utc,
+        proof=caller.evidence.proof,
+        voucher=caller.evidence.issuer,
+        peer=caller.evidence.address,
+        key_sha256=hashlib.sha256(certificate_public_der(leaf)).hexdigest(),
+    )
+
+
+def key_digest(key: PublicKey) -> str:
+    """Return the SHA-256 of a key's SubjectPublicKeyInfo, as it stands in records."""
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(der).hexdigest()
