@@ -11,6 +11,8 @@ import asyncio
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
+from envoy.config.core.v3.base_pb2 import Node
+from google.protobuf.json_format import ParseDict
 from prometheus_client import CollectorRegistry, Gauge
 
 from meltemi.credentials.joining import Joining
@@ -25,7 +27,8 @@ from meltemi.proxy.adapters.relay import Memory, XdsRelay
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.status import status_app
-from meltemi.proxy.bootstrap import bootstrap, node_id
+from meltemi.proxy.adapters.trust import TrustFollower
+from meltemi.proxy.bootstrap import bootstrap, node_id, node_of
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.envoy_argv import envoy_argv
 from meltemi.proxy.ring import PilotRing
@@ -58,9 +61,14 @@ class Agent:
             settings.node,
         )
         self.keeper = joining.keeper(settings.identity, clock, rng)
+        ring = PilotRing(settings.pilots, node)
+        dial = dial_plain if settings.pilots_plaintext else dial_with(self.keeper)
+        self.trust = TrustFollower(
+            ring, dial, self.keeper, ParseDict(node_of(settings), Node()), rng
+        )
         self.relay = XdsRelay(
-            PilotRing(settings.pilots, node),
-            dial_plain if settings.pilots_plaintext else dial_with(self.keeper),
+            ring,
+            dial,
             Memory(self.recorder, self.checkpoint),
             rng,
             self._registry,
@@ -102,6 +110,7 @@ class Agent:
                 tasks.create_task(self.keeper.keep(self.board.show)),
                 tasks.create_task(self.checkpoint.follow(self.recorder)),
                 tasks.create_task(self.registrar.keep()),
+                tasks.create_task(self.trust.follow()),
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from meltemi.credentials.citadel import CertificateRefusedError
 from meltemi.credentials.keeping import (
+    hurried,
     readiness,
     speaks_for,
     trouble_with,
     until_renewal,
 )
-from meltemi.identity.certificate import InvalidCertificateError, parse_chain
+from meltemi.identity.certificate import (
+    InvalidCertificateError,
+    fingerprint,
+    parse_chain,
+    verify_chain,
+)
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
     from random import Random
+
+    from cryptography import x509
 
     from meltemi.credentials.citadel import CitadelClient
     from meltemi.credentials.wallet import Wallet
@@ -95,6 +104,8 @@ class Keeper:
         self._citadel, self._proofs, self._wallet = citadel, proofs, wallet
         self._clock, self._rng = clock, rng
         self._why = ""
+        self._due = asyncio.Event()
+        self._show: Callable[[Credential], Awaitable[None]] = _unseen
 
     def trouble(self) -> str | None:
         """Return why there is no usable certificate, or None."""
@@ -103,6 +114,7 @@ class Keeper:
 
     async def keep(self, show: Callable[[Credential], Awaitable[None]]) -> None:
         """Get a credential, ``show`` it, renew it, until cancelled."""
+        self._show = show
         stored = self._usable()
         credential = stored or await self._obtained(FIRST)
         since = stored.leaf.not_valid_before_utc if stored else self._clock.now()
@@ -113,6 +125,27 @@ class Keeper:
             await self._until_due(credential, since)
             credential = await self._obtained(NEXT)
             since = self._clock.now()
+
+    async def believe(self, roots: tuple[x509.Certificate, ...]) -> None:
+        """Believe ``roots`` from now on, and no others.
+
+        When the first of them, which signs now, is not the one that signed for us,
+        the next certificate is asked for soon: spread out, for everybody does so.
+
+        Raises:
+            InvalidCertificateError: If our own certificate does not hold under them.
+
+        """
+        held = self.held
+        if held is None or held.roots == roots:
+            return
+        verify_chain(held.chain, roots, now=self._clock.now())
+        self.held = replace(held, roots=roots)
+        self._wallet.write(self.held)
+        log.info("trust.changed", roots=[fingerprint(each) for each in roots])
+        await self._show(self.held)
+        if not speaks_for(held, roots[:1], now=self._clock.now()):
+            self._due.set()
 
     def _usable(self) -> Credential | None:
         """Return the stored credential if it may be served again."""
@@ -145,7 +178,12 @@ class Keeper:
             wait = until_renewal(credential, since=since, now=now, draw=draw)
             if not wait:
                 return
-            await asyncio.sleep(min(wait, LOOK_AGAIN_SECONDS))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(wait, LOOK_AGAIN_SECONDS)):
+                    await self._due.wait()
+                self._due.clear()
+                await asyncio.sleep(draw * hurried(credential, now=now))
+                return
 
     async def _obtained(self, backoff: Backoff) -> Credential:
         attempt = 0
@@ -195,3 +233,7 @@ class Keeper:
                 "make one with meltemi token create"
             )
         return await self._citadel.join(token, roots)
+
+
+async def _unseen(_: Credential) -> None:
+    """Show nothing: nobody looks before `Keeper.keep`."""

@@ -34,7 +34,7 @@ class Snapshots:
         self, mesh: Latest[Mesh], config: MeshConfig, clock: Clock, metrics: Metrics
     ) -> None:
         self._mesh, self._config = mesh, config
-        self._clock, self._metrics = clock, metrics
+        self._clock, self.metrics = clock, metrics
         self._index: Index | None = None
         self._made: dict[ProxyClass, Snapshot] = {}
 
@@ -57,9 +57,9 @@ class Snapshots:
     def _build(self, group: ProxyClass, mesh: Index) -> None:
         started = self._clock.monotonic()
         result = contained(lambda: self._computed(group, mesh))
-        self._metrics.build_seconds.observe(self._clock.monotonic() - started)
+        self.metrics.build_seconds.observe(self._clock.monotonic() - started)
         if isinstance(result, Failed):
-            self._metrics.build_failures.inc()
+            self.metrics.build_failures.inc()
             log.error(
                 "snapshot.failed",
                 namespace=group.namespace,

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
@@ -20,6 +21,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 
 from meltemi.credentials.mutual import caller
 from meltemi.identity.certificate import InvalidCertificateError
+from meltemi.identity.trust import TYPE_URL
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.adapters.ads_codec import known_type, proxy_of
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from envoy.config.core.v3.base_pb2 import Node
 
     from meltemi.kernel.identity import SpiffeId
+    from meltemi.pilot.adapters.trust_streams import TrustStreams
     from meltemi.pilot.latest import Latest
-    from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.push import Snapshots
     from meltemi.pilot.scope.proxy import Proxy
@@ -57,6 +59,14 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 log = structlog.get_logger("meltemi.pilot")
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose proxies are let in, and who tells them which roots to believe."""
+
+    domain: str
+    streams: TrustStreams
+
+
 class Discovery(grpc.GenericRpcHandler):
     """Streams to every proxy what its class is to hold, and listens to its answers."""
 
@@ -65,11 +75,11 @@ class Discovery(grpc.GenericRpcHandler):
         mesh: Latest[Mesh],
         snapshots: Snapshots,
         connections: Connections,
-        metrics: Metrics,
-        trust_domain: str,
+        trust: Trust,
     ) -> None:
         self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
-        self._metrics, self._trust_domain = metrics, trust_domain
+        self._metrics = snapshots.metrics
+        self._trust_domain, self._trust = trust.domain, trust.streams
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -99,7 +109,8 @@ class Discovery(grpc.GenericRpcHandler):
         if not isinstance(first, bytes):
             return
         try:
-            proxy = self._proxy(variant.parse(first).node, caller(context))
+            message = variant.parse(first)
+            proxy = self._proxy(message.node, caller(context))
         except InvalidNodeError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise  # abort has raised already; this tells the type checker so
@@ -110,6 +121,9 @@ class Discovery(grpc.GenericRpcHandler):
             raise
         # Headers tell the agent that it is served, even where nothing is to be sent.
         await context.send_initial_metadata(())
+        if message.type_url == TYPE_URL:
+            await self._trust.serve(first, context)
+            return
         connection = Connection(proxy, Session())
         self._connections.joined(connection)
         self._metrics.streams.inc()
