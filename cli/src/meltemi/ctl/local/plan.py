@@ -28,6 +28,8 @@ PILOTS = ("pilot-0", "pilot-1")
 GATEWAY = "gateway"
 GATEWAY_NAMESPACE = "istio-system"
 LOOPBACK = "127.0.0.1"
+KEYS_FROM = "127.0.0.0/8,::1"
+"""A token issuer may run on this machine, as all of the mesh does."""
 DRAIN_SECONDS = "1"
 """Connections of a demo need no longer than that; Istio gives them 5 s."""
 
@@ -165,6 +167,7 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
         "GALLEY_ADMIN_TOKEN_FILE": str(layout.admin_token),
         "GALLEY_AUDIT_FILE": str(layout.audit),
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
+        "GALLEY_KEYS_ALLOWED_NETWORKS": KEYS_FROM,
         **source,
     }
     return _service("galley", tools, environ, {"http": layout.at("galley")})

@@ -29,6 +29,8 @@ from meltemi.events.codec import (
 )
 from meltemi.events.gap import Apply, GapDetector, Resync
 from meltemi.kernel.names import Revision
+from meltemi.pilot.key_following import following_keys
+from meltemi.pilot.model.fetched_keys import FetchedKeys
 from meltemi.pilot.model.stored import Kept, StoredMesh
 from meltemi.store.ports import (
     CompactedError,
@@ -37,6 +39,7 @@ from meltemi.store.ports import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from random import Random
 
     from meltemi.bus.ports import Subscriber
@@ -61,7 +64,7 @@ class Compare:
     reason: str
 
 
-Signal = Change | Heartbeat | Step | Compare
+Signal = Change | Heartbeat | Step | Compare | FetchedKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Ingest:
             tasks.create_task(self._hear_beats())
             tasks.create_task(self._watch_when_silent())
             tasks.create_task(self._compare_now_and_then())
-            tasks.create_task(self._apply())
+            tasks.create_task(self._apply(tasks))
 
     async def _hear_changes(self) -> None:
         async for message in self._sources.bus.subscribe(
@@ -135,6 +138,10 @@ class Ingest:
                 continue
             self._bell.set()
             self._signal(beat)
+
+    async def _hear_keys(self, fetched: AsyncGenerator[FetchedKeys]) -> None:
+        async for keys in fetched:
+            await self._signals.put(keys)
 
     async def _watch_when_silent(self) -> None:
         while True:
@@ -183,7 +190,11 @@ class Ingest:
         except asyncio.QueueFull:
             self._metrics.overflows.inc()
 
-    async def _apply(self) -> None:
+    async def _apply(self, tasks: asyncio.TaskGroup) -> None:
+        # A Pilot that starts must not take from its proxies the keys they have.
+        fetched = following_keys(self._sources.ledger, self._sources.name)
+        self._stored.take_keys(await anext(fetched))
+        tasks.create_task(self._hear_keys(fetched))
         while True:
             signal = await self._signals.get()
             match signal:
@@ -195,6 +206,9 @@ class Ingest:
                     await self._step(signal)
                 case Compare(reason):
                     await self._resync(reason)
+                case FetchedKeys():
+                    self._stored.take_keys(signal)
+                    self._publish()
 
     async def _judge(self, verdict: object) -> None:
         match verdict:

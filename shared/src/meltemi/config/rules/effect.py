@@ -62,8 +62,6 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "RequestAuthentication": {
         "spec.jwtRules[].presence": IN_ISTIO_NEITHER,
-        "spec.jwtRules[].jwksUri": "keys are not fetched: name jwks instead",
-        "spec.jwtRules[].timeout": "no effect: keys are not fetched",
     },
     "Sidecar": {
         "spec.ingress[].tls": AS_BY_DEFAULT,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from meltemi.testkit.fakes.ledger import MemoryLedger
+    from meltemi.store.ports import LedgerWriter
 
 ADMIN = {"authorization": "Bearer open-sesame"}
 
@@ -84,7 +84,7 @@ class Citadel:
 @asynccontextmanager
 async def citadel(
     directory: Path,
-    ledger: MemoryLedger,
+    ledger: LedgerWriter,
     *,
     workload_ttl: timedelta = timedelta(hours=24),
 ) -> AsyncIterator[Citadel]:

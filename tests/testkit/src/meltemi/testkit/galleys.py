@@ -16,6 +16,7 @@ from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.galley import Galley
+from meltemi.galley.adapters.key_keeper import KeyKeeper
 from meltemi.galley.adapters.pilots import Pilots
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.vigil import Vigil
@@ -95,6 +96,7 @@ async def galley_api(
             watches=Watches(reads, ledger, "default", Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
+            keys=KeyKeeper(ledger, "default", settings.key_policy, clock),
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
             tokens=tokens,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from meltemi.galley.adapters.callers import Callers
     from meltemi.galley.adapters.decoding import Decoder
+    from meltemi.galley.adapters.key_keeper import KeyKeeper
     from meltemi.galley.adapters.pilots import Pilots
     from meltemi.galley.adapters.token_book import TokenBook
     from meltemi.galley.adapters.watching import Watches
@@ -31,6 +32,7 @@ class Galley:
     decoder: Decoder
     pilots: Pilots
     foresight: Foresight
+    keys: KeyKeeper
     callers: Callers
     tokens: TokenBook
     audit: Audit

@@ -116,7 +116,8 @@ def status_of(galley: Galley, held: Held, fleet: Fleet, reader: Reader) -> Statu
     key = held.resource.key
     arrived = conditions(_far(key, held, None, fleet), key.kind)
     found = galley.foresight.rivals.conflicts(held.resource)
-    return Status((*arrived, conflicted(found, reader.may_read)))
+    keys = galley.keys.conditions(held.resource.spec)
+    return Status((*arrived, conflicted(found, reader.may_read), *keys))
 
 
 def _far(

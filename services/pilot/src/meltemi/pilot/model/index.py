@@ -29,9 +29,9 @@ from meltemi.pilot.model.workload_group import by_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meltemi.config.key_sets import KeySource
     from meltemi.config.resource import Resource
     from meltemi.kernel.names import Revision
-    from meltemi.pilot.model.key_source import KeySource
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.model.service import Service
@@ -98,7 +98,7 @@ def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Ind
         request_authentications=mesh.of(RequestAuthentication),
         authorization_policies=mesh.of(AuthorizationPolicy),
         envoy_filters=mesh.of(EnvoyFilter),
-        keys={},
+        keys=mesh.keys.by_source,
         telemetries=mesh.of(Telemetry),
         wasm_plugins=mesh.of(WasmPlugin),
         traffic_extensions=mesh.of(TrafficExtension),

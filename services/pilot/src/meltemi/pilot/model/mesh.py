@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeGuard, TypeVar
 from meltemi.config.schema.message import Message
 from meltemi.kernel.names import Epoch, Key, Revision
 from meltemi.pilot.model.buckets import Buckets
+from meltemi.pilot.model.fetched_keys import FetchedKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,13 @@ class Mesh:
     kinds: Mapping[str, Buckets[Resource[Message]]] = field(
         default_factory=dict[str, "Buckets[Resource[Message]]"]
     )
+    keys: FetchedKeys = field(default_factory=FetchedKeys)
+    """Keys of token issuers, as they were fetched last."""
+
+    @property
+    def stamp(self) -> tuple[Revision, Revision]:
+        """What is equal while nothing changed: of the objects, and of the keys."""
+        return self.revision, self.keys.revision
 
     def put(self, resource: Resource[Message]) -> Mesh:
         """Return a mesh that also holds ``resource``, at the same revision."""

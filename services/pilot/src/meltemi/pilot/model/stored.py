@@ -7,7 +7,7 @@ take others, or itself, away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meltemi.config.canonical import UnreadableObjectError, from_stored
@@ -16,6 +16,7 @@ from meltemi.pilot.model.mesh import Mesh
 
 if TYPE_CHECKING:
     from meltemi.kernel.names import Revision
+    from meltemi.pilot.model.fetched_keys import FetchedKeys
     from meltemi.store.ports import Listing
 
 
@@ -59,6 +60,10 @@ class StoredMesh:
             return Kept(0, (Unreadable(key, str(error)),))
         self.revisions[key] = revision
         return Kept(1)
+
+    def take_keys(self, keys: FetchedKeys) -> None:
+        """Take all fetched keys there are now."""
+        self.mesh = replace(self.mesh, keys=keys)
 
     def replace(self, listing: Listing) -> Kept:
         """Take everything there is: what ``listing`` does not hold is gone."""
