@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,15 @@ from meltemi.proxy.adapters import relay as relay_module
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
 from meltemi.proxy.adapters.relay import METHOD, SERVICE, XdsRelay
 from meltemi.proxy.adapters.sockets import serving_sockets
+from meltemi.proxy.adapters.stream_proofs import StreamProofs
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.ring import PilotRing
 from meltemi.runtime.settings import Address
+from meltemi.runtime.workload_proof import PROOF_METADATA
 from meltemi.testkit import envoy_config
 from meltemi.testkit.agents import local
+from meltemi.testkit.authority import NOON, credential
+from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.fakes.pilot import PREFIX, FakePilot
 from meltemi.testkit.waiting import until
 
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from meltemi.identity.credential import Credential
 
 CDS = PREFIX + "envoy.config.cluster.v3.Cluster"
 NODE = "sidecar~127.0.0.1~a.default~x"
@@ -48,7 +55,9 @@ class Agent:
         addresses = tuple(Address.parse(pilot.address) for pilot in pilots)
         self.ring = PilotRing(addresses, NODE)
         rng = Random(1)  # noqa: S311 - a jitter
-        self.relay = XdsRelay(self.ring, self.recorder, self.file, rng, registry)
+        self.holder = Holds()
+        proofs = StreamProofs(self.holder, StillClock(NOON), rng)
+        self.relay = XdsRelay(self.ring, self.recorder, self.file, proofs, registry)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -75,6 +84,14 @@ class Agent:
             call.cancel()
 
 
+@dataclass
+class Holds:
+    """A keeper that has a credential already, unless told otherwise."""
+
+    held: Credential | None = field(default_factory=credential)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 async def ask(call: Call, **had: str) -> None:
     request = DeltaDiscoveryRequest(type_url=CDS, initial_resource_versions=had)
     await call.write(request)
@@ -98,6 +115,27 @@ def pilot(*clusters: str) -> FakePilot:
     for name in clusters:
         made.publish(name, envoy_config.cluster(name))
     return made
+
+
+async def test_t9_a_stream_without_proof_ends_once_there_is_a_certificate(
+    tmp_path: Path,
+) -> None:
+    source = pilot("a")
+    agent = Agent(tmp_path, source)
+    agent.holder.held = None
+    async with source.serving(), agent.serving():
+        async with agent.envoy() as call:
+            await ask(call)
+            assert names(await hear(call)) == ["a"], "configuration needs no proof"
+            agent.holder.held = credential()
+            agent.holder.arrived.set()
+            async with asyncio.timeout(10):
+                assert await call.code() is grpc.StatusCode.UNAVAILABLE
+        async with agent.envoy() as call:
+            await ask(call)
+            assert names(await hear(call)) == ["a"]
+    first, second = (each.get(PROOF_METADATA, "") for each in source.metadata)
+    assert (first, second.count(".")) == ("", 2)
 
 
 async def test_requests_and_responses_pass_and_later_pushes_too(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ MODULES = {
     "meltemi.ctl.galley.wait": ("wait",),
     "meltemi.ctl.analyze": ("analyze", "validate"),
     "meltemi.ctl.galley.token": ("token",),
+    "meltemi.ctl.galley.secret": ("secret",),
     "meltemi.ctl.galley.change": ("patch", "label", "edit"),
     "meltemi.ctl.galley.compare": ("diff", "history", "rollback"),
     "meltemi.ctl.galley.transfer": ("export", "import"),

@@ -25,6 +25,7 @@ from meltemi.proxy.adapters.relay import XdsRelay
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.status import status_app
+from meltemi.proxy.adapters.stream_proofs import StreamProofs
 from meltemi.proxy.adapters.wallet import Wallet
 from meltemi.proxy.bootstrap import bootstrap, node_id
 from meltemi.proxy.checkpoint import Recorder
@@ -49,13 +50,6 @@ class Agent:
         clock, node = SystemClock(), node_id(settings)
         self.checkpoint = CheckpointFile(settings.run_dir, self._registry)
         self.recorder = Recorder(node, self.checkpoint.load(node).types)
-        self.relay = XdsRelay(
-            PilotRing(settings.pilots, node),
-            self.recorder,
-            self.checkpoint,
-            rng,
-            self._registry,
-        )
         self.board = SecretBoard()
         self.keeper = Keeper(
             CitadelClient(
@@ -65,6 +59,13 @@ class Agent:
             Wallet(settings.run_dir / "credential.json"),
             clock,
             rng,
+        )
+        self.relay = XdsRelay(
+            PilotRing(settings.pilots, node),
+            self.recorder,
+            self.checkpoint,
+            StreamProofs(self.keeper, clock, rng),
+            self._registry,
         )
         Gauge(
             "meltemi_agent_certificate_expiry_timestamp_seconds",

@@ -64,6 +64,11 @@ class Layout:
         return self.state / "admin.token"
 
     @property
+    def sealing_key(self) -> Path:
+        """What TLS secrets of gateways are sealed with."""
+        return self.state / "secrets.key"
+
+    @property
     def audit(self) -> Path:
         """Galley's record of every write."""
         return self.state / "audit.jsonl"
@@ -168,6 +173,7 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
         "GALLEY_AUDIT_FILE": str(layout.audit),
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
         "GALLEY_KEYS_ALLOWED_NETWORKS": KEYS_FROM,
+        "GALLEY_SECRETS_KEY_FILE": str(layout.sealing_key),
         **source,
     }
     return _service("galley", tools, environ, {"http": layout.at("galley")})
@@ -201,6 +207,8 @@ def pilot(layout: Layout, tools: Tools, name: str) -> Part:
         "PILOT_NAME": name,
         "PILOT_MESH": MESH,
         "PILOT_TRUST_DOMAIN": TRUST_DOMAIN,
+        "PILOT_TRUST_BUNDLE_FILE": str(layout.roots),
+        "PILOT_SECRETS_KEY_FILE": str(layout.sealing_key),
         "PILOT_HTTP_ADDRESS": addresses["http"],
         "PILOT_XDS_ADDRESS": addresses["xds"],
         "PILOT_ETCD_ENDPOINTS": layout.at("etcd"),

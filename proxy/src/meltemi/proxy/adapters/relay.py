@@ -10,6 +10,7 @@ Envoy ──unix──▶ inbox ──▶ Pilot          one fresh upstream for 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -26,11 +27,11 @@ from meltemi.proxy.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from random import Random
 
     from prometheus_client import CollectorRegistry
 
     from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
+    from meltemi.proxy.adapters.stream_proofs import StreamProofs
     from meltemi.proxy.checkpoint import Recorder
     from meltemi.proxy.ring import PilotRing
     from meltemi.runtime.settings import Address
@@ -111,11 +112,11 @@ class XdsRelay:
         ring: PilotRing,
         recorder: Recorder,
         checkpoint: CheckpointFile,
-        rng: Random,
+        proofs: StreamProofs,
         registry: CollectorRegistry,
     ) -> None:
         self._ring, self._recorder, self._checkpoint = ring, recorder, checkpoint
-        self._rng = rng
+        self._proofs, self._rng = proofs, proofs.rng
         self._lost = False
         self._source = "nothing yet"
         self._streams = Counter(
@@ -188,11 +189,14 @@ class XdsRelay:
             method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = (
                 channel.stream_stream(f"/{SERVICE}/{METHOD}")
             )
-            call = method()
+            proof = self._proofs.proof()
+            call = method(metadata=proof)
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(_pour(inbox, call))]
                 if not inbox.cold:
                     parts.append(tasks.create_task(self._settle(pilot, inbox)))
+                if not proof:
+                    parts.append(tasks.create_task(self._until_proved(call)))
                 limit = FIRST_ANSWER_SECONDS if inbox.cold else None
                 while (raw := await _next(call, limit)) is not None:
                     limit = None
@@ -202,6 +206,17 @@ class XdsRelay:
                 for part in parts:
                     part.cancel()
         return inbox.held
+
+    async def _until_proved(
+        self, call: grpc.aio.StreamStreamCall[bytes, bytes]
+    ) -> None:
+        """End a stream that began without a certificate once there is one.
+
+        Envoy comes back at once, and then it is known who asks.
+        """
+        await self._proofs.arrived.wait()
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await call.done_writing()
 
     async def _settle(self, pilot: Address, inbox: Inbox) -> None:
         await asyncio.sleep(SETTLE_SECONDS)

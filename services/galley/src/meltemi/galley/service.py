@@ -16,6 +16,7 @@ from meltemi.galley.adapters.directory import Directory
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.key_keeper import KeyKeeper
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
+from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
@@ -123,6 +124,7 @@ class GalleyService:
             decoder=decoder,
             foresight=foresight,
             keys=self._keys,
+            secrets=SecretBook(ledger, mesh, settings.sealing_key, self._clock),
             pilots=Pilots(ledger, mesh, client, self._clock),
             callers=callers,
             tokens=tokens,

@@ -9,8 +9,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.galley.adapters.key_keeper import KeyPolicy
+from meltemi.identity.sealed import SealingKey
 from meltemi.runtime.dial_rule import Network, networks
 from meltemi.runtime.guarded_fetch import Guard
+from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 from meltemi.runtime.tls import TlsFiles
 
@@ -98,6 +100,17 @@ class GalleySettings(ServiceSettings):
 
     keys_refresh: float = Field(default=1200.0, ge=1)
     """Seconds after which keys are fetched again; 20 minutes, as Istio's."""
+
+    secrets_key_file: Path | None = None
+    """What TLS secrets of gateways are sealed with: made at the first start, mode 0600;
+    Pilots need the same. Unset: secrets are refused.
+    """
+
+    @property
+    def sealing_key(self) -> SealingKey | None:
+        """What secrets are sealed with; raises `SealingFileError`."""
+        file = self.secrets_key_file
+        return None if file is None else load_sealing_key(file)
 
     @property
     def key_policy(self) -> KeyPolicy:

@@ -70,6 +70,8 @@ class Connection:
     connected_at: str = ""
     """When the stream began, RFC 3339, UTC."""
     snapshot: Snapshot | None = None
+    proved: bool = False
+    """Whether the stream's caller proved to be who the node says."""
 
     def note_progress(self, clock: Clock) -> None:
         """Remember when the newest acknowledged revision was reached."""
@@ -127,6 +129,10 @@ class Connections:
         connection.connected_at = timestamp(self._clock)
         self._open.setdefault(name, []).append(connection)
         self._left.pop(name, None)
+
+    def note_progress(self, connection: Connection) -> None:
+        """Remember when the newest acknowledged revision was reached."""
+        connection.note_progress(self._clock)
 
     def left(self, connection: Connection) -> bool:
         """Note the end of a stream; tell whether it was the last of its class."""

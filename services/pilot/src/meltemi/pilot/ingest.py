@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from meltemi.config.key_sets import keys_prefix
 from meltemi.config.ledger_keys import config_prefix
 from meltemi.events.change import Change, Heartbeat, Operation
 from meltemi.events.codec import (
@@ -28,9 +29,11 @@ from meltemi.events.codec import (
     decode_change,
 )
 from meltemi.events.gap import Apply, GapDetector, Resync
+from meltemi.identity.tls_secret import secrets_prefix
 from meltemi.kernel.names import Revision
-from meltemi.pilot.key_following import following_keys
+from meltemi.pilot.following import following
 from meltemi.pilot.model.fetched_keys import FetchedKeys
+from meltemi.pilot.model.secret_store import SecretStore
 from meltemi.pilot.model.stored import Kept, StoredMesh
 from meltemi.store.ports import (
     CompactedError,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from meltemi.bus.ports import Subscriber
+    from meltemi.identity.sealed import SealingKey
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
@@ -64,7 +68,7 @@ class Compare:
     reason: str
 
 
-Signal = Change | Heartbeat | Step | Compare | FetchedKeys
+Signal = Change | Heartbeat | Step | Compare | FetchedKeys | SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Sources:
     ledger: LedgerReader
     bus: Subscriber
     name: str
+    sealing: SealingKey | None = None
+    """What secrets are opened with; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +145,31 @@ class Ingest:
             self._bell.set()
             self._signal(beat)
 
-    async def _hear_keys(self, fetched: AsyncGenerator[FetchedKeys]) -> None:
-        async for keys in fetched:
-            await self._signals.put(keys)
+    async def _hear(self, beside: AsyncGenerator[FetchedKeys | SecretStore]) -> None:
+        async for found in beside:
+            await self._signals.put(found)
+
+    async def _begin_beside(self, tasks: asyncio.TaskGroup) -> None:
+        """Read the fetched keys and the secrets before anything is published.
+
+        A Pilot that starts must not take from its proxies what they have.
+        """
+        ledger, name = self._sources.ledger, self._sources.name
+        key = self._sources.sealing
+        fetched = following(ledger, keys_prefix(name), FetchedKeys.of)
+        opened = following(
+            ledger, secrets_prefix(name), lambda found: SecretStore.of(found, key)
+        )
+        self._beside(await anext(fetched))
+        self._beside(await anext(opened))
+        tasks.create_task(self._hear(fetched))
+        tasks.create_task(self._hear(opened))
+
+    def _beside(self, found: FetchedKeys | SecretStore) -> bool:
+        """Take what lies beside configuration; tell whether it is news."""
+        if isinstance(found, SecretStore) and found.shut:
+            log.warning("secrets.shut", keys=found.shut)
+        return self._stored.take_beside(found)
 
     async def _watch_when_silent(self) -> None:
         while True:
@@ -191,10 +219,7 @@ class Ingest:
             self._metrics.overflows.inc()
 
     async def _apply(self, tasks: asyncio.TaskGroup) -> None:
-        # A Pilot that starts must not take from its proxies the keys they have.
-        fetched = following_keys(self._sources.ledger, self._sources.name)
-        self._stored.take_keys(await anext(fetched))
-        tasks.create_task(self._hear_keys(fetched))
+        await self._begin_beside(tasks)
         while True:
             signal = await self._signals.get()
             match signal:
@@ -206,9 +231,9 @@ class Ingest:
                     await self._step(signal)
                 case Compare(reason):
                     await self._resync(reason)
-                case FetchedKeys():
-                    self._stored.take_keys(signal)
-                    self._publish()
+                case FetchedKeys() | SecretStore():
+                    if self._beside(signal):
+                        self._publish()
 
     async def _judge(self, verdict: object) -> None:
         match verdict:

@@ -32,6 +32,10 @@ class Metrics:
         self.refusals = counter(
             "refusals_total", "Responses that proxies refused", "type"
         )
+        self.withheld = counter(
+            "secrets_withheld_total",
+            "Pushes without the secrets of the class: the stream proved no identity",
+        )
         self.build_failures = counter(
             "snapshot_failures_total", "Resources not computed: each is a bug"
         )

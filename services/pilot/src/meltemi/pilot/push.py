@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.scope.proxy import ProxyClass
 
-Stamp = tuple[int, int]
+Stamp = tuple[int, int, int]
 
 log = structlog.get_logger("meltemi.pilot")
 

@@ -14,6 +14,7 @@ from meltemi.config.schema.mesh_config import (
 from meltemi.pilot.adapters.announcement import announce
 from meltemi.pilot.adapters.grpc_ads import Discovery
 from meltemi.pilot.adapters.http_views import views
+from meltemi.pilot.adapters.stream_identity import StreamIdentities
 from meltemi.pilot.connections import Connections
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
@@ -63,7 +64,7 @@ class Pilot:
         )
         self._connections = Connections(settings.name, clock)
         self._ingest = Ingest(
-            Sources(ledger, bus, settings.mesh),
+            Sources(ledger, bus, settings.mesh, settings.sealing_key),
             mesh,
             Rhythm(settings.heartbeat_silence, settings.anti_entropy),
             rng,
@@ -73,7 +74,7 @@ class Pilot:
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
             self._connections,
-            clock,
+            StreamIdentities(settings.trust_bundle_file, settings.trust_domain, clock),
             self._metrics,
         )
 

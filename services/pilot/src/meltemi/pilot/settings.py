@@ -1,15 +1,16 @@
 """What a Pilot is told by its environment."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.identity.sealed import SealingKey
 from meltemi.pilot.model.features import Features
+from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 ADDRESS_XDS = Address("127.0.0.1", 15010)
@@ -59,6 +60,19 @@ class PilotSettings(ServiceSettings):
 
     domain_suffix: str = "cluster.local"
     """What short host names end in."""
+
+    trust_bundle_file: Path | None = None
+    """Roots (PEM) by which proxies' proofs of identity are believed; unset: nobody is
+    given a secret."""
+
+    secrets_key_file: Path | None = None
+    """What Galley seals the TLS secrets of gateways with; unset: there are none."""
+
+    @property
+    def sealing_key(self) -> SealingKey | None:
+        """What secrets are opened with; raises `SealingFileError`."""
+        file = self.secrets_key_file
+        return None if file is None else load_sealing_key(file)
 
     access_log_file: str = ""
     """Where proxies log requests; empty: nowhere, as MeshConfig.accessLogFile."""

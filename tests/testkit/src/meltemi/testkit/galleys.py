@@ -18,6 +18,7 @@ from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.key_keeper import KeyKeeper
 from meltemi.galley.adapters.pilots import Pilots
+from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
@@ -96,6 +97,7 @@ async def galley_api(
             watches=Watches(reads, ledger, "default", Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
+            secrets=SecretBook(ledger, "default", settings.sealing_key, clock),
             keys=KeyKeeper(ledger, "default", settings.key_policy, clock),
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,

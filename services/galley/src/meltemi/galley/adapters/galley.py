@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from meltemi.galley.adapters.decoding import Decoder
     from meltemi.galley.adapters.key_keeper import KeyKeeper
     from meltemi.galley.adapters.pilots import Pilots
+    from meltemi.galley.adapters.secret_book import SecretBook
     from meltemi.galley.adapters.token_book import TokenBook
     from meltemi.galley.adapters.watching import Watches
     from meltemi.galley.audit import Audit
@@ -33,6 +34,7 @@ class Galley:
     pilots: Pilots
     foresight: Foresight
     keys: KeyKeeper
+    secrets: SecretBook
     callers: Callers
     tokens: TokenBook
     audit: Audit

@@ -23,11 +23,12 @@ from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
 from meltemi.pilot.connections import Connection, Connections
 from meltemi.pilot.scope.node import InvalidNodeError
 from meltemi.xds.session import Session
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meltemi.kernel.clock import Clock
+    from meltemi.pilot.adapters.stream_identity import StreamIdentities
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
@@ -49,11 +50,11 @@ class Discovery(grpc.GenericRpcHandler):
         mesh: Latest[Mesh],
         snapshots: Snapshots,
         connections: Connections,
-        clock: Clock,
+        identities: StreamIdentities,
         metrics: Metrics,
     ) -> None:
         self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
-        self._clock, self._metrics = clock, metrics
+        self._identities, self._metrics = identities, metrics
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -89,7 +90,11 @@ class Discovery(grpc.GenericRpcHandler):
             raise  # abort has raised already; this tells the type checker so
         # Headers tell the agent that it is served, even where nothing is to be sent.
         await context.send_initial_metadata(())
-        connection = Connection(proxy, Session())
+        shown = [
+            (str(name), value) for name, value in context.invocation_metadata() or ()
+        ]
+        proved = self._identities.proves(proxy, shown)
+        connection = Connection(proxy, Session(), proved=proved)
         self._connections.joined(connection)
         self._metrics.streams.inc()
         log.info("proxy.connected", node=proxy.node_id)
@@ -110,7 +115,11 @@ class Discovery(grpc.GenericRpcHandler):
             return
         connection.snapshot = snapshot
         session = connection.session
-        session.aim(snapshot.versions, snapshot.revision, snapshot.retired)
+        versions = snapshot.versions
+        if not connection.proved and versions[TypeUrl.SECRET]:
+            self._metrics.withheld.inc()
+            versions = {**versions, TypeUrl.SECRET: {}}
+        session.aim(versions, snapshot.revision, snapshot.retired)
         system = f"{self._mesh.value.epoch}/{snapshot.revision}"
         for kind, push in session.pushes():
             sent = variant.response(kind, push, snapshot, system)
@@ -118,7 +127,7 @@ class Discovery(grpc.GenericRpcHandler):
             connection.sent_bytes += size
             self._metrics.sent_bytes.labels(kind.short).inc(size)
             await context.write(sent)
-        connection.note_progress(self._clock)
+        self._connections.note_progress(connection)
 
     def take(self, connection: Connection, variant: Variant, message: Message) -> None:
         """Take one message of the proxy."""

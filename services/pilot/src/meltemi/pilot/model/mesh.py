@@ -9,6 +9,7 @@ from meltemi.config.schema.message import Message
 from meltemi.kernel.names import Epoch, Key, Revision
 from meltemi.pilot.model.buckets import Buckets
 from meltemi.pilot.model.fetched_keys import FetchedKeys
+from meltemi.pilot.model.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +34,13 @@ class Mesh:
     keys: FetchedKeys = field(default_factory=FetchedKeys)
     """Keys of token issuers, as they were fetched last."""
 
+    secrets: SecretStore = field(default_factory=SecretStore)
+    """TLS secrets of gateways, opened."""
+
     @property
-    def stamp(self) -> tuple[Revision, Revision]:
-        """What is equal while nothing changed: of the objects, and of the keys."""
-        return self.revision, self.keys.revision
+    def stamp(self) -> tuple[Revision, Revision, Revision]:
+        """What is equal while nothing changed: of objects, keys and secrets."""
+        return self.revision, self.keys.revision, self.secrets.revision
 
     def put(self, resource: Resource[Message]) -> Mesh:
         """Return a mesh that also holds ``resource``, at the same revision."""
