@@ -1,6 +1,8 @@
 """One agent, put together from its settings.
 
-keeper ─credential─▶ board ─SDS─▶ ┐
+keeper ─credential─▶ workload API ─▶ application
+           │
+           └▶ board ─────SDS─────▶ ┐
 Pilot ◀────relay + checkpoint───▶ Envoy ◀─ supervised, watched, drained
 Galley ◀─ registrar               ┘
 """
@@ -27,6 +29,7 @@ from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.status import status_app
 from meltemi.proxy.adapters.stream_proofs import StreamProofs
 from meltemi.proxy.adapters.wallet import Wallet
+from meltemi.proxy.adapters.workload_api import WorkloadApi
 from meltemi.proxy.bootstrap import bootstrap, node_id
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.envoy_argv import envoy_argv
@@ -36,6 +39,7 @@ from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness
 
 if TYPE_CHECKING:
+    from meltemi.identity.credential import Credential
     from meltemi.proxy.settings import AgentSettings
 
 
@@ -50,7 +54,7 @@ class Agent:
         clock, node = SystemClock(), node_id(settings)
         self.checkpoint = CheckpointFile(settings.run_dir, self._registry)
         self.recorder = Recorder(node, self.checkpoint.load(node).types)
-        self.board = SecretBoard()
+        self.board, self.workload_api = SecretBoard(), WorkloadApi()
         self.keeper = Keeper(
             CitadelClient(
                 settings.citadel_bootstrap, settings.citadel_renewal, settings.identity
@@ -88,6 +92,11 @@ class Agent:
             envoy_argv(binary, file, self._settings), self.admin, around
         )
 
+    async def _show(self, credential: Credential) -> None:
+        """Serve ``credential`` to Envoy and to the application."""
+        await self.board.show(credential)
+        await self.workload_api.show(credential)
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping``, then leave, drain and end Envoy, in that order."""
         readiness = Readiness()
@@ -95,13 +104,17 @@ class Agent:
         readiness.check("envoy", self.envoy.trouble)
         app = status_app(readiness, self._registry, self.admin)
         sockets = serving_sockets(
-            (self.relay.handler(), secret_service(self.board)),
+            (
+                self.relay.handler(),
+                secret_service(self.board),
+                self.workload_api.handler(),
+            ),
             (self._settings.xds_socket, self._settings.sds_socket),
         )
         ended = asyncio.Event()
         async with sockets, asyncio.TaskGroup() as tasks:
             parts = [
-                tasks.create_task(self.keeper.keep(self.board.show)),
+                tasks.create_task(self.keeper.keep(self._show)),
                 tasks.create_task(self.checkpoint.follow(self.recorder)),
                 tasks.create_task(self.registrar.keep()),
                 tasks.create_task(self.envoy.supervise()),
