@@ -25,6 +25,7 @@ from meltemi.proxy.adapters.keeper import Keeper, Proofs
 from meltemi.proxy.adapters.registrar import Registrar
 from meltemi.proxy.adapters.relay import XdsRelay
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
+from meltemi.proxy.adapters.secret_files import SecretFiles
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.status import status_app
 from meltemi.proxy.adapters.stream_proofs import StreamProofs
@@ -54,13 +55,17 @@ class Agent:
         clock, node = SystemClock(), node_id(settings)
         self.checkpoint = CheckpointFile(settings.run_dir, self._registry)
         self.recorder = Recorder(node, self.checkpoint.load(node).types)
-        self.board, self.workload_api = SecretBoard(), WorkloadApi()
+        files = SecretFiles(settings.file_roots)
+        self.board, self.workload_api = (
+            SecretBoard(files, self._registry),
+            WorkloadApi(),
+        )
         self.keeper = Keeper(
             CitadelClient(
                 settings.citadel_bootstrap, settings.citadel_renewal, settings.identity
             ),
             Proofs(settings.root_cert_file, settings.token_file),
-            Wallet(settings.run_dir / "credential.json"),
+            Wallet(settings.run_dir / "credential.sealed", settings.wallet_key),
             clock,
             rng,
         )

