@@ -39,6 +39,14 @@ spec: {{jwtRules: [{{issuer: {issuer}, jwksUri: '{uri}'}}]}}
 """
 
 
+SECOND = """
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {{name: second}}
+spec: {{jwtRules: [{{issuer: {issuer}, jwks: '{keys}'}}]}}
+"""
+
+
 async def status(inbound: Address, number: int) -> int:
     token = signed({"iss": ISSUER, "sub": "me"}, number=number)
     async with httpx2.AsyncClient(trust_env=False) as client:
@@ -102,7 +110,7 @@ def workload(inbound: Address, uri: str) -> str:
     return objects + TOKENS.format(issuer=ISSUER, uri=uri)
 
 
-async def test_cases_46_and_47_keys_come_rotate_and_outlive_their_issuer(
+async def test_cases_46_to_48_keys_come_rotate_and_outlive_their_issuer(
     tmp_path: Path,
 ) -> None:
     inbound = local()
@@ -122,3 +130,9 @@ async def test_cases_46_and_47_keys_come_rotate_and_outlive_their_issuer(
         await keys_become(mesh, "LastGood")
         assert await status(inbound, 1) == 503, "the last good keys serve"
         assert await status(inbound, 0) == 401
+
+        # Case 48: another rule for the same issuer, with another key.
+        await mesh.apply(SECOND.format(issuer=ISSUER, keys=key_set(2)))
+        await becomes(inbound, 2, 503)
+        assert await status(inbound, 1) == 503, "a token of either passes"
+        assert await status(inbound, 0) == 401, "and of neither does not"

@@ -135,7 +135,9 @@ async def listening(app: ASGIApp) -> AsyncIterator[Address]:
 
 
 @contextlib.contextmanager
-def galley_served(directory: Path) -> Iterator[str]:
+def galley_served(
+    directory: Path, more: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Serve the same over a socket, from a thread; yield its URL."""
     address = Address("127.0.0.1", free_port())
     ready, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
@@ -144,7 +146,7 @@ def galley_served(directory: Path) -> Iterator[str]:
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
         started = asyncio.Event()
-        async with galley_api(directory) as api, asyncio.TaskGroup() as tasks:
+        async with galley_api(directory, more) as api, asyncio.TaskGroup() as tasks:
             serving = serve_http(api.app, address, stopping=stopping, started=started)
             tasks.create_task(serving)
             await started.wait()
