@@ -12,6 +12,7 @@ import pytest_asyncio
 from meltemi.config.canonical import stored
 from meltemi.config.key_sets import KeptKeys, KeySource, kept_keys, keys_prefix
 from meltemi.config.ledger_keys import ledger_key
+from meltemi.galley.adapters import key_keeper
 from meltemi.galley.adapters.key_keeper import KeyKeeper, KeyPolicy
 from meltemi.kernel.names import Revision
 from meltemi.runtime.dial_rule import networks
@@ -26,6 +27,8 @@ from meltemi.testkit.tokens import key_set
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import pytest
 
 DAY = 24 * 3600.0
 
@@ -208,6 +211,23 @@ async def test_keys_that_nothing_names_leave_once_they_are_too_old(kept: Kept) -
     kept.clock.advance(7 * DAY)
     await kept.keeper.keep()
     assert await kept.of(source) is None
+
+
+async def test_one_source_that_goes_wrong_is_no_other_s(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that goes away in the middle, or a bug of ours, costs one source."""
+    rule, source = remote(kept)
+    kept.name("issuer: 'https://bug.example'", rule)
+
+    async def broken(*_: object) -> bytes:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(key_keeper, "_discover", broken)
+    await kept.keeper.keep()
+    found = await kept.of(source)
+    assert found is not None
+    assert found.keys
 
 
 async def test_what_is_not_ours_under_the_prefix_is_left_alone(kept: Kept) -> None:

@@ -26,6 +26,7 @@ from meltemi.galley.key_schedule import condition, due, failed, fetched, is_outd
 from meltemi.galley.key_sources import KeySources, sources_of
 from meltemi.kernel.errors import MeshError
 from meltemi.kernel.names import Revision
+from meltemi.runtime.containment import Failed, contained_wait
 from meltemi.runtime.guarded_fetch import FetchFailedError, FetchRefusedError, fetch
 from meltemi.store.ports import ConflictError, LedgerUnavailableError, Write
 
@@ -128,7 +129,7 @@ class KeyKeeper:
             for source, seconds in wanted.items():
                 _, kept = there.get(source, (None, None))
                 if self._is_due(kept):
-                    tasks.create_task(self._refresh(source, seconds, turn))
+                    tasks.create_task(self._one(source, seconds, turn))
         listing = await self._ledger.list(keys_prefix(self._mesh))
         found = {source: kept for source, (_, kept) in _readable(listing.entries)}
         self.kept = {source: each for source, each in found.items() if source in wanted}
@@ -158,6 +159,20 @@ class KeyKeeper:
         for source, (entry, kept) in there.items():
             if source not in wanted and is_outdated(kept, now):
                 await self._commit(Write(entry.key, None, entry.revision))
+
+    async def _one(
+        self, source: KeySource, seconds: float, turn: asyncio.Semaphore
+    ) -> None:
+        """Fetch the keys of one source; what goes wrong with it is no other's."""
+        result = await contained_wait(self._refresh(source, seconds, turn))
+        if isinstance(result, Failed):
+            known = isinstance(result.error, MeshError)
+            log.warning(
+                "keys.not-refreshed",
+                source=str(source),
+                error=str(result.error),
+                exc_info=None if known else result.error,
+            )
 
     async def _refresh(
         self, source: KeySource, seconds: float, turn: asyncio.Semaphore
@@ -190,8 +205,6 @@ class KeyKeeper:
             await self._ledger.commit([write])
         except ConflictError:
             return  # another Galley was faster, and brought the same
-        except LedgerUnavailableError:
-            raise
         except MeshError as error:
             log.warning("keys.not-stored", key=write.key, error=str(error))
 
