@@ -38,11 +38,9 @@ def rotation(mesh: Up) -> dict[str, Any]:
 
 
 def signing(mesh: Up) -> int:
-    return next(
-        each["generation"]
-        for each in rotation(mesh)["generations"]
-        if each["state"] == "signs"
-    )
+    generations = rotation(mesh)["generations"]
+    (signs,) = (each for each in generations if each["state"] == "signs")
+    return int(signs["generation"])
 
 
 def come_to(mesh: Up, phase: str, *, seconds: float = 60) -> None:

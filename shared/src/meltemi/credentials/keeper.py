@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -45,8 +45,12 @@ FIRST = Backoff(first=0.2, ceiling=5.0)
 NEXT = Backoff(first=1.0, ceiling=60.0)
 """With one there is half a life left: don't press an authority in trouble."""
 
-LOOK_AGAIN_SECONDS = 30.0
-"""The longest sleep: after a jump of the wall clock the plan is made anew."""
+LOOK_AGAIN_SECONDS = 5.0
+"""The longest sleep: after a jump of the wall clock, or when another root signs, the
+plan is made anew."""
+
+LONGEST_TOKEN = 64 * 1024
+"""Bytes of a token's file; a longer one holds something else."""
 
 log = structlog.get_logger()
 
@@ -76,9 +80,13 @@ class Proofs:
 
     def read_token(self) -> str | None:
         """Return the workload token, or None when there is none to be had."""
+        if self.token is None:
+            return None
         try:
-            return self.token.read_text().strip() if self.token else None
-        except OSError:
+            with self.token.open("rb") as file:
+                raw = file.read(LONGEST_TOKEN + 1)
+            return raw.decode("ascii").strip() if len(raw) <= LONGEST_TOKEN else None
+        except (OSError, UnicodeDecodeError):
             return None
 
 
@@ -104,7 +112,7 @@ class Keeper:
         self._citadel, self._proofs, self._wallet = citadel, proofs, wallet
         self._clock, self._rng = clock, rng
         self._why = ""
-        self._due = asyncio.Event()
+        self._leave_by: datetime | None = None
         self._show: Callable[[Credential], Awaitable[None]] = _unseen
 
     def trouble(self) -> str | None:
@@ -145,7 +153,9 @@ class Keeper:
         log.info("trust.changed", roots=[fingerprint(each) for each in roots])
         await self._show(self.held)
         if not speaks_for(held, roots[:1], now=self._clock.now()):
-            self._due.set()
+            now = self._clock.now()
+            within = self._rng.random() * hurried(held, now=now)
+            self._leave_by = now + timedelta(seconds=within)
 
     def _usable(self) -> Credential | None:
         """Return the stored credential if it may be served again."""
@@ -176,14 +186,12 @@ class Keeper:
         while True:
             now = self._clock.now()
             wait = until_renewal(credential, since=since, now=now, draw=draw)
+            if self._leave_by is not None:
+                wait = min(wait, max(0.0, (self._leave_by - now).total_seconds()))
             if not wait:
+                self._leave_by = None
                 return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(wait, LOOK_AGAIN_SECONDS)):
-                    await self._due.wait()
-                self._due.clear()
-                await asyncio.sleep(draw * hurried(credential, now=now))
-                return
+            await asyncio.sleep(min(wait, LOOK_AGAIN_SECONDS))
 
     async def _obtained(self, backoff: Backoff) -> Credential:
         attempt = 0
@@ -226,7 +234,8 @@ class Keeper:
                 refused = isinstance(error, CertificateRefusedError)
                 if token is None or not (refused or not self._known(self.held)):
                     raise
-                log.info("credential.renewal-failed", error=str(error))
+                if str(error) != self._why:
+                    log.info("credential.renewal-failed", error=str(error))
         if not token:
             raise NoProofError(
                 f"no workload token in {self._proofs.token}, and no valid certificate: "

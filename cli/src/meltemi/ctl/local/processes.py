@@ -35,6 +35,8 @@ INHERITED = (
     "LD_LIBRARY_PATH",
     "PATH",
     "PYTHONPATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
     "TMPDIR",
     "USER",
     "VIRTUAL_ENV",

@@ -69,7 +69,7 @@ class Pilot:
         self._connections = Connections(settings.name, clock)
         self._trust = TrustStreams()
         self._ingest = Ingest(
-            Sources(ledger, bus, settings.mesh),
+            Sources(ledger, bus, settings.mesh, settings.sealing_key),
             mesh,
             Rhythm(settings.heartbeat_silence, settings.anti_entropy),
             rng,

@@ -29,6 +29,7 @@ from meltemi.pilot.connections import Connection, Connections
 from meltemi.pilot.scope.caller import ForbiddenNodeError, check_caller
 from meltemi.pilot.scope.node import InvalidNodeError
 from meltemi.xds.session import Session
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,8 +110,8 @@ class Discovery(grpc.GenericRpcHandler):
         if not isinstance(first, bytes):
             return
         try:
-            message = variant.parse(first)
-            proxy = self._proxy(message.node, caller(context))
+            message, identity = variant.parse(first), caller(context)
+            proxy = self._proxy(message.node, identity)
         except InvalidNodeError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise  # abort has raised already; this tells the type checker so
@@ -124,7 +125,7 @@ class Discovery(grpc.GenericRpcHandler):
         if message.type_url == TYPE_URL:
             await self._trust.serve(first, context)
             return
-        connection = Connection(proxy, Session())
+        connection = Connection(proxy, Session(), proved=identity is not None)
         self._connections.joined(connection)
         self._metrics.streams.inc()
         log.info("proxy.connected", node=proxy.node_id)
@@ -157,7 +158,11 @@ class Discovery(grpc.GenericRpcHandler):
             return
         connection.snapshot = snapshot
         session = connection.session
-        session.aim(snapshot.versions, snapshot.revision, snapshot.retired)
+        versions = snapshot.versions
+        if not connection.proved and versions[TypeUrl.SECRET]:
+            self._metrics.withheld.inc()
+            versions = {**versions, TypeUrl.SECRET: {}}
+        session.aim(versions, snapshot.revision, snapshot.retired)
         system = f"{self._mesh.value.epoch}/{snapshot.revision}"
         for kind, push in session.pushes():
             sent = variant.response(kind, push, snapshot, system)
