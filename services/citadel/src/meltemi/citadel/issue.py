@@ -191,7 +191,8 @@ def check_remaining(until: datetime, lifetime: timedelta, *, now: datetime) -> N
             ten minutes.
 
     """
-    if until - now < min(lifetime / 2, SHORTEST):
+    left = until - now
+    if left <= timedelta(0) or left < min(lifetime / 2, SHORTEST):
         raise SignerExpiredError(
             f"the authority's certificate ends at {until:%FT%TZ}: rotate it"
         )

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import grpc
@@ -25,7 +26,7 @@ from meltemi.testkit.authority import REVIEWS
 from meltemi.testkit.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from meltemi.testkit.fakes.ledger import MemoryLedger
@@ -87,18 +88,20 @@ async def citadel(
     ledger: MemoryLedger,
     *,
     workload_ttl: timedelta = timedelta(hours=24),
+    signer: Mapping[str, object] = MappingProxyType({}),
 ) -> AsyncIterator[Citadel]:
     (directory / "admin").write_text("open-sesame\n")
     http, bootstrap, renewal = (Address("127.0.0.1", free_port()) for _ in range(3))
-    settings = CitadelSettings(
-        http_address=http,
-        bootstrap_address=bootstrap,
-        renewal_address=renewal,
-        etcd_endpoints=(),
-        state_dir=directory / "state",
-        admin_token_file=directory / "admin",
-        workload_ttl=workload_ttl,
-    )
+    values = {
+        "http_address": http,
+        "bootstrap_address": bootstrap,
+        "renewal_address": renewal,
+        "etcd_endpoints": (),
+        "state_dir": directory / "state",
+        "admin_token_file": directory / "admin",
+        "workload_ttl": workload_ttl,
+    }
+    settings = CitadelSettings.model_validate({**values, **signer})
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(settings, ledger, stopping))

@@ -117,7 +117,7 @@ class VaultIntermediate:
                 attempt += 1
 
     async def _until_due(self, authority: Authority) -> None:
-        begun = authority.certificate.not_valid_before_utc
+        begun = self._clock.now()  # Vault dates its certificates back
         share = RENEW_AT - self._rng.random() * JITTER
         due = begun + (authority.expires - begun) * share
         while self._clock.now() < due:  # noqa: ASYNC110 - the wall clock has no event
