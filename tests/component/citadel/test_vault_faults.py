@@ -225,6 +225,17 @@ async def test_case_23_a_vault_with_a_strange_certificate_gets_no_token(
         assert "SSLError" in (wary.trouble or "")
 
 
+async def test_roots_that_are_not_there_are_told_and_end_nothing(
+    login: AppRole,
+) -> None:
+    where = Connection(("https://127.0.0.1:9",), "/nowhere/ca.pem")
+    signer = vault_signer("sign", where, login)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1), tended(signer):
+            raise AssertionError("it was reached")
+    assert "/nowhere/ca.pem" in (signer.trouble or "")
+
+
 async def test_case_24_a_silent_vault_costs_five_seconds_and_no_other_work(
     login: AppRole,
 ) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.ctl.local.demo import NAMESPACE, SERVICE_PORT, SERVICES, WORKLOADS, host
 from meltemi.ctl.local.part import Identity, Part, Stage
+from meltemi.ctl.local.vault import VAULT, citadel_settings, vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,10 +81,11 @@ class Layout:
         return self.state / "run" / proxy
 
 
-def port_names(*, demo: bool) -> tuple[str, ...]:
+def port_names(*, demo: bool, with_vault: bool = False) -> tuple[str, ...]:
     """Return the name of every port that a mesh needs."""
     names = ["etcd", "etcd.peer", "nats", "galley", "citadel"]
     names += ["citadel.bootstrap", "citadel.renewal"]
+    names += [VAULT] if with_vault else []
     names += [f"{pilot}.{kind}" for pilot in PILOTS for kind in ("xds", "http")]
     if not demo:
         return tuple(names)
@@ -95,16 +97,26 @@ def port_names(*, demo: bool) -> tuple[str, ...]:
 
 
 def plan(
-    layout: Layout, tools: Tools, *, demo: bool, config: str = ""
+    layout: Layout,
+    tools: Tools,
+    *,
+    demo: bool,
+    config: str = "",
+    vault_binary: str = "",
 ) -> tuple[Part, ...]:
     """Return every part, in the order of their stages.
 
-    ``config`` is the folder that Galley keeps in force, if there is one.
+    ``config`` is the folder that Galley keeps in force, and ``vault_binary`` the Vault
+    server behind Citadel, if there is one.
     """
     parts = [etcd(layout, tools), nats(layout, tools)]
+    signer: Mapping[str, str] = {}
+    if vault_binary:
+        parts.append(vault(layout, vault_binary))
+        signer = citadel_settings(layout)
     if demo:
         parts += [application(layout, tools, each) for each in WORKLOADS]
-    parts += [galley(layout, tools, config), citadel(layout, tools)]
+    parts += [galley(layout, tools, config), citadel(layout, tools, signer)]
     parts += [pilot(layout, tools, name) for name in PILOTS]
     if demo:
         parts += [sidecar(layout, tools, each) for each in WORKLOADS]
@@ -170,8 +182,8 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
     return _service("galley", tools, environ, {"http": layout.at("galley")})
 
 
-def citadel(layout: Layout, tools: Tools) -> Part:
-    """Return the certificate authority."""
+def citadel(layout: Layout, tools: Tools, signer: Mapping[str, str]) -> Part:
+    """Return the certificate authority; ``signer`` are settings of who signs."""
     addresses = {
         "http": layout.at("citadel"),
         "bootstrap": layout.at("citadel.bootstrap"),
@@ -187,6 +199,7 @@ def citadel(layout: Layout, tools: Tools) -> Part:
         "CITADEL_ETCD_ENDPOINTS": layout.at("etcd"),
         "CITADEL_STATE_DIR": str(layout.state / "citadel"),
         "CITADEL_ADMIN_TOKEN_FILE": str(layout.admin_token),
+        **signer,
     }
     return _service("citadel", tools, environ, addresses)
 

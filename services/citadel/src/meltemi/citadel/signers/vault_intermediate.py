@@ -36,7 +36,7 @@ RENEW_AT = 2 / 3
 JITTER = 0.05
 """Of the lifetime, early: replicas that started together do not renew together."""
 
-PAUSE = Backoff(first=0.5, ceiling=60.0)
+PAUSE = Backoff(first=0.5, ceiling=5.0)
 POLL_SECONDS = 1.0
 """How often the wall clock is looked at: it may jump, a sleep would not notice."""
 
@@ -112,7 +112,8 @@ class VaultIntermediate:
                 await self._until_due(authority)
             except MeshError as error:
                 self._failure = f"{error.code}: {error}"
-                log.warning("intermediate.not_signed", reason=self._failure)
+                if not attempt:
+                    log.warning("intermediate.not_signed", reason=self._failure)
                 await asyncio.sleep(PAUSE.delay(attempt, self._rng))
                 attempt += 1
 
