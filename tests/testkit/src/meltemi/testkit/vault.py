@@ -33,14 +33,21 @@ disable_mlock = true
 """
 
 
-def vault_binary() -> list[str]:
+def vault_command() -> list[str] | None:
     """Return the command that runs a server, before its configuration file."""
     built = REPOSITORY / ".tools" / "bin" / "vaultd"
     if built.exists():
         return [str(built), "-config"]
-    if found := shutil.which("vault"):
-        return [found, "server", "-config"]
-    pytest.skip("no Vault server: make toolbox, where Go is installed")
+    found = shutil.which("vault")
+    return [found, "server", "-config"] if found else None
+
+
+def vault_binary() -> list[str]:
+    """Return `vault_command`, or skip the test where there is none."""
+    found = vault_command()
+    if found is None:
+        pytest.skip("no Vault server: make toolbox, where Go is installed")
+    return found
 
 
 @dataclass
