@@ -12,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+import certificates
 import distribution
 import validation
 import writes
@@ -20,6 +21,7 @@ SUITES = {
     "validation": validation.figures,
     "writes": writes.figures,
     "distribution": distribution.figures,
+    "certificates": certificates.figures,
 }
 
 

@@ -20,6 +20,7 @@ from meltemi.ctl.local.mesh import (
     LocalMesh,
     PartFailedError,
     StatePathTooLongError,
+    Wish,
     purge,
 )
 from meltemi.ctl.local.part import Stage
@@ -40,7 +41,7 @@ ENVIRON = {"PATH": "/usr/bin:/bin", "PILOT_STRAY": "1", "http_proxy": "http://x"
 
 @pytest.fixture
 def mesh(tmp_path: Path) -> Iterator[LocalMesh]:
-    mesh = LocalMesh.prepare(tmp_path, find_tools(), ENVIRON, demo=True)
+    mesh = LocalMesh.prepare(tmp_path, find_tools(), ENVIRON, wish=Wish(demo=True))
     yield mesh
     mesh.end(mesh.record.parts)
 
@@ -69,7 +70,7 @@ def test_parts_come_up_are_found_again_and_end_without_a_trace(
     mesh: LocalMesh, tmp_path: Path
 ) -> None:
     parts = up(mesh)
-    again = LocalMesh.prepare(tmp_path, find_tools(), ENVIRON, demo=False)
+    again = LocalMesh.prepare(tmp_path, find_tools(), ENVIRON, wish=Wish(demo=False))
 
     assert again.parts == mesh.parts, "up again means the same mesh"
     assert again.start(parts) == (), "nothing is started twice"
@@ -116,7 +117,7 @@ def test_a_part_that_fails_takes_back_what_was_started_and_shows_its_last_words(
     tmp_path: Path,
 ) -> None:
     broken = replace(find_tools(), python="/bin/false")
-    mesh = LocalMesh.prepare(tmp_path, broken, ENVIRON, demo=True)
+    mesh = LocalMesh.prepare(tmp_path, broken, ENVIRON, wish=Wish(demo=True))
 
     with pytest.raises(PartFailedError, match=r"-app did not come up: it ended"):
         bring_up(mesh, Interrupt())
@@ -184,7 +185,9 @@ def test_two_commands_do_not_change_one_mesh_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StatePathTooLongError):
-        LocalMesh.prepare(tmp_path / ("x" * 100), find_tools(), {}, demo=True)
+        LocalMesh.prepare(
+            tmp_path / ("x" * 100), find_tools(), {}, wish=Wish(demo=True)
+        )
 
 
 def test_the_demos_applications_answer(mesh: LocalMesh) -> None:

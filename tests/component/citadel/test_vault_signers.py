@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import contextlib
 from datetime import timedelta
-from random import Random
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
-from prometheus_client import CollectorRegistry, Counter
 
-from meltemi.citadel.issue import Template
-from meltemi.citadel.signer import SignerUnavailableError, obtain
-from meltemi.citadel.signers.vault_intermediate import VaultIntermediate
-from meltemi.citadel.signers.vault_sign import VaultSigner
-from meltemi.citadel.vault.call import Connection
-from meltemi.citadel.vault.client import VaultClient
-from meltemi.citadel.vault.pki import Engine
+from meltemi.citadel.signer import SignerUnavailableError
+from meltemi.citadel.vault.call import Connection, Fields, data_of
 from meltemi.identity.certificate import certificate_public_der
 from meltemi.identity.keys import build_csr, new_key, public_der
+from meltemi.identity.wire import CertificateRequest
 from meltemi.kernel.clock import SystemClock
 from meltemi.testkit.authority import REVIEWS
-from meltemi.testkit.vault import TRUST_DOMAIN, Vault, vault_server
+from meltemi.testkit.citadels import Citadel, citadel
+from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.false_vault import Reply, false_vault
+from meltemi.testkit.signers import asked, sign, tended, vault_signer, works
+from meltemi.testkit.vault import Vault, vault_server
+from meltemi.testkit.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     from meltemi.citadel.signer import Signer
-    from meltemi.citadel.vault.login import Login
+    from meltemi.citadel.vault.login import AppRole
+
 
 pytestmark = pytest.mark.vault
 
-CLOCK = SystemClock()
-RNG = Random(1)  # noqa: S311 - spreads waits, guards nothing
 KINDS = ["sign", "intermediate"]
+APP_ROLE = "auth/approle/role/meltemi-citadel"
 
 
 @pytest.fixture
@@ -46,48 +44,19 @@ def vault() -> Iterator[Vault]:
         yield server
 
 
-def warnings() -> Counter:
-    return Counter("warnings", "Of Vault.", registry=CollectorRegistry())
+def settings(kind: str, vault: Vault, login: AppRole) -> Mapping[str, object]:
+    return {
+        "signer": f"vault-{kind}",
+        "vault_addresses": (vault.url,),
+        "vault_role_id_file": login.role_id_file,
+        "vault_secret_id_file": login.secret_id_file,
+        "identity_rate": "1000/s",
+        "address_rate": "1000/s",
+    }
 
 
-def asked(key: ec.EllipticCurvePrivateKey, hours: float = 1) -> Template:
-    return Template(
-        REVIEWS,
-        key.public_key(),
-        timedelta(hours=hours),
-        csr=build_csr(key, REVIEWS),
-    )
-
-
-@asynccontextmanager
-async def tended(
-    kind: str, urls: tuple[str, ...], login: Login, engine: Engine | None = None
-) -> AsyncIterator[Signer]:
-    """A signer that has reached its Vault, and works while the context lasts."""
-    engine = engine or Engine()
-    client = VaultClient(Connection(urls), login, CLOCK, RNG)
-    signer: Signer = (
-        VaultSigner(client, engine, RNG, warnings())
-        if kind == "sign"
-        else VaultIntermediate(client, engine, TRUST_DOMAIN, CLOCK, RNG)
-    )
-    async with asyncio.TaskGroup() as tasks:
-        tending = tasks.create_task(signer.tend())
-        await works(signer)
-        yield signer
-        tending.cancel()
-
-
-async def works(signer: Signer, seconds: float = 10) -> None:
-    """Wait until ``signer`` signs."""
-    async with asyncio.timeout(seconds):
-        while True:
-            try:
-                await obtain(signer, asked(new_key()), CLOCK)
-            except SignerUnavailableError:
-                await asyncio.sleep(0.05)
-            else:
-                return
+def at(*urls: str) -> Connection:
+    return Connection(urls)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,9 +64,193 @@ async def test_a_signer_issues_what_was_asked(
     vault: Vault, tmp_path: Path, kind: str
 ) -> None:
     key = new_key()
-    async with tended(kind, (vault.url,), vault.set_up(tmp_path)) as signer:
-        signed = await obtain(signer, asked(key), CLOCK)
+    login = vault.set_up(tmp_path)
+    async with tended(vault_signer(kind, at(vault.url), login)) as signer:
+        signed = await sign(signer, asked(key))
         assert certificate_public_der(signed.leaf) == public_der(key)
         assert len(signed.intermediates) == (kind == "intermediate")
         assert signer.trouble is None
         assert signer.expires
+
+
+async def sign_several(signer: Signer) -> None:
+    for _ in range(3):
+        await sign(signer)
+
+
+async def renew(office: Citadel) -> None:
+    held = await office.join()
+    held.check(REVIEWS, now=SystemClock().now())
+    await office.ask(CertificateRequest(build_csr(new_key(), REVIEWS)), held=held)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_workloads_join_and_renew_and_the_bundle_is_vaults(
+    vault: Vault, tmp_path: Path, kind: str
+) -> None:
+    login = vault.set_up(tmp_path)
+    chosen = settings(kind, vault, login)
+    async with citadel(tmp_path, MemoryLedger(), signer=chosen) as office:
+        await renew(office)
+        root = data_of(vault.ask("get", "pki/cert/ca"))["certificate"]
+        assert office.roots.decode().strip() == str(root).strip()
+        assert not list(office.settings.state_dir.glob("authority*"))
+
+
+async def test_a_sealed_vault_is_unavailable_in_time_and_comes_back_by_itself(
+    vault: Vault, tmp_path: Path
+) -> None:
+    chosen = settings("sign", vault, vault.set_up(tmp_path))
+    async with citadel(tmp_path, MemoryLedger(), signer=chosen) as office:
+        held = await office.join()
+        vault.seal()
+        for _ in range(3):
+            begun = SystemClock().monotonic()
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await office.ask(
+                    CertificateRequest(build_csr(new_key(), REVIEWS)), held=held
+                )
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert SystemClock().monotonic() - begun <= 3
+        assert (await office.http.get("/readyz")).status_code == 503
+        vault.unseal()
+
+        async def serves() -> bool:
+            request = CertificateRequest(build_csr(new_key(), REVIEWS))
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await office.ask(request, held=held)
+            return (await office.http.get("/readyz")).status_code == 200
+
+        await eventually(serves, seconds=10)
+
+
+async def test_an_intermediate_signs_on_while_vault_is_sealed(
+    vault: Vault, tmp_path: Path
+) -> None:
+    chosen = settings("intermediate", vault, vault.set_up(tmp_path))
+    async with citadel(tmp_path, MemoryLedger(), signer=chosen) as office:
+        vault.seal()
+        await renew(office)
+        assert (await office.http.get("/readyz")).status_code == 200
+
+
+async def test_an_intermediate_is_renewed_before_it_ends(
+    vault: Vault, tmp_path: Path
+) -> None:
+    login = vault.set_up(tmp_path)
+    short = {"vault_intermediate_ttl": "10", **settings("intermediate", vault, login)}
+    ttl = timedelta(seconds=2)
+    async with citadel(
+        tmp_path, MemoryLedger(), workload_ttl=ttl, signer=short
+    ) as office:
+        first = (await office.join()).chain[1]
+        vault.seal()
+        for _ in range(20):
+            await office.join()
+        vault.unseal()
+
+        async def follows() -> bool:
+            return (await office.join()).chain[1] != first
+
+        await eventually(follows, seconds=20)
+
+
+async def test_case_27_a_token_that_ends_under_load_costs_no_certificate(
+    vault: Vault, tmp_path: Path
+) -> None:
+    login = vault.set_up(tmp_path)
+    assert vault.ask("post", APP_ROLE, {"token_ttl": 2, "token_max_ttl": 2}).ok
+    async with tended(vault_signer("sign", at(vault.url), login)) as signer:
+        until = SystemClock().monotonic() + 5
+        while SystemClock().monotonic() < until:
+            await sign(signer)
+
+
+async def test_a_lease_that_is_lost_is_replaced_at_once(
+    vault: Vault, tmp_path: Path
+) -> None:
+    login = vault.set_up(tmp_path)
+    async with tended(vault_signer("sign", at(vault.url), login)) as signer:
+        await sign(signer)
+        assert vault.ask("put", "sys/leases/revoke-prefix/auth/approle/login").ok
+        await sign(signer)
+
+
+async def test_case_23_a_quota_is_unavailable_until_it_is_lifted(
+    vault: Vault, tmp_path: Path
+) -> None:
+    login = vault.set_up(tmp_path)
+    quota = "sys/quotas/rate-limit/none"
+    async with tended(vault_signer("sign", at(vault.url), login)) as signer:
+        await sign(signer)
+        limit: Fields = {"rate": 1, "interval": "60s", "path": "pki"}
+        assert vault.ask("post", quota, limit).ok
+        with pytest.raises(SignerUnavailableError, match="429"):
+            await sign_several(signer)
+        assert vault.ask("delete", quota).ok
+        await works(signer)
+
+
+async def test_t16_a_redirect_is_not_followed_and_a_standby_is_passed_over(
+    vault: Vault, tmp_path: Path
+) -> None:
+    login = vault.set_up(tmp_path)
+    async with false_vault() as elsewhere:
+        away = Reply(307, location=f"{elsewhere.url}/v1/pki/issuer/default/json")
+        async with false_vault(lambda _: away) as standby:
+            urls = at(standby.url, vault.url)
+            async with tended(vault_signer("sign", urls, login)) as signer:
+                await sign(signer)
+            assert standby.seen
+        assert elsewhere.seen == []
+
+
+async def test_t16_citadels_token_does_nothing_but_what_it_is_for(
+    vault: Vault, tmp_path: Path
+) -> None:
+    login = vault.set_up(tmp_path)
+    answer = vault.ask("post", "auth/approle/login", login.call().fields)
+    assert isinstance(answer.document, dict)
+    token = str(answer.document["auth"]["client_token"])
+    csr = asked().csr
+    mine: Fields = {
+        "csr": csr,
+        "uri_sans": str(REVIEWS),
+        "ttl": "60s",
+        "common_name": "",
+    }
+    path = "pki/issuer/default/sign/mesh"
+    assert vault.ask("post", path, {**mine}, token).ok
+    cases: tuple[tuple[str, Fields], ...] = (
+        ("pki/sign-verbatim", {"csr": csr}),
+        ("pki/sign-verbatim/mesh", {"csr": csr}),
+        ("pki/issue/mesh", {"uri_sans": str(REVIEWS)}),
+        ("pki/root/rotate/internal", {"common_name": "x"}),
+        (path, {**mine, "not_after": "2099-01-01T00:00:00Z"}),
+        (path, {**mine, "alt_names": "admin"}),
+        (path, {**mine, "uri_sans": "spiffe://elsewhere/ns/a/sa/b"}),
+        ("pki/roles/mesh", {"allow_any_name": True}),
+    )
+    for forbidden, fields in cases:
+        found = vault.ask("post", forbidden, fields, token)
+        assert found.status == 403, forbidden
+
+
+@pytest.mark.parametrize(
+    "each", [20, pytest.param(500, marks=pytest.mark.full)], ids=["20", "500"]
+)
+async def test_of_many_that_ask_at_once_each_gets_its_own_key_certified(
+    vault: Vault, tmp_path: Path, each: int
+) -> None:
+    login = vault.set_up(tmp_path)
+    async with tended(vault_signer("sign", at(vault.url), login)) as signer:
+
+        async def worker() -> None:
+            for _ in range(each):
+                key = new_key()
+                signed = await signer.sign(asked(key))
+                assert certificate_public_der(signed.leaf) == public_der(key)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(16):
+                tasks.create_task(worker())

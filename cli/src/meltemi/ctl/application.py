@@ -32,6 +32,7 @@ MODULES = {
     "meltemi.ctl.lens.authz": ("authz",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),
+    "meltemi.ctl.vault": ("vault",),
     "meltemi.ctl.completion": ("completion", "complete"),
 }
 COMMANDS: Mapping[str, str] = MappingProxyType(

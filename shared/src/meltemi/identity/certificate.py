@@ -96,6 +96,22 @@ def verify_chain(
         InvalidCertificateError: If a signature, a date, a usage or the name is wrong.
 
     """
+    verify_path(chain, roots, now=now)
+    return spiffe_id(chain[0])
+
+
+def verify_path(
+    chain: Sequence[x509.Certificate],
+    roots: Iterable[x509.Certificate],
+    *,
+    now: datetime,
+) -> None:
+    """Make sure ``chain``, leaf first, holds under one of ``roots``, whatever it names.
+
+    Raises:
+        InvalidCertificateError: If a signature, a date or a usage is wrong.
+
+    """
     if not chain:
         raise InvalidCertificateError("the chain is empty: expected a leaf")
     leaf, *others = chain
@@ -106,7 +122,6 @@ def verify_chain(
         raise InvalidCertificateError(
             f"the chain does not hold under the trust bundle: {error}"
         ) from error
-    return spiffe_id(leaf)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from meltemi.ctl.local.interrupts import interrupts, locked
-from meltemi.ctl.local.mesh import LocalMesh, purge
+from meltemi.ctl.local.mesh import LocalMesh, Wish, purge
 from meltemi.ctl.local.part import Part
 from meltemi.ctl.local.record import Captured, read_record
 from meltemi.ctl.local.summary import (
@@ -23,10 +23,11 @@ from meltemi.ctl.local.summary import (
     synced_line,
     up_lines,
     urls_of,
+    vault_line,
 )
 from meltemi.ctl.local.teardown import end_all, stay
-from meltemi.ctl.local.tools import find_tools
-from meltemi.ctl.local.up import bring_up, grant, mtls_mode, sources
+from meltemi.ctl.local.tools import find_tools, find_vault
+from meltemi.ctl.local.up import bring_up, mtls_mode, sources, start_parts
 from meltemi.ctl.local.web import is_ready
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption, default_state
@@ -52,30 +53,48 @@ WHY = MappingProxyType(
 Parts = Annotated[list[str], typer.Argument(metavar="PART...")]
 
 
+local = typer.Typer()
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for command in (up, down, status, kill, start):
-        app.command()(command)
+    app.registered_commands += local.registered_commands
 
 
-def up(
+DemoOption = Annotated[
+    bool, typer.Option("--demo", help="With the bookinfo applications.")
+]
+CaptureOption = Annotated[
+    Capture, typer.Option(help="How traffic gets into the proxies.")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, file_okay=False, help="A folder of YAML to keep in force."
+    ),
+]
+VaultOption = Annotated[
+    bool, typer.Option("--vault", help="With a Vault server behind Citadel.")
+]
+VaultBinaryOption = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Its program, vault or vaultd."),
+]
+ForegroundOption = Annotated[
+    bool, typer.Option("--foreground", help="Stay, and end it with Ctrl-C.")
+]
+
+
+@local.command()
+def up(  # noqa: PLR0913 - Typer reads the signature
     *,
     state: StateOption,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="With the bookinfo applications.")
-    ] = False,
-    capture: Annotated[
-        Capture, typer.Option(help="How traffic gets into the proxies.")
-    ] = Capture.AUTO,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, file_okay=False, help="A folder of YAML to keep in force."
-        ),
-    ] = None,
-    foreground: Annotated[
-        bool, typer.Option("--foreground", help="Stay, and end it with Ctrl-C.")
-    ] = False,
+    demo: DemoOption = False,
+    capture: CaptureOption = Capture.AUTO,
+    config: ConfigOption = None,
+    vault: VaultOption = False,
+    vault_binary: VaultBinaryOption = None,
+    foreground: ForegroundOption = False,
 ) -> None:
     """Start a mesh on this machine and return when it is ready."""
     clock = SystemClock()
@@ -83,12 +102,15 @@ def up(
     tools = find_tools()
     with interrupts() as interrupt:
         with locked(state):
-            mesh = LocalMesh.prepare(state, tools, environment(), demo=demo)
+            wish = Wish(demo, vault_of(vault_binary, wanted=vault))
+            mesh = LocalMesh.prepare(state, tools, environment(), wish=wish)
             mesh.choose_capture(WHY[capture])
             mesh.choose_config(config)
             synced = bring_up(mesh, interrupt)
         demo = mesh.record.demo
         typer.echo("\n".join(up_lines(mesh.layout, tools.versions, demo=demo)))
+        if mesh.record.vault:
+            typer.echo(vault_line(mesh.layout))
         if synced:
             seconds = clock.monotonic() - begun
             typer.echo(synced_line(synced, mtls_mode(mesh), seconds))
@@ -101,6 +123,14 @@ def up(
             stay(state, interrupt)
 
 
+def vault_of(named: Path | None, *, wanted: bool) -> str:
+    """Return the Vault server's program, or nothing where none is ``wanted``."""
+    if named is None and not wanted:
+        return ""
+    return find_vault(named, environment().get("PATH", ""))
+
+
+@local.command()
 def down(
     *,
     state: StateOption,
@@ -120,6 +150,7 @@ def down(
             typer.echo(f"removed the data in {state}")
 
 
+@local.command()
 def status(
     *,
     state: StateOption,
@@ -153,6 +184,7 @@ def health(mesh: LocalMesh, part: Part) -> Health:
     return Health(part, running.pid, healthy=is_ready(part.ready))
 
 
+@local.command()
 def kill(names: Parts, *, state: StateOption) -> None:
     """SIGKILL parts of the running mesh, to watch it survive."""
     with interrupts(), locked(state):
@@ -162,14 +194,15 @@ def kill(names: Parts, *, state: StateOption) -> None:
     typer.echo("\n".join(f"killed {part.name}" for part in chosen))
 
 
+@local.command()
 def start(names: Parts, *, state: StateOption) -> None:
     """Start parts again, with the same addresses and data."""
     with interrupts() as interrupt, locked(state):
         mesh = LocalMesh.existing(state, find_tools(), environment())
         chosen = select(mesh, names)
-        grant(mesh, chosen)
-        started = mesh.start(chosen)
-        mesh.wait(started, interrupt, lambda part: typer.echo(f"started {part.name}"))
+        started = start_parts(
+            mesh, chosen, interrupt, lambda part: typer.echo(f"started {part.name}")
+        )
         for part in chosen:
             if part not in started:
                 typer.echo(f"{part.name} runs already")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,7 +41,7 @@ GRACE_SECONDS = 8.0
 LAST_LINES = 15
 SOCKET_PATH_BYTES = 107
 FILES = ("mesh.json", "admin.token", "lock", "audit.jsonl", "audit.jsonl.1")
-OURS = ("etcd", "citadel", "run", "tokens", "logs")
+OURS = ("etcd", "citadel", "vault", "run", "tokens", "logs")
 """The folders that a mesh's parts fill."""
 
 
@@ -58,13 +59,34 @@ class StatePathTooLongError(MeshError):
     blame = Blame.CALLER
 
 
+class OtherSignerError(MeshError):
+    """The mesh's certificates are signed by somebody else than is asked for now."""
+
+    code = "local.other-signer"
+    blame = Blame.CALLER
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a mesh should have; what it has already stays.
+
+    Attributes:
+        demo: The bookinfo applications.
+        vault: The program of a Vault server behind Citadel; empty: none is asked for.
+
+    """
+
+    demo: bool = False
+    vault: str = ""
+
+
 class LocalMesh:
     """What `meltemi up` made in ``state``."""
 
     def __init__(
         self, state: Path, record: Record, tools: Tools, environ: Mapping[str, str]
     ) -> None:
-        strange = set(port_names(demo=record.demo)) - record.ports.keys()
+        strange = set(_wanted_ports(record)) - record.ports.keys()
         if strange:
             raise OtherVersionError(
                 f"{state} holds a mesh without {', '.join(sorted(strange))}: run "
@@ -79,18 +101,27 @@ class LocalMesh:
 
     @classmethod
     def prepare(
-        cls, state: Path, tools: Tools, environ: Mapping[str, str], *, demo: bool
+        cls, state: Path, tools: Tools, environ: Mapping[str, str], *, wish: Wish
     ) -> LocalMesh:
-        """Return the mesh in ``state``, given the ports and secrets that it lacks."""
-        old = read_record(state) or Record(secrets.token_hex(8), demo=demo, ports={})
-        demo = demo or (old.demo and bool(old.parts))
+        """Return the mesh in ``state``, given the ports and secrets that it lacks.
+
+        Raises:
+            OtherSignerError: If a Vault is wished for and Citadel has a root already.
+
+        """
+        old = read_record(state) or Record(secrets.token_hex(8), demo=False, ports={})
+        if wish.vault and not old.vault and (state / "citadel").exists():
+            raise OtherSignerError(
+                f"the mesh in {state} has a root of Citadel's own, which a Vault would "
+                "not know: run meltemi down --purge first, or choose another --state"
+            )
+        demo = wish.demo or (old.demo and bool(old.parts))
+        old = msgspec.structs.replace(old, demo=demo, vault=wish.vault or old.vault)
         taken = dict(old.ports)
         if not any(map(processes.is_alive, old.parts.values())):
             taken = {name: port for name, port in taken.items() if is_free(port)}
-        ports = choose_ports(
-            port_names(demo=demo), taken, start=secrets.randbelow(10_000)
-        )
-        record = msgspec.structs.replace(old, demo=demo, ports=ports)
+        ports = choose_ports(_wanted_ports(old), taken, start=secrets.randbelow(10_000))
+        record = msgspec.structs.replace(old, ports=ports)
         mesh = cls(state, record, tools, environ)
         longest = max((str(mesh.layout.run(each.name)) for each in mesh.parts), key=len)
         if len(f"{longest}/xds.sock".encode()) > SOCKET_PATH_BYTES:
@@ -202,8 +233,13 @@ class LocalMesh:
         self.record = end_parts(self.state, self.record, names)
 
     def _planned(self) -> tuple[Part, ...]:
-        demo, config = self.record.demo, self.record.config
-        return plan(self.layout, self._tools, demo=demo, config=config)
+        return plan(
+            self.layout,
+            self._tools,
+            demo=self.record.demo,
+            config=self.record.config,
+            vault_binary=self.record.vault,
+        )
 
     def _note(self, parts: Mapping[str, Running]) -> None:
         self._keep(msgspec.structs.replace(self.record, parts=parts))
@@ -211,6 +247,10 @@ class LocalMesh:
     def _keep(self, record: Record) -> None:
         self.record = record
         write_record(self.state, record)
+
+
+def _wanted_ports(record: Record) -> tuple[str, ...]:
+    return port_names(demo=record.demo, with_vault=bool(record.vault))
 
 
 def end_parts(state: Path, record: Record, names: Iterable[str]) -> Record:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.ctl.local.demo import NAMESPACE, SERVICE_PORT, SERVICES, WORKLOADS, host
 from meltemi.ctl.local.part import Identity, Part, Stage
+from meltemi.ctl.local.vault import VAULT, citadel_settings, vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,12 +89,13 @@ class Layout:
         return self.state / "run" / proxy
 
 
-def port_names(*, demo: bool) -> tuple[str, ...]:
+def port_names(*, demo: bool, with_vault: bool = False) -> tuple[str, ...]:
     """Return the name of every port that a mesh needs."""
     names = ["etcd", "etcd.peer", "nats", "galley", "citadel"]
     names += ["citadel.bootstrap", "citadel.renewal"]
     doors = ("xds", "xds-tls", "http")
     names += [f"{pilot}.{door}" for pilot in PILOTS for door in doors]
+    names += [VAULT] if with_vault else []
     if not demo:
         return tuple(names)
     names += [GATEWAY, f"{GATEWAY}.admin", f"{GATEWAY}.status"]
@@ -104,13 +106,24 @@ def port_names(*, demo: bool) -> tuple[str, ...]:
 
 
 def plan(
-    layout: Layout, tools: Tools, *, demo: bool, config: str = ""
+    layout: Layout,
+    tools: Tools,
+    *,
+    demo: bool,
+    config: str = "",
+    vault_binary: str = "",
 ) -> tuple[Part, ...]:
     """Return every part, in the order of their stages.
 
-    ``config`` is the folder that Galley keeps in force, if there is one.
+    ``config`` is the folder that Galley keeps in force, and ``vault_binary`` the Vault
+    server behind Citadel, if there is one.
     """
-    parts = [etcd(layout, tools), nats(layout, tools), citadel(layout, tools)]
+    parts = [etcd(layout, tools), nats(layout, tools)]
+    signer: Mapping[str, str] = {}
+    if vault_binary:
+        parts.append(vault(layout, vault_binary))
+        signer = citadel_settings(layout)
+    parts.append(citadel(layout, tools, signer))
     if demo:
         parts += [application(layout, tools, each) for each in WORKLOADS]
     parts.append(galley(layout, tools, config))
@@ -181,8 +194,8 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
     return _service("galley", tools, environ, {"http": layout.at("galley")})
 
 
-def citadel(layout: Layout, tools: Tools) -> Part:
-    """Return the certificate authority."""
+def citadel(layout: Layout, tools: Tools, signer: Mapping[str, str]) -> Part:
+    """Return the certificate authority; ``signer`` are settings of who signs."""
     addresses = {
         "http": layout.at("citadel"),
         "bootstrap": layout.at("citadel.bootstrap"),
@@ -200,6 +213,7 @@ def citadel(layout: Layout, tools: Tools) -> Part:
         "CITADEL_ADMIN_TOKEN_FILE": str(layout.admin_token),
         "CITADEL_AUDIT_FILE": str(layout.state / "citadel" / "audit.jsonl"),
         "CITADEL_NATS_URL": f"nats://{layout.at('nats')}",
+        **signer,
     }
     part = _service("citadel", tools, environ, addresses)
     return replace(part, stage=Stage.AUTHORITY)

@@ -66,6 +66,9 @@ class Record(msgspec.Struct, frozen=True):
     config: str = ""
     """The folder that Galley keeps in force; empty: none."""
 
+    vault: str = ""
+    """The Vault server behind Citadel, a program's path; empty: none."""
+
 
 def read_record(state: Path) -> Record | None:
     """Return what is recorded in ``state``; None when nothing is.

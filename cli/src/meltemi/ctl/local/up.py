@@ -14,12 +14,13 @@ from meltemi.ctl.local.seed import (
     workload_token,
 )
 from meltemi.ctl.local.summary import Synced
+from meltemi.ctl.local.vault import VAULT, configuration, configuration_file
 from meltemi.ctl.local.web import OK, ask, fetch
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from meltemi.ctl.local.interrupts import Interrupt
     from meltemi.ctl.local.mesh import LocalMesh
@@ -58,13 +59,47 @@ def bring_up(mesh: LocalMesh, interrupt: Interrupt) -> Synced | None:
             parts = [part for part in mesh.parts if part.stage is stage]
             if stage is Stage.PROXIES:
                 configure(mesh)
-            grant(mesh, parts)
-            mesh.start(parts)
-            mesh.wait(parts, interrupt, _nobody)
+            start_parts(mesh, parts, interrupt, _nobody)
         return wait_synced(mesh, interrupt) if mesh.record.demo else None
     except BaseException:
         mesh.end(mesh.record.parts.keys() - before)
         raise
+
+
+def start_parts(
+    mesh: LocalMesh,
+    parts: Sequence[Part],
+    interrupt: Interrupt,
+    tell: Callable[[Part], None],
+) -> tuple[Part, ...]:
+    """Start those of ``parts`` that do not run, stage by stage; return them.
+
+    A stage is ready, its proxies with tokens and its Vault open, before the next.
+    """
+    started: list[Part] = []
+    for stage in Stage:
+        chosen = [part for part in parts if part.stage is stage]
+        prepare(mesh, chosen)
+        grant(mesh, chosen)
+        started += mesh.start(chosen)
+        mesh.wait(chosen, interrupt, tell)
+        unlock(mesh, chosen)
+    return tuple(started)
+
+
+def prepare(mesh: LocalMesh, parts: Iterable[Part]) -> None:
+    """Write what those of ``parts`` read that take a file, before they start."""
+    if any(part.name == VAULT for part in parts):
+        text = configuration(mesh.layout)
+        write_private(configuration_file(mesh.layout), text.encode())
+
+
+def unlock(mesh: LocalMesh, parts: Iterable[Part]) -> None:
+    """Open the Vault among ``parts``, now that it runs: it always starts sealed."""
+    if any(part.name == VAULT for part in parts):
+        from meltemi.ctl.local.vault_keys import open_vault  # noqa: PLC0415 - heavy
+
+        open_vault(mesh.layout)
 
 
 def _nobody(_: Part) -> None:

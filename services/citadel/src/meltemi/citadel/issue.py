@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,13 @@ class Template:
     local_server: bool = False
     csr: str = ""
 
+    @property
+    def key_der(self) -> bytes:
+        """The key's SubjectPublicKeyInfo, to compare with a certificate's."""
+        return self.key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
     def names(self) -> list[x509.GeneralName]:
         """Return the SANs, the identity first."""
         names: list[x509.GeneralName] = [
@@ -166,6 +174,7 @@ def issue(
 
     Raises:
         SignerExpiredError: If the authority's certificate ends before that is useful.
+        BadAuthorityError: If it does not name its key, as RFC 5280 4.2.1.2 demands.
 
     """
     until = min(now + template.lifetime, authority.expires)
@@ -190,7 +199,8 @@ def check_remaining(until: datetime, lifetime: timedelta, *, now: datetime) -> N
             ten minutes.
 
     """
-    if until - now < min(lifetime / 2, SHORTEST):
+    left = until - now
+    if left <= timedelta(0) or left < min(lifetime / 2, SHORTEST):
         raise SignerExpiredError(
             f"the authority's certificate ends at {until:%FT%TZ}: rotate it"
         )
@@ -199,20 +209,38 @@ def check_remaining(until: datetime, lifetime: timedelta, *, now: datetime) -> N
 def _leaf_extensions(
     authority: Authority, template: Template
 ) -> list[x509.Extension[x509.ExtensionType]]:
-    issuer = x509.SubjectKeyIdentifier.from_public_key(authority.key.public_key())
     return [
-        _critical(_usage(signs_certificates=False)),
-        _plain(
-            x509.ExtendedKeyUsage(
-                [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-            )
-        ),
-        _critical(x509.BasicConstraints(ca=False, path_length=None)),
+        *_same_for_all(),
         _plain(x509.SubjectKeyIdentifier.from_public_key(template.key)),
-        _plain(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer)),
+        _issuer_identifier(authority.certificate),
         # RFC 5280 4.2.1.6: with an empty subject the SAN must be critical.
         _critical(x509.SubjectAlternativeName(template.names())),
     ]
+
+
+@cache
+def _same_for_all() -> tuple[x509.Extension[x509.ExtensionType], ...]:
+    """Return what every leaf has; made once, since values do not change."""
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    return (
+        _critical(_usage(signs_certificates=False)),
+        _plain(x509.ExtendedKeyUsage(usages)),
+        _critical(x509.BasicConstraints(ca=False, path_length=None)),
+    )
+
+
+@lru_cache(maxsize=16)
+def _issuer_identifier(
+    issuer: x509.Certificate,
+) -> x509.Extension[x509.ExtensionType]:
+    """Return how a leaf names its issuer's key: as the issuer does."""
+    try:
+        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        raise BadAuthorityError(
+            "its certificate has no subject key identifier"
+        ) from None
+    return _plain(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own))
 
 
 def check_authority(authority: Authority, *, now: datetime) -> None:

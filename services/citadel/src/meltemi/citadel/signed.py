@@ -14,7 +14,8 @@ from meltemi.citadel.issue import BACKDATE, check_remaining
 from meltemi.identity.certificate import (
     InvalidCertificateError,
     certificate_pem,
-    verify_chain,
+    certificate_public_der,
+    verify_path,
 )
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -81,9 +82,9 @@ def check_signed(
     )
     serial = f"serial {leaf.serial_number:x}"
     try:
-        verify_chain([leaf, *made.intermediates], roots, now=now)
+        verify_path([leaf, *made.intermediates], roots, now=now)
         wrong = list(_differences(leaf, template, now))
-    except (InvalidCertificateError, ValueError, x509.ExtensionNotFound) as error:
+    except (InvalidCertificateError, ValueError, x509.DuplicateExtension) as error:
         raise BadIssueError(f"{serial}: {error}") from error
     if wrong:
         raise BadIssueError(f"{serial} is not what was asked for: {', '.join(wrong)}")
@@ -95,17 +96,24 @@ def _differences(
     leaf: x509.Certificate, template: Template, now: datetime
 ) -> list[str]:
     """Return what is wrong with ``leaf``, in words for the audit log."""
-    find = leaf.extensions.get_extension_for_class
-    usage = find(x509.KeyUsage).value
-    may_sign = usage.key_cert_sign or usage.crl_sign
-    # The order of names is the signer's; twice the same name is not.
-    names = Counter(find(x509.SubjectAlternativeName).value)
+    found = {type(each.value): each.value for each in leaf.extensions}
+    usage, constraints = found.get(x509.KeyUsage), found.get(x509.BasicConstraints)
+    names, purposes = (
+        found.get(x509.SubjectAlternativeName),
+        found.get(x509.ExtendedKeyUsage),
+    )
     verdicts = {
-        "another key": leaf.public_key() == template.key,
-        "other names": names == Counter(template.names()),
+        "another key": certificate_public_der(leaf) == template.key_der,
+        # The order of names is the signer's; twice the same name is not.
+        "other names": isinstance(names, x509.SubjectAlternativeName)
+        and Counter(names) == Counter(template.names()),
         "a subject": not list(leaf.subject),
-        "an authority": not find(x509.BasicConstraints).value.ca and not may_sign,
-        "other usages": set(find(x509.ExtendedKeyUsage).value) == USAGES,
+        "an authority": isinstance(constraints, x509.BasicConstraints)
+        and not constraints.ca,
+        "a key that may sign": isinstance(usage, x509.KeyUsage)
+        and not (usage.key_cert_sign or usage.crl_sign),
+        "other usages": isinstance(purposes, x509.ExtendedKeyUsage)
+        and set(purposes) == USAGES,
         "another validity": _lasts_as_asked(leaf, template.lifetime, now),
     }
     return [what for what, holds in verdicts.items() if not holds]

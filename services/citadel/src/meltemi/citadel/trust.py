@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from meltemi.citadel.issue import Authority
 
 
+PROOF_LIFETIME = timedelta(minutes=1)
+
+
 class ForeignRootError(MeshError):
     """A new trust bundle that would cut workloads off from each other."""
 
@@ -57,8 +60,8 @@ def check_proven(authority: Authority, trust_domain: str, *, now: datetime) -> N
 
     """
     check_signing_key(authority)
-    template = Template(
-        citadel_identity(trust_domain), new_key().public_key(), timedelta(minutes=1)
-    )
+    lifetime = min(PROOF_LIFETIME, authority.expires - now)
+    identity = citadel_identity(trust_domain)
+    template = Template(identity, new_key().public_key(), lifetime)
     leaf = issue(authority, template, now=now, serial=x509.random_serial_number())
     check_signed(Signed(leaf, authority.chain), template, authority.trusted, now=now)

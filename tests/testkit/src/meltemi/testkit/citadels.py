@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import grpc
@@ -25,7 +26,7 @@ from meltemi.testkit.authority import REVIEWS
 from meltemi.testkit.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from meltemi.store.ports import LedgerWriter
@@ -107,6 +108,7 @@ async def citadel(
     ledger: LedgerWriter,
     *,
     workload_ttl: timedelta = timedelta(hours=24),
+    signer: Mapping[str, object] = MappingProxyType({}),
     **given: object,
 ) -> AsyncIterator[Citadel]:
     (directory / "admin").write_text("open-sesame\n")
@@ -120,7 +122,7 @@ async def citadel(
         "admin_token_file": directory / "admin",
         "workload_ttl": workload_ttl,
     }
-    settings = CitadelSettings.model_validate(usual | given)
+    settings = CitadelSettings.model_validate(usual | given | dict(signer))
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(settings, ledger, stopping))

@@ -95,14 +95,14 @@ class Up:
 
 
 @contextlib.contextmanager
-def demo() -> Iterator[Up]:
-    """Bring the demo up in a temporary folder, and down again whatever happens."""
+def demo(*options: str) -> Iterator[Up]:
+    """Bring the demo up with ``options`` in a temporary folder, and down again."""
     with tempfile.TemporaryDirectory(
         prefix="mt-", ignore_cleanup_errors=True
     ) as folder:
         mesh = Up(Path(folder))
         try:
-            mesh.do("up", "--demo")
+            mesh.do("up", "--demo", *options)
             yield mesh
         finally:
             mesh.run("down", "--purge")

@@ -5,21 +5,45 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from meltemi.citadel.vault.call import Answer, Call, Connection, Fields, Sessions
+from meltemi.citadel.vault.call import (
+    Answer,
+    Call,
+    Connection,
+    Fields,
+    Sessions,
+    VaultUnreachableError,
+)
 from meltemi.citadel.vault.login import AppRole
 from meltemi.citadel.vault.pki import Engine
 from meltemi.citadel.vault.setup import Setup
-from meltemi.testkit.processes import Program, accepts, free_port, running
+from meltemi.testkit.processes import (
+    POLL_SECONDS,
+    READY_SECONDS,
+    Program,
+    accepts,
+    free_port,
+    running,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+@dataclass
+class Image:
+    """The image that pytest's ``--vault-image`` names, if any."""
+
+    chosen: str = ""
+
+
+IMAGE = Image()
 TRUST_DOMAIN = "cluster.local"
 REPOSITORY = Path(__file__).parents[5]
 CONFIGURATION = """
@@ -33,21 +57,27 @@ disable_mlock = true
 """
 
 
-def vault_binary() -> list[str]:
+def vault_command() -> list[str] | None:
     """Return the command that runs a server, before its configuration file."""
     built = REPOSITORY / ".tools" / "bin" / "vaultd"
     if built.exists():
         return [str(built), "-config"]
-    if found := shutil.which("vault"):
-        return [found, "server", "-config"]
-    pytest.skip("no Vault server: make toolbox, where Go is installed")
+    found = shutil.which("vault")
+    return [found, "server", "-config"] if found else None
+
+
+def vault_binary() -> list[str]:
+    """Return `vault_command`, or skip the test where there is none."""
+    found = vault_command()
+    if found is None:
+        pytest.skip("no Vault server: make toolbox, where Go is installed")
+    return found
 
 
 @dataclass
 class Vault:
     """A server that is initialised and unsealed, and the keys to it."""
 
-    program: Program
     url: str
     token: str
     key: str
@@ -81,27 +111,67 @@ class Vault:
 
 @contextlib.contextmanager
 def vault_server(*, storage: str = "inmem") -> Iterator[Vault]:
-    """Run a Vault on loopback, initialised and unsealed, ended by pid."""
-    argv = vault_binary()
-    with tempfile.TemporaryDirectory(prefix="vault-") as folder:
-        port = free_port()
-        file = Path(folder) / "vault.hcl"
-        path = f'path = "{folder}/data"' if storage == "file" else ""
-        file.write_text(
-            CONFIGURATION.format(
-                storage=storage, path=path, address=f"127.0.0.1:{port}"
-            )
-        )
-        program = Program(
-            [*argv, str(file)], lambda: accepts(port), Path(folder) / "log"
-        )
-        with running(program):
-            vault = Vault(program, f"http://127.0.0.1:{port}", "", "")
-            made = vault.ask(
-                "put", "sys/init", {"secret_shares": 1, "secret_threshold": 1}
-            )
-            assert isinstance(made.document, dict)
-            vault.key = str(made.document["keys_base64"][0])
-            vault.token = str(made.document["root_token"])
-            vault.unseal()
-            yield vault
+    """Run a Vault, initialised and unsealed, as a process or in the chosen image."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vault-")))
+        starting = _contained if IMAGE.chosen else _process
+        vault = Vault(stack.enter_context(starting(folder, storage)), "", "")
+        wish: Fields = {"secret_shares": 1, "secret_threshold": 1}
+        made = vault.ask("put", "sys/init", wish)
+        assert isinstance(made.document, dict)
+        vault.key = str(made.document["keys_base64"][0])
+        vault.token = str(made.document["root_token"])
+        vault.unseal()
+        yield vault
+
+
+@contextlib.contextmanager
+def _process(folder: Path, storage: str) -> Iterator[str]:
+    """Run the server on loopback, ended by pid; yield its URL."""
+    argv, port = vault_binary(), free_port()
+    file = _configured(folder, storage, f"127.0.0.1:{port}")
+    program = Program([*argv, str(file)], lambda: accepts(port), folder / "log")
+    with running(program):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def _contained(folder: Path, storage: str) -> Iterator[str]:
+    """Run the chosen image, ended with the context; yield its URL."""
+    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - slow
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - slow
+
+    testcontainers_config.ryuk_disabled = True  # it is an image to be fetched
+    file = _configured(folder, storage, "0.0.0.0:8200")
+    folder.chmod(0o755)
+    ours = "vaultd" in IMAGE.chosen
+    container = (
+        DockerContainer(IMAGE.chosen)
+        .with_command("-config /vault.hcl" if ours else "server -config=/vault.hcl")
+        .with_volume_mapping(str(file), "/vault.hcl", "ro")
+        .with_env("SKIP_SETCAP", "1")
+        .with_exposed_ports(8200)
+    )
+    with container:
+        url = f"http://127.0.0.1:{container.get_exposed_port(8200)}"
+        deadline = time.perf_counter() + READY_SECONDS
+        while not _responds(url):
+            assert time.perf_counter() < deadline, container.get_logs()
+            time.sleep(POLL_SECONDS)
+        yield url
+
+
+def _responds(url: str) -> bool:
+    call = Call("wait", "get", "sys/seal-status")
+    with contextlib.suppress(VaultUnreachableError):
+        return Sessions(Connection((url,))).perform(call, url, "").ok
+    return False
+
+
+def _configured(folder: Path, storage: str, address: str) -> Path:
+    """Write the server's configuration; return the file."""
+    file = folder / "vault.hcl"
+    path = f'path = "{folder}/data"' if storage == "file" else ""
+    text = CONFIGURATION.format(storage=storage, path=path, address=address)
+    file.write_text(text)
+    return file

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 POLL_SECONDS = 0.01
 
@@ -20,4 +20,13 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> None
     """
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is asked has no event
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0
+) -> None:
+    """Like `until`, for a condition that has to be asked of somebody."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - likewise
             await asyncio.sleep(POLL_SECONDS)

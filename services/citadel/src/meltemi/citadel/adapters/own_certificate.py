@@ -43,17 +43,10 @@ class OwnCertificate:
 
     """
 
-    def __init__(
-        self,
-        signer: Signer,
-        trust_domain: str,
-        clock: Clock,
-        lifetime: timedelta = LIFETIME,
-    ) -> None:
+    def __init__(self, signer: Signer, trust_domain: str, clock: Clock) -> None:
         self._signer = signer
         self._identity = citadel_identity(trust_domain)
         self._clock = clock
-        self._lifetime = lifetime
         self._signed: Signed | None = None
         self._roots: tuple[x509.Certificate, ...] = ()
         self._pair = b"", b""
@@ -117,7 +110,7 @@ class OwnCertificate:
         template = Template(
             self._identity,
             key.public_key(),
-            self._lifetime,
+            self._affordable(),
             local_server=True,
             csr=build_csr(key, self._identity),
         )
@@ -125,6 +118,15 @@ class OwnCertificate:
         self._pair = key_to_pem(key).encode(), signed.chain_pem.encode()
         self._signed = signed
         self._publish()
+
+    def _affordable(self) -> timedelta:
+        """Return the longest lifetime that the signer has for us.
+
+        We renew in time whatever it is; a workload must be told instead.
+        """
+        if self._signer.expires is None:
+            return LIFETIME
+        return min(LIFETIME, self._signer.expires - self._clock.now())
 
     def _publish(self) -> None:
         self._roots = self._signer.roots

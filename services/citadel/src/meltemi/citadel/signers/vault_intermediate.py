@@ -36,7 +36,7 @@ RENEW_AT = 2 / 3
 JITTER = 0.05
 """Of the lifetime, early: replicas that started together do not renew together."""
 
-PAUSE = Backoff(first=0.5, ceiling=60.0)
+PAUSE = Backoff(first=0.5, ceiling=5.0)
 POLL_SECONDS = 1.0
 """How often the wall clock is looked at: it may jump, a sleep would not notice."""
 
@@ -112,12 +112,13 @@ class VaultIntermediate:
                 await self._until_due(authority)
             except MeshError as error:
                 self._failure = f"{error.code}: {error}"
-                log.warning("intermediate.not_signed", reason=self._failure)
+                if not attempt:
+                    log.warning("intermediate.not_signed", reason=self._failure)
                 await asyncio.sleep(PAUSE.delay(attempt, self._rng))
                 attempt += 1
 
     async def _until_due(self, authority: Authority) -> None:
-        begun = authority.certificate.not_valid_before_utc
+        begun = self._clock.now()  # Vault dates its certificates back
         share = RENEW_AT - self._rng.random() * JITTER
         due = begun + (authority.expires - begun) * share
         while self._clock.now() < due:  # noqa: ASYNC110 - the wall clock has no event

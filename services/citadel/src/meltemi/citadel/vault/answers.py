@@ -77,8 +77,9 @@ def _line(answer: Answer) -> list[x509.Certificate]:
     """Return a certificate and what stands above it, each once, in that order."""
     try:
         found = msgspec.convert(answer.document, _Answer).data
-        texts = [found.certificate, *found.ca_chain, found.issuing_ca]
-        read = [each for pem in texts if pem for each in parse_chain(pem)]
+        above = [each for each in (*found.ca_chain, found.issuing_ca) if each]
+        texts = [found.certificate, *above]
+        read = [each for pem in texts for each in parse_chain(pem)]
     except (msgspec.ValidationError, InvalidCertificateError) as error:
         raise BadAnswerError(f"no certificates: {type(error).__name__}") from None
     return list(dict.fromkeys(read))

@@ -103,6 +103,8 @@ class Sessions:
         except requests.RequestException as error:
             kind = type(error).__name__
             raise VaultUnreachableError(f"{call.what}: {kind}") from None
+        except OSError as error:  # a file for TLS that is not there
+            raise VaultUnreachableError(f"{call.what}: {error}") from None
         if isinstance(answer, dict):
             return Answer(200, answer)
         return Answer(int(answer.status_code))

@@ -57,6 +57,10 @@ class VaultRefusedError(MeshError):
     blame = Blame.OURS
 
 
+class NotAskedError(VaultUnreachableError):
+    """Vault failed too often of late to be asked again at once."""
+
+
 class VaultClient:
     """Asks Vault, and answers within five seconds whatever Vault does.
 
@@ -97,6 +101,8 @@ class VaultClient:
         except TimeoutError:
             self._failed(call, f"no answer in {DEADLINE_SECONDS:.0f} s")
             raise SignerUnavailableError(f"Vault: {self.trouble}") from None
+        except NotAskedError as error:
+            raise SignerUnavailableError(f"Vault: {error}") from None
         except (VaultUnreachableError, LoginRefusedError) as error:
             self.trouble = str(error)
             raise SignerUnavailableError(f"Vault: {error}") from None
@@ -138,7 +144,7 @@ class VaultClient:
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             if not self._breaker.allows(self._clock.monotonic()):
-                raise VaultUnreachableError(f"not asked: {self.trouble}")
+                raise NotAskedError(f"not asked again yet: {self.trouble}")
             try:
                 answer = await self._in_thread(call, token)
             except VaultUnreachableError as error:
@@ -216,7 +222,8 @@ class VaultClient:
                         await self._renewed(session)
                     attempt = 0
                 except (MeshError, TimeoutError) as error:
-                    self.trouble = str(error) or "log in: no answer in time"
+                    if not isinstance(error, NotAskedError):
+                        self.trouble = str(error) or "log in: no answer in time"
                     await asyncio.sleep(LOGIN_PAUSE.delay(attempt, self._rng))
                     attempt += 1
         finally:
