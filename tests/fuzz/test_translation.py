@@ -5,58 +5,69 @@
 
 from __future__ import annotations
 
-from random import Random
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from meltemi.testkit.bootstrap import refused_by_envoy
-from meltemi.testkit.mesh_grower import grow_mesh
+from meltemi.testkit.mesh_strategy import drawn_meshes, grown_meshes
 from meltemi.testkit.translation import CLASSES, holding, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from meltemi.config.resource import Resource
-    from meltemi.config.schema.message import Message
-    from meltemi.pilot.snapshot import Snapshot
+    from hypothesis.strategies import SearchStrategy
 
-FEW, SHOWN = 60, 10
-MANY, SHOWN_OF_MANY = 50_000, 500
-POOL, SMALLEST, LARGEST = 250, 3, 10
+    from meltemi.testkit.mesh_strategy import Objects
+
+FEW, POOLS, SHOWN = 60, 1, 10
+MANY, POOLS_OF_MANY, SHOWN_OF_MANY = 50_000, 60, 500
+GROWN, SHOWN_OF_GROWN = 500, 50
 
 
-def grown(seed: str, count: int) -> Iterator[Snapshot]:
-    """Yield what came of ``count`` meshes, for each class in turn.
+def translate_all(
+    meshes: SearchStrategy[Objects], examples: int, every: int, folder: Path
+) -> None:
+    """Translate ``examples`` meshes, and show at least one in ``every`` to Envoy.
 
-    Objects are grown once and meet in many meshes.
+    Hypothesis chooses which, so that it comes to the same when it repeats itself.
     """
-    rng = Random(seed)  # noqa: S311 - a test that repeats itself
-    pool: tuple[Resource[Message], ...] = grow_mesh(rng, POOL)
-    classes = list(CLASSES.values())
-    for number in range(count):
-        size = rng.randrange(SMALLEST, LARGEST)
-        mesh = holding(rng.sample(pool, min(size, len(pool))))
-        yield translated(mesh, classes[number % len(classes)])
+    tried = count()
 
-
-def translate_all(seed: str, count: int, every: int, folder: Path) -> int:
-    """Translate, and show one in ``every`` to Envoy; return how much there was."""
-    resources = 0
-    for number, made in enumerate(grown(seed, count)):
-        resources += sum(len(named) for named in made.resources.values())
-        if number % every == 0:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(meshes, st.sampled_from(sorted(CLASSES)), st.integers(0, every - 1))
+    def translates(objects: Objects, group: str, turn: int) -> None:
+        next(tried)
+        made = translated(holding(objects), CLASSES[group])
+        assert any(made.resources.values()), "every proxy gets something"
+        if turn == 0:
             refusal = refused_by_envoy(made, folder, deprecated=False)
-            assert not refusal, f"{seed} {number}: {refusal}"
-    return resources
+            assert not refusal, refusal
+
+    translates()
+    assert next(tried) >= examples * 9 // 10, "hypothesis found too few"
 
 
 def test_meshes_that_the_door_takes_are_translated(tmp_path: Path) -> None:
-    assert translate_all("few", FEW, SHOWN, tmp_path) > FEW
+    translate_all(drawn_meshes(POOLS), FEW, SHOWN, tmp_path)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(5400)
 def test_thousands_of_meshes_are_translated(tmp_path: Path) -> None:
-    assert translate_all("many", MANY, SHOWN_OF_MANY, tmp_path) > MANY
+    translate_all(drawn_meshes(POOLS_OF_MANY), MANY, SHOWN_OF_MANY, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_meshes_chosen_in_every_detail_are_translated(tmp_path: Path) -> None:
+    translate_all(grown_meshes(), GROWN, SHOWN_OF_GROWN, tmp_path)

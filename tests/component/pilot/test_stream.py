@@ -83,8 +83,9 @@ class Plane:
         stopping = asyncio.Event()
         pilot = Pilot(self.settings, self.ledger, self.bus, SystemClock(), Random(1))  # noqa: S311 - any will do
         async with asyncio.TaskGroup() as tasks:
-            server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-            tasks.create_task(pilot.run(server, stopping))
+            options = [("grpc.so_reuseport", 0)]
+            running = pilot.run(lambda: grpc.aio.server(options=options), stopping)
+            tasks.create_task(running)
             target = str(self.settings.xds_address)
             async with grpc.aio.insecure_channel(target) as channel:
                 yield channel

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi import FastAPI, Request, Response
 
+from meltemi.credentials.citadel import CitadelClient
+from meltemi.credentials.keeper import Keeper, Proofs
+from meltemi.credentials.wallet import Wallet
 from meltemi.identity.certificate import certificate_pem
 from meltemi.kernel.clock import SystemClock
-from meltemi.proxy.adapters.citadel import CitadelClient
-from meltemi.proxy.adapters.keeper import Keeper, Proofs
 from meltemi.proxy.adapters.registrar import Registrar
-from meltemi.proxy.adapters.wallet import Wallet
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.tls import TlsFiles
 from meltemi.testkit.agents import NOWHERE, agent_settings, local

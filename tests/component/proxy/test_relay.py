@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from meltemi.proxy.adapters import relay as relay_module
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
-from meltemi.proxy.adapters.relay import METHOD, SERVICE, XdsRelay
+from meltemi.proxy.adapters.dial import dial_plain
+from meltemi.proxy.adapters.relay import METHOD, SERVICE, Memory, XdsRelay
 from meltemi.proxy.adapters.sockets import serving_sockets
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.ring import PilotRing
@@ -48,7 +49,8 @@ class Agent:
         addresses = tuple(Address.parse(pilot.address) for pilot in pilots)
         self.ring = PilotRing(addresses, NODE)
         rng = Random(1)  # noqa: S311 - a jitter
-        self.relay = XdsRelay(self.ring, self.recorder, self.file, rng, registry)
+        memory = Memory(self.recorder, self.file)
+        self.relay = XdsRelay(self.ring, dial_plain, memory, rng, registry)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from meltemi.citadel.issue import (
 )
 from meltemi.identity.certificate import verify_chain
 from meltemi.identity.keys import new_key
+from meltemi.kernel.identity import control_plane
 from meltemi.testkit.authority import NOON, REVIEWS, authority
 
 KEY = new_key().public_key()
@@ -60,9 +61,11 @@ def test_a_strict_verifier_accepts_the_chain() -> None:
 
 
 def test_citadels_own_certificate_adds_the_names_it_is_reached_by() -> None:
-    names = leaf(local_server=True).extensions.get_extension_for_class(
-        x509.SubjectAlternativeName
+    template = Template(
+        control_plane("cluster.local", "citadel"), KEY, DAY, local_server=True
     )
+    made = issue(authority(), template, now=NOON, serial=77)
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert names.value.get_values_for_type(x509.DNSName) == ["citadel", "localhost"]
 
 

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from meltemi.credentials.joining import Joining
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
-from meltemi.proxy.adapters.citadel import CitadelClient
+from meltemi.proxy.adapters.dial import dial_plain, dial_with
 from meltemi.proxy.adapters.envoy import EnvoyProcess, Surroundings
 from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
 from meltemi.proxy.adapters.envoy_binary import find_envoy
-from meltemi.proxy.adapters.keeper import Keeper, Proofs
 from meltemi.proxy.adapters.registrar import Registrar
-from meltemi.proxy.adapters.relay import XdsRelay
+from meltemi.proxy.adapters.relay import Memory, XdsRelay
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.status import status_app
-from meltemi.proxy.adapters.wallet import Wallet
 from meltemi.proxy.bootstrap import bootstrap, node_id
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.envoy_argv import envoy_argv
@@ -49,25 +48,22 @@ class Agent:
         clock, node = SystemClock(), node_id(settings)
         self.checkpoint = CheckpointFile(settings.run_dir, self._registry)
         self.recorder = Recorder(node, self.checkpoint.load(node).types)
+        self.board = SecretBoard()
+        joining = Joining(
+            settings.citadel_bootstrap,
+            settings.citadel_renewal,
+            settings.root_cert_file,
+            settings.token_file,
+            settings.run_dir,
+            settings.node,
+        )
+        self.keeper = joining.keeper(settings.identity, clock, rng)
         self.relay = XdsRelay(
             PilotRing(settings.pilots, node),
-            self.recorder,
-            self.checkpoint,
+            dial_plain if settings.pilots_plaintext else dial_with(self.keeper),
+            Memory(self.recorder, self.checkpoint),
             rng,
             self._registry,
-        )
-        self.board = SecretBoard()
-        self.keeper = Keeper(
-            CitadelClient(
-                settings.citadel_bootstrap,
-                settings.citadel_renewal,
-                settings.identity,
-                settings.node,
-            ),
-            Proofs(settings.root_cert_file, settings.token_file),
-            Wallet(settings.run_dir / "credential.json"),
-            clock,
-            rng,
         )
         Gauge(
             "meltemi_agent_certificate_expiry_timestamp_seconds",

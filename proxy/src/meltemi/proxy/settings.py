@@ -94,6 +94,9 @@ class AgentSettings(ServiceSettings):
     pilots: Addresses
     """Every Pilot; one is chosen, the others are for when it fails."""
 
+    pilots_plaintext: bool = False
+    """Reach Pilots without TLS: only those of this machine."""
+
     galley_url: str | None = None
     """Where to register the workload; unset: nowhere."""
 
@@ -141,6 +144,12 @@ class AgentSettings(ServiceSettings):
             )
         if not self.pilots:
             raise ValueError("pilots is empty: expected HOST:PORT,HOST:PORT")
+        away = [each for each in self.pilots if not each.is_loopback]
+        if self.pilots_plaintext and away:
+            raise ValueError(
+                f"pilots_plaintext with {away[0]}, which is not on loopback: what a "
+                "proxy is told would cross the network unprotected"
+            )
         if self.galley_ca_file and not self.galley_is_secured:
             raise ValueError(
                 f"galley_ca_file is of no use with galley_url {self.galley_url!r}: "

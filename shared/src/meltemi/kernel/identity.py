@@ -67,3 +67,24 @@ class SpiffeId:
             )
         trust_domain, namespace, service_account = match.groups()
         return cls(trust_domain, Namespace(namespace), service_account)
+
+
+CONTROL_NAMESPACE = Namespace("istio-system")
+"""Istio's root namespace: the control plane's own identities live in it."""
+
+CONTROL_ACCOUNTS = ("citadel", "galley", "injector", "pilot")
+"""The services whose certificates carry a DNS name as well, their account's: clients
+of gRPC can only check such a name."""
+
+
+def control_plane(trust_domain: str, account: str) -> SpiffeId:
+    """Return the identity of a service of the control plane."""
+    return SpiffeId(trust_domain, CONTROL_NAMESPACE, account)
+
+
+def is_control_plane(identity: SpiffeId) -> bool:
+    """Tell whether ``identity`` is a service of the control plane."""
+    return (
+        identity.namespace == CONTROL_NAMESPACE
+        and identity.service_account in CONTROL_ACCOUNTS
+    )

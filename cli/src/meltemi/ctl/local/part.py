@@ -14,13 +14,15 @@ class Stage(IntEnum):
     """Parts of one stage start together, once those before are ready."""
 
     SERVERS = 0
-    SERVICES = 1
-    PROXIES = 2
+    AUTHORITY = 1
+    """Citadel, of whom Pilots have their certificates; and what needs nobody."""
+    SERVICES = 2
+    PROXIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a proxy's first certificate is for."""
+    """Whom a part's first certificate is for."""
 
     namespace: str
     service_account: str
@@ -39,4 +41,4 @@ class Part:
     version: str
     stage: Stage
     identity: Identity | None = None
-    """Set for a proxy: it needs a workload token at ``AGENT_TOKEN_FILE``."""
+    """Set for a Pilot and a proxy: each needs a workload token in its token file."""

@@ -27,6 +27,7 @@ TRUST_DOMAIN = "cluster.local"
 PILOTS = ("pilot-0", "pilot-1")
 GATEWAY = "gateway"
 GATEWAY_NAMESPACE = "istio-system"
+CONTROL_NAMESPACE = "istio-system"
 LOOPBACK = "127.0.0.1"
 DRAIN_SECONDS = "1"
 """Connections of a demo need no longer than that; Istio gives them 5 s."""
@@ -84,7 +85,8 @@ def port_names(*, demo: bool) -> tuple[str, ...]:
     """Return the name of every port that a mesh needs."""
     names = ["etcd", "etcd.peer", "nats", "galley", "citadel"]
     names += ["citadel.bootstrap", "citadel.renewal"]
-    names += [f"{pilot}.{kind}" for pilot in PILOTS for kind in ("xds", "http")]
+    doors = ("xds", "xds-tls", "http")
+    names += [f"{pilot}.{door}" for pilot in PILOTS for door in doors]
     if not demo:
         return tuple(names)
     names += [GATEWAY, f"{GATEWAY}.admin", f"{GATEWAY}.status"]
@@ -101,10 +103,10 @@ def plan(
 
     ``config`` is the folder that Galley keeps in force, if there is one.
     """
-    parts = [etcd(layout, tools), nats(layout, tools)]
+    parts = [etcd(layout, tools), nats(layout, tools), citadel(layout, tools)]
     if demo:
         parts += [application(layout, tools, each) for each in WORKLOADS]
-    parts += [galley(layout, tools, config), citadel(layout, tools)]
+    parts.append(galley(layout, tools, config))
     parts += [pilot(layout, tools, name) for name in PILOTS]
     if demo:
         parts += [sidecar(layout, tools, each) for each in WORKLOADS]
@@ -190,12 +192,14 @@ def citadel(layout: Layout, tools: Tools) -> Part:
         "CITADEL_AUDIT_FILE": str(layout.state / "citadel" / "audit.jsonl"),
         "CITADEL_NATS_URL": f"nats://{layout.at('nats')}",
     }
-    return _service("citadel", tools, environ, addresses)
+    part = _service("citadel", tools, environ, addresses)
+    return replace(part, stage=Stage.AUTHORITY)
 
 
 def pilot(layout: Layout, tools: Tools, name: str) -> Part:
     """Return one of the Pilots."""
-    addresses = {"http": layout.at(f"{name}.http"), "xds": layout.at(f"{name}.xds")}
+    kinds = ("http", "xds", "xds-tls")
+    addresses = {kind: layout.at(f"{name}.{kind}") for kind in kinds}
     environ = {
         "PILOT_NAME": name,
         "PILOT_MESH": MESH,
@@ -205,8 +209,15 @@ def pilot(layout: Layout, tools: Tools, name: str) -> Part:
         "PILOT_ETCD_ENDPOINTS": layout.at("etcd"),
         "PILOT_NATS_URL": f"nats://{layout.at('nats')}",
         "PILOT_ACCESS_LOG_FILE": "/dev/stdout",
+        "PILOT_XDS_TLS_ADDRESS": addresses["xds-tls"],
+        "PILOT_CITADEL_BOOTSTRAP": layout.at("citadel.bootstrap"),
+        "PILOT_CITADEL_RENEWAL": layout.at("citadel.renewal"),
+        "PILOT_ROOT_CERT_FILE": str(layout.roots),
+        "PILOT_TOKEN_FILE": str(layout.token(name)),
+        "PILOT_RUN_DIR": str(layout.run(name)),
     }
-    return _service(name, tools, environ, addresses)
+    part = _service(name, tools, environ, addresses)
+    return replace(part, identity=Identity(CONTROL_NAMESPACE, "pilot"))
 
 
 def _service(
@@ -239,7 +250,7 @@ def application(layout: Layout, tools: Tools, workload: Workload) -> Part:
         addresses={"http": address},
         ready=f"http://{address}/health",
         version=workload.version,
-        stage=Stage.SERVERS,
+        stage=Stage.AUTHORITY,
     )
 
 
@@ -307,7 +318,7 @@ def _proxy(
         "AGENT_CITADEL_RENEWAL": layout.at("citadel.renewal"),
         "AGENT_ROOT_CERT_FILE": str(layout.roots),
         "AGENT_TOKEN_FILE": str(layout.token(name)),
-        "AGENT_PILOTS": ",".join(layout.at(f"{pilot}.xds") for pilot in PILOTS),
+        "AGENT_PILOTS": ",".join(layout.at(f"{pilot}.xds-tls") for pilot in PILOTS),
         "AGENT_RUN_DIR": str(layout.run(name)),
         "AGENT_ADMIN_ADDRESS": admin,
         "AGENT_STATUS_ADDRESS": status,

@@ -58,7 +58,7 @@ def bring_up(mesh: LocalMesh, interrupt: Interrupt) -> Synced | None:
             parts = [part for part in mesh.parts if part.stage is stage]
             if stage is Stage.PROXIES:
                 configure(mesh)
-                grant(mesh, parts)
+            grant(mesh, parts)
             mesh.start(parts)
             mesh.wait(parts, interrupt, _nobody)
         return wait_synced(mesh, interrupt) if mesh.record.demo else None

@@ -17,8 +17,8 @@ from meltemi.runtime.workload_proof import sign_proof
 if TYPE_CHECKING:
     from random import Random
 
+    from meltemi.credentials.keeper import Keeper
     from meltemi.kernel.clock import Clock
-    from meltemi.proxy.adapters.keeper import Keeper
     from meltemi.proxy.settings import AgentSettings
 
 AUDIENCE = "meltemi-galley"

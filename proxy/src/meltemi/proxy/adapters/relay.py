@@ -10,6 +10,7 @@ Envoy ──unix──▶ inbox ──▶ Pilot          one fresh upstream for 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -36,20 +37,10 @@ if TYPE_CHECKING:
     from meltemi.runtime.settings import Address
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
+    Dial = Callable[[Address], grpc.aio.Channel | None]
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHOD = "DeltaAggregatedResources"
-
-CHANNEL = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # A Pilot that hangs keeps its connections open: only its missing pong tells.
-    ("grpc.keepalive_time_ms", 5_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),  # the one that counts; 60 s unless said
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),  # a stream may be quiet for hours
-)
 
 CONNECT_SECONDS = 1.0
 FIRST_ANSWER_SECONDS = 5.0
@@ -64,6 +55,14 @@ LOOKING = Backoff(first=0.5, ceiling=5.0)
 Envelope = TypeVar("Envelope", DeltaDiscoveryRequest, DeltaDiscoveryResponse)
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What Envoy holds: in memory, and as it outlives the agent."""
+
+    recorder: Recorder
+    file: CheckpointFile
 
 
 class Inbox:
@@ -109,13 +108,13 @@ class XdsRelay:
     def __init__(
         self,
         ring: PilotRing,
-        recorder: Recorder,
-        checkpoint: CheckpointFile,
+        dial: Dial,
+        memory: Memory,
         rng: Random,
         registry: CollectorRegistry,
     ) -> None:
-        self._ring, self._recorder, self._checkpoint = ring, recorder, checkpoint
-        self._rng = rng
+        self._ring, self._dial, self._rng = ring, dial, rng
+        self._recorder, self._checkpoint = memory.recorder, memory.file
         self._lost = False
         self._source = "nothing yet"
         self._streams = Counter(
@@ -182,7 +181,10 @@ class XdsRelay:
         It holds it once it has answered. An Envoy that lacks nothing may hear nothing
         for hours: there, keeping the stream open for a second is answer enough.
         """
-        async with grpc.aio.insecure_channel(str(pilot), CHANNEL) as channel:
+        dialled = self._dial(pilot)
+        if dialled is None:
+            return False
+        async with dialled as channel:
             if not await connected(channel):
                 return False
             method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = (
@@ -240,7 +242,10 @@ class XdsRelay:
             await asyncio.sleep(LOOKING.delay(attempt, self._rng))
             attempt += 1
             for pilot in self._ring.order():
-                async with grpc.aio.insecure_channel(str(pilot)) as channel:
+                dialled = self._dial(pilot)
+                if dialled is None:
+                    continue
+                async with dialled as channel:
                     if await connected(channel):
                         self._ring.prefer(pilot)
                         return

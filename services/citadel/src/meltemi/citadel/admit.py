@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.kernel.identity import SpiffeId
+from meltemi.kernel.identity import SpiffeId, control_plane
 from meltemi.kernel.names import Namespace
 
 if TYPE_CHECKING:
     from cryptography import x509
-
-CONTROL_NAMESPACE = Namespace("istio-system")
-"""Istio's root namespace: the control plane's own identities live in it."""
 
 CITADEL_ACCOUNT = "citadel"
 """Citadel's service account. Its certificate is made here and given to nobody."""
@@ -93,7 +90,7 @@ class Lifetimes:
 
 def citadel_identity(trust_domain: str) -> SpiffeId:
     """Return the identity Citadel serves with."""
-    return SpiffeId(trust_domain, CONTROL_NAMESPACE, CITADEL_ACCOUNT)
+    return control_plane(trust_domain, CITADEL_ACCOUNT)
 
 
 def joining_identity(

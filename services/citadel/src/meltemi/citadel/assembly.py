@@ -95,7 +95,9 @@ class Citadel:
     @cached_property
     def signer(self) -> Signer:
         """Who signs."""
-        return chosen_signer(self.settings, self.clock, self.registry, SystemRandom())
+        return chosen_signer(
+            self.settings, self.ledger, self.clock, self.registry, SystemRandom()
+        )
 
     @cached_property
     def keys(self) -> KeyIndex:

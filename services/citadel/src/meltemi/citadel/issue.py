@@ -31,15 +31,12 @@ SHORTEST = timedelta(minutes=10)
 """Less than that left is not worth a certificate, unless that little was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalNames:
-    """What Citadel itself is reached by, in the words of Vault's API."""
-
-    dns: str = "citadel,localhost"
-    ip: str = "127.0.0.1"
+LOCAL_IP = "127.0.0.1"
 
 
-LOCAL_NAMES = LocalNames()
+def local_names(account: str) -> str:
+    """Return the DNS names a control service is reached by, as Vault's API lists."""
+    return f"{account},localhost"
 
 
 class SignerExpiredError(MeshError):
@@ -105,7 +102,8 @@ class Template:
         identity: The one URI SAN.
         key: Whom the certificate speaks for.
         lifetime: From now to the end of validity.
-        local_server: Add the DNS and IP names that Citadel itself is reached by.
+        local_server: Add the names a service of the control plane is reached by:
+            its account as DNS name, and this machine.
         csr: The request, PEM, by which the key's holder proved to hold it: a signer
             elsewhere wants to see that for itself, and one here does not look.
 
@@ -123,8 +121,9 @@ class Template:
             x509.UniformResourceIdentifier(str(self.identity))
         ]
         if self.local_server:
-            names += [x509.DNSName(each) for each in LOCAL_NAMES.dns.split(",")]
-            names.append(x509.IPAddress(IPv4Address(LOCAL_NAMES.ip)))
+            dns = local_names(self.identity.service_account).split(",")
+            names += [x509.DNSName(each) for each in dns]
+            names.append(x509.IPAddress(IPv4Address(LOCAL_IP)))
         return names
 
 

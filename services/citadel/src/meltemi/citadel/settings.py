@@ -8,7 +8,9 @@ from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel.admit import Lifetimes
 from meltemi.citadel.caller_settings import CallerSettings
+from meltemi.citadel.issue import BACKDATE
 from meltemi.citadel.limits import Buckets, Limits, Rate
+from meltemi.citadel.rotation.record import Waits
 from meltemi.citadel.signer_settings import Seconds, SignerSettings
 from meltemi.runtime.settings import Address, Addresses
 
@@ -40,8 +42,8 @@ class CitadelSettings(SignerSettings, CallerSettings):
     """The ledger, which holds what is known of the tokens."""
 
     state_dir: Path
-    """Where ``root-cert.pem`` is put, and keys lie (0600): that of workload tokens, and
-    a self-signed root's."""
+    """Where ``root-cert.pem`` is put, and keys lie (0600): the tokens', and that of a
+    self-signed root."""
 
     admin_token_file: Path
     """The bearer token of those who may make workload tokens."""
@@ -51,6 +53,24 @@ class CitadelSettings(SignerSettings, CallerSettings):
     )
     """Lifetime of a certificate when none is asked; a bare number is seconds.
     Istio's default and maximum."""
+
+    rotation_distribute: Seconds | None = Field(default=None, ge=timedelta(0))
+    """How long the bundle of a new root is out, at least, before that root signs.
+    Unset: half of the longest life of a certificate."""
+
+    rotation_drain: Seconds | None = Field(default=None, ge=timedelta(0))
+    """How long the old root is believed after it signed last. Unset: the longest life
+    of a certificate, and two minutes for clocks."""
+
+    @property
+    def rotation_waits(self) -> Waits:
+        """How long a rotation of the root waits, at least."""
+        longest = self.lifetimes.longest
+        distribute, drain = self.rotation_distribute, self.rotation_drain
+        return Waits(
+            longest / 2 if distribute is None else distribute,
+            longest + BACKDATE if drain is None else drain,
+        )
 
     @property
     def limits(self) -> Limits:

@@ -1,6 +1,5 @@
 """What a Galley is told by its environment."""
 
-import ipaddress
 from pathlib import Path
 from typing import Self
 
@@ -82,7 +81,7 @@ class GalleySettings(ServiceSettings):
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine reaches the API."""
-        return ipaddress.ip_address(self.http_address.host).is_loopback
+        return self.http_address.is_loopback
 
     @model_validator(mode="after")
     def _plain_text_stays_here(self) -> Self:

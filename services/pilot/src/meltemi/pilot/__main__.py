@@ -46,7 +46,7 @@ async def main(stopping: asyncio.Event) -> None:
     ):
         await arrival(ledger)
         pilot = Pilot(settings, ledger, bus, SystemClock(), Random())  # noqa: S311 - it spreads load
-        await pilot.run(grpc.aio.server(options=OPTIONS), stopping)
+        await pilot.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
 
 
 if __name__ == "__main__":

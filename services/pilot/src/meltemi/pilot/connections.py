@@ -128,6 +128,10 @@ class Connections:
         self._open.setdefault(name, []).append(connection)
         self._left.pop(name, None)
 
+    def progressed(self, connection: Connection) -> None:
+        """Note how far ``connection`` has come."""
+        connection.note_progress(self._clock)
+
     def left(self, connection: Connection) -> bool:
         """Note the end of a stream; tell whether it was the last of its class."""
         name = connection.proxy.name

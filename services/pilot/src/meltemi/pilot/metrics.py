@@ -32,6 +32,9 @@ class Metrics:
         self.refusals = counter(
             "refusals_total", "Responses that proxies refused", "type"
         )
+        self.strangers = counter(
+            "strangers_total", "Streams ended: the certificate is not the node's"
+        )
         self.build_failures = counter(
             "snapshot_failures_total", "Resources not computed: each is a bug"
         )

@@ -14,6 +14,7 @@ from meltemi.config.schema.mesh_config import (
 from meltemi.pilot.adapters.announcement import announce
 from meltemi.pilot.adapters.grpc_ads import Discovery
 from meltemi.pilot.adapters.http_views import views
+from meltemi.pilot.adapters.secure_port import secure_port
 from meltemi.pilot.connections import Connections
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
@@ -27,6 +28,7 @@ from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     import grpc
@@ -73,22 +75,27 @@ class Pilot:
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
             self._connections,
-            clock,
             self._metrics,
+            settings.trust_domain,
         )
+        self._secure = secure_port(settings, clock, rng)
 
-    async def run(self, server: grpc.aio.Server, stopping: asyncio.Event) -> None:
-        """Serve proxies on ``server`` and views over HTTP until ``stopping``."""
+    async def run(
+        self, new_server: Callable[[], grpc.aio.Server], stopping: asyncio.Event
+    ) -> None:
+        """Serve proxies on servers of gRPC, and views over HTTP, until ``stopping``."""
         app = views(self._connections)
         readiness = Readiness()
         readiness.check("configuration", self._unread)
+        if self._secure:
+            readiness.check("certificate", self._secure.trouble)
         operations(
             app,
             service="pilot",
             readiness=readiness,
             registry=self._metrics.registry,
         )
-        server.add_generic_rpc_handlers((self._discovery,))
+        server = self._answering(new_server())
         address = self._settings.http_address
         async with (
             asyncio.TaskGroup() as tasks,
@@ -98,9 +105,17 @@ class Pilot:
                 tasks.create_task(self._ingest.run()),
                 tasks.create_task(announce(self._ledger, self._settings)),
             ]
+            if self._secure:
+                behind = self._answering(new_server())
+                serve = self._secure.serve(behind, grace=GRACE_SECONDS)
+                background.append(tasks.create_task(serve))
             await serve_http(app, address, stopping=stopping)
             for task in background:
                 task.cancel()
+
+    def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
+        server.add_generic_rpc_handlers((self._discovery,))
+        return server
 
     def _unread(self) -> str | None:
         if self._ingest.ready:

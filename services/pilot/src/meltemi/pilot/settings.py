@@ -1,14 +1,13 @@
 """What a Pilot is told by its environment."""
 
-from __future__ import annotations
-
-import ipaddress
 import json
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.credentials.joining import Joining
 from meltemi.pilot.model.features import Features
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
@@ -40,7 +39,25 @@ class PilotSettings(ServiceSettings):
     """Which mesh of the ledger to serve."""
 
     xds_address: Address = ADDRESS_XDS
-    """Where proxies connect, in plain text: 15010 as in Istio, on loopback only."""
+    """Where anybody connects, in plain text: 15010 as in Istio, on loopback only."""
+
+    xds_tls_address: Address | None = None
+    """Where proxies connect with their certificate, Istio's 15012; unset: nowhere."""
+
+    citadel_bootstrap: Address | None = None
+    """Where a join token buys the certificate that ``xds_tls_address`` shows."""
+
+    citadel_renewal: Address | None = None
+    """Where a certificate buys the next one."""
+
+    root_cert_file: Path | None = None
+    """Roots to believe Citadel by, until it has given us its bundle."""
+
+    token_file: Path | None = None
+    """The join token. May be gone once it was used."""
+
+    run_dir: Path | None = None
+    """Where the certificate is kept over a restart. Made with mode 0700."""
 
     http_address: Address = ADDRESS_HTTP
     """Health, metrics and views, in plain text: 15014 as in Istio, on loopback only."""
@@ -72,11 +89,46 @@ class PilotSettings(ServiceSettings):
     anti_entropy: float = Field(default=30.0, gt=0)
     """Seconds between comparisons with the ledger, whatever was announced."""
 
+    @property
+    def joining(self) -> Joining | None:
+        """How to get a certificate; None where there is nothing to show one for."""
+        if (
+            self.xds_tls_address is None
+            or self.citadel_bootstrap is None
+            or self.citadel_renewal is None
+            or self.root_cert_file is None
+            or self.run_dir is None
+        ):
+            return None
+        return Joining(
+            self.citadel_bootstrap,
+            self.citadel_renewal,
+            self.root_cert_file,
+            self.token_file,
+            self.run_dir,
+        )
+
+    @model_validator(mode="after")
+    def _certificate_can_be_had(self) -> Self:
+        if self.xds_tls_address is not None and self.joining is None:
+            needed = (
+                "citadel_bootstrap",
+                "citadel_renewal",
+                "root_cert_file",
+                "run_dir",
+            )
+            missing = [name for name in needed if getattr(self, name) is None]
+            raise ValueError(
+                "xds_tls_address needs a certificate to show: set "
+                + " and ".join(missing)
+            )
+        return self
+
     @model_validator(mode="after")
     def _plain_text_stays_here(self) -> Self:
         for field in ("xds_address", "http_address"):
             address: Address = getattr(self, field)
-            if not ipaddress.ip_address(address.host).is_loopback:
+            if not address.is_loopback:
                 raise ValueError(
                     f"{field} {address} is not on loopback, and what is served there "
                     "is not encrypted: use 127.0.0.1 or [::1]"

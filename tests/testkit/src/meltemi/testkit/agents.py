@@ -39,6 +39,7 @@ def agent_settings(directory: Path, **given: object) -> AgentSettings:
         "root_cert_file": directory / "root-cert.pem",
         "token_file": directory / "token",
         "pilots": (NOWHERE,),
+        "pilots_plaintext": True,
         "run_dir": directory / "run",
         "admin_address": NOWHERE,
         "status_address": NOWHERE,

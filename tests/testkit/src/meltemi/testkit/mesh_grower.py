@@ -91,6 +91,20 @@ WORDS: Final[dict[str, tuple[object, ...]]] = {
     "sha256": ("0123456789abcdef" * 4,),
 }
 """What a field of that name may hold, where its type alone would say too little."""
+VALUES: Final = (
+    *("a", 1, {"connect_timeout": "2s"}, {"stat_prefix": "a"}, {"name": "a"}),
+    *({"timeout": "1s"}, {"route": {"timeout": "3s"}}, {"domains": ["a.example.com"]}),
+    {
+        "name": "envoy.filters.http.buffer",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+            "max_request_bytes": 1024,
+        },
+    },
+    {"name": "envoy.filters.network.tcp_proxy"},
+    {"per_connection_buffer_limit_bytes": 4096},
+)
+"""What a field of any type may hold: mostly patches that fit somewhere."""
 LABELS: Final = {"app": ("reviews", "ratings"), "version": ("v1", "v2")}
 NUMBERS: Final = (1, 2, 5, 10, 30, 70, 100, 1024)
 FRACTIONS: Final = (0.0, 0.5, 50.0, 100.0)
@@ -102,9 +116,16 @@ KINDS: Final = (
     *("ServiceEntry", "ServiceEntry", "ServiceEntry", "WorkloadEntry"),
     *("VirtualService", "VirtualService", "DestinationRule", "Gateway", "Sidecar"),
     *("PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication"),
-    *("Telemetry", "WasmPlugin", "TrafficExtension"),
+    *("Telemetry", "WasmPlugin", "TrafficExtension", "EnvoyFilter", "EnvoyFilter"),
+    *("WorkloadGroup", "MeshConfig", "MeshNetworks"),
 )
 """Kinds that change proxies, the most usual more often."""
+PLACES: Final = {
+    "Gateway": (("edge", "istio-system"), ("edge", "istio-system"), ("side", "prod")),
+    "MeshConfig": (("default", "istio-system"),),
+    "MeshNetworks": (("default", "istio-system"),),
+}
+"""Where objects of a kind are found by others."""
 
 
 def grow_mesh(rng: Random, size: int) -> tuple[Resource[Message], ...]:
@@ -128,15 +149,15 @@ def grow_kinds(rng: Random, kinds: Iterable[str]) -> tuple[Resource[Message], ..
 
 def grow_object(kind: Kind, rng: Random, name: str) -> Resource[Message] | None:
     """Return an object that the door takes; None if none was found."""
+    anywhere = tuple((name, namespace) for namespace in WORDS["namespace"])
     for _ in range(TRIES):
+        name, namespace = rng.choice(PLACES.get(kind.name, anywhere))
         document = {
             "apiVersion": f"{kind.group}/{kind.versions[0]}",
             "kind": kind.name,
-            "metadata": {"name": name, "namespace": rng.choice(WORDS["namespace"])},
+            "metadata": {"name": name, "namespace": namespace},
             "spec": _grow(inspect.type_info(kind.spec), "spec", rng, 0),
         }
-        if kind.name == "Gateway":
-            document["metadata"] = {"name": "edge", "namespace": "istio-system"}
         try:
             found = read(
                 msgspec.json.encode(document), file="grown", default_namespace="default"
@@ -198,7 +219,7 @@ def _grow_scalar(kind: inspect.Type, name: str, rng: Random) -> object:  # noqa:
         case inspect.EnumType(cls=cls):
             return rng.choice([member.value for member in cls])
         case inspect.CustomType(cls=cls) if cls is object:
-            return rng.choice(("a", 1))
+            return rng.choice(VALUES)
         case inspect.CustomType():
             return rng.choice(SPANS)
         case _:

@@ -109,3 +109,26 @@ def test_the_application_is_told_who_called() -> None:
     (chain,) = listener(ONE + mode("STRICT")).chains
     assert isinstance(chain.filter, ir.HttpFilter)
     assert chain.filter.client_certificate is ir.ClientCertificate.APPEND
+
+
+def test_a_service_of_two_addresses_is_one_name() -> None:
+    text = TWO.replace("location:", "addresses: [10.0.0.1, 10.0.0.2]\n      location:")
+    scope = sidecar_scope(
+        text + mode("PERMISSIVE"), labels={"app": "reviews"}, explicit=EXPLICIT
+    )
+    made = inbound(scope)
+    assert made
+    for chain in made.chains:
+        names = chain.match.server_names
+        assert len(set(names)) == len(names)
+
+
+def test_a_wildcard_host_is_told_apart_where_its_port_is_the_only_one() -> None:
+    alone = ONE.replace("reviews.default.svc.cluster.local", '"*.example.com"')
+    made = inbound(sidecar_scope(alone, labels={"app": "reviews"}, explicit=EXPLICIT))
+    assert made
+    assert made.chains[0].match.server_names == ("*.example.com",)
+    several = TWO.replace("reviews.default.svc.cluster.local", '"*.example.com"')
+    made = inbound(sidecar_scope(several, labels={"app": "reviews"}, explicit=EXPLICIT))
+    assert made
+    assert not any(chain.match.server_names for chain in made.chains)

@@ -14,6 +14,7 @@ from meltemi.citadel.signer import SignerUnavailableError, obtain
 from meltemi.identity.certificate import certificate_pem
 from meltemi.identity.wire import CertificateRequest, CertificateResponse
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.kernel.identity import is_control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,13 @@ class Office:
         checked = check_request(request.csr, identity)
         digest = key_digest(checked.public_key)
         self._keys.check(digest, identity, self._clock.now())
-        template = Template(identity, checked.public_key, lifetime, csr=request.csr)
+        template = Template(
+            identity,
+            checked.public_key,
+            lifetime,
+            local_server=is_control_plane(identity),
+            csr=request.csr,
+        )
         signed = await obtain(self._signer, template, self._clock)
         self._keys.check(digest, identity, self._clock.now())
         self._keys.note(digest, str(identity), self._clock.now())

@@ -84,16 +84,16 @@ class OwnCertificate:
             await asyncio.sleep(wait)
 
     async def refresh(self) -> None:
-        """Take a successor when one is due, and the bundle when it has changed.
+        """Take a successor when one is due, or the bundle has changed.
+
+        The root that signed the last one may be on its way out of the bundle.
 
         Raises:
             MeshError: If the signer gives none. Then what was there stays.
 
         """
-        if self._due():
+        if self._due() or self._roots != self._signer.roots:
             await self._renew()
-        if self._roots != self._signer.roots:
-            self._publish()
         self.trouble = None
 
     def _current(self) -> grpc.ServerCertificateConfiguration:

@@ -89,7 +89,7 @@ class Store:
 
     def _loaded(self, trust_domain: str, now: datetime) -> Authority:
         path, plain = self.directory / AUTHORITY_FILE, self.directory / PLAIN_FILE
-        kek = self._kek(needed=path.exists())
+        kek = self.kek(needed=path.exists())
         if not path.exists():
             key_pem, certificate = (
                 _read_plain(plain) if plain.exists() else _made(trust_domain, now)
@@ -108,8 +108,13 @@ class Store:
             sync_folder(self.directory)
         return opened
 
-    def _kek(self, *, needed: bool) -> bytes:
-        """Return the key encryption key; one that was there before is not made."""
+    def kek(self, *, needed: bool) -> bytes:
+        """Return the key encryption key; one that was there before is not made.
+
+        Raises:
+            StateError: If it is needed and not there, or not one.
+
+        """
         path = self.kek_file or self.directory / KEK_FILE
         if not path.exists():
             if needed or self.kek_file is not None:

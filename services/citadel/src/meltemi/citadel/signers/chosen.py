@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
+from meltemi.citadel.adapters.safe import StateSafe
 from meltemi.citadel.adapters.state import Store
 from meltemi.citadel.signer_settings import Kind, LoginKind
-from meltemi.citadel.signers.held import HeldSigner
 from meltemi.citadel.signers.plugin import PluginSigner
+from meltemi.citadel.signers.rotating import RotatingSigner
 from meltemi.citadel.signers.vault_intermediate import VaultIntermediate
 from meltemi.citadel.signers.vault_sign import VaultSigner
 from meltemi.citadel.vault.call import Connection
@@ -27,10 +28,15 @@ if TYPE_CHECKING:
     from meltemi.citadel.signer import Signer
     from meltemi.citadel.vault.login import Login
     from meltemi.kernel.clock import Clock
+    from meltemi.store.ports import LedgerWriter
 
 
 def chosen_signer(
-    settings: CitadelSettings, clock: Clock, registry: CollectorRegistry, rng: Random
+    settings: CitadelSettings,
+    ledger: LedgerWriter,
+    clock: Clock,
+    registry: CollectorRegistry,
+    rng: Random,
 ) -> Signer:
     """Return the signer of ``settings``.
 
@@ -43,7 +49,10 @@ def chosen_signer(
     match settings.signer:
         case Kind.SELF_SIGNED:
             store = Store(settings.state_dir, settings.key_file)
-            return HeldSigner(store.load(trust_domain=domain, now=clock.now()), clock)
+            safe = StateSafe(store, domain, clock)
+            safe.sealed()
+            waits = settings.rotation_waits
+            return RotatingSigner(ledger, settings.mesh, safe, waits, clock)
         case Kind.PLUGIN:
             return PluginSigner(settings.plugin_dir or Path(), domain, clock)
         case Kind.VAULT_SIGN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from meltemi.citadel.issue import LOCAL_NAMES
+from meltemi.citadel.issue import LOCAL_IP, local_names
 from meltemi.citadel.signer import SignerUnavailableError
 from meltemi.citadel.trust import check_successor
 from meltemi.citadel.vault.answers import read_roots, read_signed, warned
@@ -62,7 +62,10 @@ class VaultSigner:
         role = self._engine.role
         if template.local_server:
             role = self._engine.server_role
-            fields |= {"alt_names": LOCAL_NAMES.dns, "ip_sans": LOCAL_NAMES.ip}
+            fields |= {
+                "alt_names": local_names(template.identity.service_account),
+                "ip_sans": LOCAL_IP,
+            }
         path = f"{self._engine.issuer_path}/sign/{role}"
         answer = await self._vault.ask(Call("sign", "post", path, {**fields}))
         if warned(answer):

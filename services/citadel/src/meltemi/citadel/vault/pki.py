@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from meltemi.citadel.admit import citadel_identity
-from meltemi.citadel.issue import BACKDATE, LOCAL_NAMES
+from meltemi.citadel.issue import BACKDATE, LOCAL_IP, local_names
+from meltemi.kernel.identity import CONTROL_ACCOUNTS
 
 if TYPE_CHECKING:
     from meltemi.citadel.vault.call import Fields
@@ -86,7 +87,7 @@ def roles(engine: Engine, trust_domain: str) -> dict[str, Fields]:
         "allowed_uri_sans": [f"spiffe://{trust_domain}/ns/*/sa/*"],
     }
     server: Fields = {
-        "allowed_domains": LOCAL_NAMES.dns.split(","),
+        "allowed_domains": [*CONTROL_ACCOUNTS, "localhost"],
         "allow_bare_domains": True,
         "allow_ip_sans": True,
         "allowed_uri_sans": [str(citadel_identity(trust_domain))],
@@ -105,7 +106,11 @@ def policy(engine: Engine, trust_domain: str) -> str:
     """
     uris = f"spiffe://{trust_domain}/ns/*"
     leaf = {"csr": [], "uri_sans": [uris], "ttl": [], "common_name": [""]}
-    server = {**leaf, "alt_names": [LOCAL_NAMES.dns], "ip_sans": [LOCAL_NAMES.ip]}
+    server = {
+        **leaf,
+        "alt_names": [local_names(each) for each in CONTROL_ACCOUNTS],
+        "ip_sans": [LOCAL_IP],
+    }
     intermediate: dict[str, list[str]] = {
         "csr": [],
         "common_name": [],

@@ -30,7 +30,7 @@ async def announce(ledger: LedgerWriter, settings: PilotSettings) -> None:
         {
             "name": settings.name,
             "http": str(settings.http_address),
-            "xds": str(settings.xds_address),
+            "xds": str(settings.xds_tls_address or settings.xds_address),
         }
     )
     away = False

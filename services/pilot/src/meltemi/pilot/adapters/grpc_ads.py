@@ -18,24 +18,40 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
 )
 
+from meltemi.credentials.mutual import caller
+from meltemi.identity.certificate import InvalidCertificateError
+from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.adapters.ads_codec import known_type, proxy_of
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
 from meltemi.pilot.connections import Connection, Connections
+from meltemi.pilot.scope.caller import ForbiddenNodeError, check_caller
 from meltemi.pilot.scope.node import InvalidNodeError
 from meltemi.xds.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meltemi.kernel.clock import Clock
+    from envoy.config.core.v3.base_pb2 import Node
+
+    from meltemi.kernel.identity import SpiffeId
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.push import Snapshots
+    from meltemi.pilot.scope.proxy import Proxy
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 
 Message = DeltaDiscoveryRequest | DiscoveryRequest
+
+
+class AnotherNodeError(MeshError):
+    """A stream that began as one proxy goes on as another."""
+
+    code = "xds.another-node"
+    blame = Blame.CALLER
+
+
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 log = structlog.get_logger("meltemi.pilot")
@@ -49,11 +65,11 @@ class Discovery(grpc.GenericRpcHandler):
         mesh: Latest[Mesh],
         snapshots: Snapshots,
         connections: Connections,
-        clock: Clock,
         metrics: Metrics,
+        trust_domain: str,
     ) -> None:
         self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
-        self._clock, self._metrics = clock, metrics
+        self._metrics, self._trust_domain = metrics, trust_domain
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -83,10 +99,15 @@ class Discovery(grpc.GenericRpcHandler):
         if not isinstance(first, bytes):
             return
         try:
-            proxy = proxy_of(variant.parse(first).node)
+            proxy = self._proxy(variant.parse(first).node, caller(context))
         except InvalidNodeError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise  # abort has raised already; this tells the type checker so
+        except (ForbiddenNodeError, InvalidCertificateError) as error:
+            self._metrics.strangers.inc()
+            log.warning("proxy.forbidden", error=str(error))
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            raise
         # Headers tell the agent that it is served, even where nothing is to be sent.
         await context.send_initial_metadata(())
         connection = Connection(proxy, Session())
@@ -95,11 +116,23 @@ class Discovery(grpc.GenericRpcHandler):
         log.info("proxy.connected", node=proxy.node_id)
         try:
             await _Stream(self, connection, variant, context).run(first)
+        except AnotherNodeError as error:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         finally:
             self._metrics.streams.dec()
             if self._connections.left(connection):
                 self._snapshots.forget(proxy.group)
             log.info("proxy.left", node=proxy.node_id)
+
+    def _proxy(self, node: Node, identity: SpiffeId | None) -> Proxy:
+        """Return who the node describes, which ``identity`` must be where it is known.
+
+        Nobody proves anything on the port for plain text, which is on loopback.
+        """
+        proxy = proxy_of(node)
+        if identity is not None:
+            check_caller(proxy, identity, trust_domain=self._trust_domain)
+        return proxy
 
     async def push(
         self, connection: Connection, variant: Variant, context: Context
@@ -118,7 +151,7 @@ class Discovery(grpc.GenericRpcHandler):
             connection.sent_bytes += size
             self._metrics.sent_bytes.labels(kind.short).inc(size)
             await context.write(sent)
-        connection.note_progress(self._clock)
+        self._connections.progressed(connection)
 
     def take(self, connection: Connection, variant: Variant, message: Message) -> None:
         """Take one message of the proxy."""
@@ -165,14 +198,20 @@ class _Stream:
     async def run(self, first: bytes) -> None:
         """Serve until the proxy ends the stream."""
         self._take(first)
+        stranger: AnotherNodeError | None = None
         async with asyncio.TaskGroup() as tasks:
             others = [
                 tasks.create_task(self._follow_mesh()),
                 tasks.create_task(self._write()),
             ]
-            await self._read()
+            try:
+                await self._read()
+            except AnotherNodeError as error:
+                stranger = error
             for task in others:
                 task.cancel()
+        if stranger:
+            raise stranger
 
     async def _read(self) -> None:
         while isinstance(message := await self._context.read(), bytes):
@@ -193,4 +232,9 @@ class _Stream:
 
     def _take(self, data: bytes) -> None:
         message = self._variant.parse(data)
+        known = self._connection.proxy.node_id
+        if message.node.id not in ("", known):
+            raise AnotherNodeError(
+                f"{known} says in mid-stream that it is {message.node.id}"
+            )
         self._discovery.take(self._connection, self._variant, message)

@@ -82,11 +82,15 @@ def _secure(scope: Scope, port: Port, *, alone: bool) -> Iterator[ir.FilterChain
     ago works before this listener hears of it.
     """
     names = tuple(
-        each
-        for service in scope.own
-        if port.number in {known.number for known in service.ports}
-        for each in _server_names(scope, service, port, alone=alone)
+        dict.fromkeys(
+            each
+            for service in scope.own
+            if port.number in {known.number for known in service.ports}
+            for each in _server_names(scope, service, port, alone=alone)
+        )
     )
+    if not names:
+        return
     handler = _handler(scope, port)
     alpn = HTTP_ALPN if port.protocol.is_http else TCP_ALPN
     yield ir.FilterChain(
@@ -102,8 +106,10 @@ def _server_names(
     scope: Scope, service: Service, port: Port, *, alone: bool
 ) -> Iterator[str]:
     if alone:
-        yield f"*.{service.host}"
+        yield f"*.{service.host.removeprefix('*.')}"
         return
+    if "*" in service.host:
+        return  # Envoy takes no name with a star in its midst
     rule = scope.rule(service.host)
     yield name.server_name(port.number, "", service.host)
     for subset in rule.spec.subsets if rule else ():
@@ -156,15 +162,19 @@ def _http(scope: Scope, table: str, hosts: tuple[ir.VirtualHost, ...]) -> ir.Htt
 def _virtual_hosts(
     scope: Scope, http: Mapping[int, Port]
 ) -> tuple[ir.VirtualHost, ...]:
+    places = dict.fromkeys(
+        (service.host, number)
+        for service in scope.own
+        for number in http
+        if number in {each.number for each in service.ports}
+    )
     return tuple(
         ir.VirtualHost(
-            name=f"inbound|{service.host}|{number}",
-            domains=(f"{service.host}:{number}",),
-            routes=(_route(scope, port),),
+            name=f"inbound|{host}|{number}",
+            domains=(f"{host}:{number}",),
+            routes=(_route(scope, http[number]),),
         )
-        for service in scope.own
-        for number, port in http.items()
-        if number in {each.number for each in service.ports}
+        for host, number in places
     )
 
 

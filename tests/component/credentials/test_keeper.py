@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING
 
+from meltemi.credentials.citadel import CitadelClient
+from meltemi.credentials.keeper import Keeper, Proofs
+from meltemi.credentials.wallet import Wallet
 from meltemi.kernel.clock import SystemClock
-from meltemi.proxy.adapters.citadel import CitadelClient
-from meltemi.proxy.adapters.keeper import Keeper, Proofs
-from meltemi.proxy.adapters.wallet import Wallet
 from meltemi.testkit.agents import NOWHERE
 from meltemi.testkit.authority import RATINGS, REVIEWS, credential
 from meltemi.testkit.citadels import citadel

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from meltemi.credentials.citadel import CertificateRefusedError
+from meltemi.credentials.keeping import (
+    readiness,
+    speaks_for,
+    trouble_with,
+    until_renewal,
+)
 from meltemi.identity.certificate import InvalidCertificateError, parse_chain
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.proxy.adapters.citadel import CertificateRefusedError
-from meltemi.proxy.keeping import readiness, speaks_for, trouble_with, until_renewal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,10 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from meltemi.credentials.citadel import CitadelClient
+    from meltemi.credentials.wallet import Wallet
     from meltemi.identity.credential import Credential
     from meltemi.kernel.clock import Clock
-    from meltemi.proxy.adapters.citadel import CitadelClient
-    from meltemi.proxy.adapters.wallet import Wallet
 
 FIRST = Backoff(first=0.2, ceiling=5.0)
 """Without a certificate nothing works: ask often."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from meltemi.proxy.keeping import (
+from meltemi.credentials.keeping import (
     JITTER,
     readiness,
     speaks_for,

@@ -1,0 +1,46 @@
+"""Whether a proxy may be who its node message says it is.
+
+Source: pilot/pkg/xds/ads.go authorize: the namespace and the service account of a node
+must be those of the certificate. Istio's does not look at the trust domain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.kernel.errors import Blame, MeshError
+
+if TYPE_CHECKING:
+    from meltemi.kernel.identity import SpiffeId
+    from meltemi.pilot.scope.proxy import Proxy
+
+
+class ForbiddenNodeError(MeshError):
+    """A proxy asks for the configuration of another."""
+
+    code = "xds.forbidden-node"
+    blame = Blame.CALLER
+
+
+def check_caller(proxy: Proxy, identity: SpiffeId, *, trust_domain: str) -> None:
+    """Make sure that ``identity`` may have what ``proxy`` is to hold.
+
+    Raises:
+        ForbiddenNodeError: If a part of the identity is not what the node claims.
+
+    """
+    group = proxy.group
+    home = proxy.name.rpartition(".")[2]
+    claims = (
+        ("trust domain", trust_domain, identity.trust_domain),
+        ("namespace", group.namespace, identity.namespace),
+        ("namespace in its node id", home, identity.namespace),
+        ("service account", group.node.service_account, identity.service_account),
+    )
+    for part, claimed, proved in claims:
+        if claimed != proved:
+            raise ForbiddenNodeError(
+                f"{proxy.node_id} says its {part} is {claimed!r}, and its certificate "
+                f"is that of {identity}: NAMESPACE and SERVICE_ACCOUNT of the node's "
+                "metadata must be those of the certificate"
+            )

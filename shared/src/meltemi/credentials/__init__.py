@@ -1,0 +1,1 @@
+"""Having a certificate of Citadel, and keeping it fresh: agents and services alike."""

@@ -1,0 +1,160 @@
+"""Replicas of Citadel that share one ledger while the root is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from meltemi.citadel.adapters.safe import StateSafe
+from meltemi.citadel.adapters.state import Store
+from meltemi.citadel.issue import Template
+from meltemi.citadel.rotation.record import (
+    Phase,
+    Record,
+    RotationError,
+    Waits,
+    begun,
+    tainted,
+)
+from meltemi.citadel.signer import SignerUnavailableError, obtain
+from meltemi.citadel.signers.rotating import RotatingSigner, pilots_prefix, record_key
+from meltemi.identity.keys import new_key
+from meltemi.identity.trust import TrustBundle, trust_key
+from meltemi.kernel.clock import SystemClock
+from meltemi.store.ports import ConflictError, Write
+from meltemi.testkit.authority import REVIEWS
+from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+CLOCK = SystemClock()
+AT_ONCE = Waits(distribute=timedelta(0), drain=timedelta(0))
+PATIENT = Waits(distribute=timedelta(hours=1), drain=timedelta(hours=1))
+
+
+def replica(
+    folder: Path, ledger: MemoryLedger, waits: Waits = AT_ONCE
+) -> RotatingSigner:
+    safe = StateSafe(Store(folder), "cluster.local", CLOCK)
+    safe.sealed()
+    return RotatingSigner(ledger, "default", safe, waits, CLOCK)
+
+
+@contextlib.asynccontextmanager
+async def tending(*signers: RotatingSigner) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(each.tend()) for each in signers]
+        await until(lambda: all(each.roots for each in signers))
+        yield
+        for task in running:
+            task.cancel()
+
+
+async def signed_by(signer: RotatingSigner) -> int:
+    template = Template(REVIEWS, new_key().public_key(), timedelta(hours=1))
+    await obtain(signer, template, CLOCK)
+    return signer.stand.record.active
+
+
+async def all_hold(ledger: MemoryLedger, version: str) -> None:
+    entry = msgspec.json.encode({"name": "pilot-0", "trust": version})
+    await ledger.commit([Write(f"{pilots_prefix('default')}pilot-0", entry)])
+
+
+async def in_ledger(ledger: MemoryLedger) -> TrustBundle:
+    entry = await ledger.get(trust_key("default"))
+    assert entry
+    return TrustBundle.decode(entry.value)
+
+
+async def test_a_root_is_replaced_and_every_replica_follows(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    one, two = replica(tmp_path, ledger), replica(tmp_path, ledger)
+    async with tending(one, two):
+        old = one.roots
+        assert two.roots == old
+        assert await in_ledger(ledger) == TrustBundle.of(old)
+        await one.replace_root(lambda record, new: begun(record, new, CLOCK.now()))
+        await until(lambda: len(two.roots) == 2)
+        assert await signed_by(two) == 1, "nobody said that the proxies hold the bundle"
+        await all_hold(ledger, (await in_ledger(ledger)).version)
+        await until(lambda: two.stand.record.active == 2)
+        assert await signed_by(one) == 2
+        await until(lambda: two.stand.record.phase is Phase.STEADY)
+        assert not set(two.roots) & set(old)
+        assert await in_ledger(ledger) == TrustBundle.of(two.roots)
+
+
+async def test_a_replica_that_starts_in_the_midst_goes_on(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    gone = replica(tmp_path, ledger, PATIENT)
+    async with tending(gone):
+        await gone.replace_root(lambda record, new: begun(record, new, CLOCK.now()))
+        await until(lambda: len(gone.roots) == 2)
+    heir = replica(tmp_path, ledger)
+    await all_hold(ledger, (await in_ledger(ledger)).version)
+    async with tending(heir):
+        await until(lambda: heir.stand.record.phase is Phase.STEADY)
+        assert await signed_by(heir) == 2
+    again = replica(tmp_path, ledger)
+    async with tending(again):
+        assert again.roots == heir.roots
+
+
+async def test_case_32_of_two_that_take_the_same_step_one_succeeds(
+    tmp_path: Path,
+) -> None:
+    ledger = MemoryLedger()
+    one = replica(tmp_path, ledger, PATIENT)
+    async with tending(one):
+        stale = one.stand
+        await one.replace_root(lambda record, new: begun(record, new, CLOCK.now()))
+        with pytest.raises(ConflictError):
+            await one.commit(stale.record, stale.revision)
+        with pytest.raises(RotationError, match="under way"):
+            await one.replace_root(lambda record, new: begun(record, new, CLOCK.now()))
+
+
+async def test_a_tainted_root_is_left_without_waiting(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    one = replica(tmp_path, ledger, PATIENT)
+    async with tending(one):
+        await one.replace_root(lambda record, new: begun(record, new, CLOCK.now()))
+        await until(lambda: len(one.roots) == 2)
+        await all_hold(ledger, one.stand.bundle.version)
+        await one.change(lambda record: tainted(record, CLOCK.now()))
+        await until(lambda: one.stand.record.active == 2)
+
+
+async def test_keys_are_sealed_in_the_ledger(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    async with tending(replica(tmp_path, ledger)):
+        entry = await ledger.get(record_key("default"))
+    assert entry
+    assert b"PRIVATE" not in entry.value
+    assert Record.decode(entry.value).signing.key
+
+
+async def test_case_28_with_another_encryption_key_nothing_is_signed(
+    tmp_path: Path,
+) -> None:
+    ledger = MemoryLedger()
+    async with tending(replica(tmp_path / "one", ledger)):
+        pass
+    stranger = replica(tmp_path / "two", ledger)
+    before = await ledger.get(record_key("default"))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(stranger.tend())
+        await until(lambda: "does not open" in (stranger.trouble or ""))
+        running.cancel()
+    with pytest.raises(SignerUnavailableError, match="does not open"):
+        await signed_by(stranger)
+    assert await ledger.get(record_key("default")) == before, "and nothing is replaced"

@@ -1,0 +1,177 @@
+"""The port where proxies prove who they are: real Citadel, real TLS, one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import Random
+from typing import TYPE_CHECKING
+
+import grpc
+import httpx2
+import pytest
+from envoy.config.core.v3.base_pb2 import Node
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+)
+
+from meltemi.config.canonical import stored
+from meltemi.config.ledger_keys import ledger_key
+from meltemi.credentials.mutual import secure_channel
+from meltemi.kernel.clock import SystemClock
+from meltemi.pilot.service import Pilot
+from meltemi.pilot.settings import PilotSettings
+from meltemi.store.ports import Write
+from meltemi.testkit.agents import local
+from meltemi.testkit.citadels import ADMIN, answers, citadel
+from meltemi.testkit.fakes.bus import MemoryBus
+from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.mesh import entry, resources
+from meltemi.xds.types import TypeUrl
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from meltemi.identity.credential import Credential
+    from meltemi.runtime.settings import Address
+    from meltemi.testkit.citadels import Citadel
+
+DELTA = (
+    "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+)
+SERVICE = entry("reviews.default.svc.cluster.local", "9080 HTTP")
+CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
+
+Call = grpc.aio.StreamStreamCall[DeltaDiscoveryRequest, DeltaDiscoveryResponse]
+
+
+class Plane:
+    """A Pilot that has its certificate, and a credential to come with."""
+
+    def __init__(self, address: Address, credential: Credential) -> None:
+        self.address, self.credential = address, credential
+
+    @contextlib.asynccontextmanager
+    async def stream(self) -> AsyncIterator[Call]:
+        """Yield a stream of who holds the credential."""
+        channel = secure_channel(str(self.address), self.credential, "pilot")
+        async with channel:
+            method: grpc.aio.StreamStreamMultiCallable[
+                DeltaDiscoveryRequest, DeltaDiscoveryResponse
+            ] = channel.stream_stream(
+                DELTA,
+                DeltaDiscoveryRequest.SerializeToString,
+                DeltaDiscoveryResponse.FromString,
+            )
+            call = method()
+            yield call
+            call.cancel()
+
+
+async def pilot_settings(directory: Path, office: Citadel) -> PilotSettings:
+    body = {"namespace": "istio-system", "service_account": "pilot"}
+    answer = await office.http.post("/v1/ca/tokens", json=body, headers=ADMIN)
+    (directory / "token").write_text(str(answer.json()["token"]))
+    return PilotSettings(
+        xds_address=local(),
+        xds_tls_address=local(),
+        http_address=local(),
+        etcd_endpoints=(local(1),),
+        nats_url="nats://127.0.0.1:1",
+        citadel_bootstrap=office.settings.bootstrap_address,
+        citadel_renewal=office.settings.renewal_address,
+        root_cert_file=office.settings.state_dir / "root-cert.pem",
+        token_file=directory / "token",
+        run_dir=directory / "pilot",
+    )
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
+    ledger, stopping = MemoryLedger(), asyncio.Event()
+    objects = resources(SERVICE)
+    await ledger.commit(
+        [Write(ledger_key("default", each.key), stored(each)) for each in objects]
+    )
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        settings = await pilot_settings(tmp_path, office)
+        pilot = Pilot(settings, ledger, MemoryBus(), SystemClock(), Random(1))  # noqa: S311 - any will do
+        options = [("grpc.so_reuseport", 0)]
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                pilot.run(lambda: grpc.aio.server(options=options), stopping)
+            )
+            assert settings.xds_tls_address is not None
+            async with httpx2.AsyncClient(
+                base_url=f"http://{settings.http_address}"
+            ) as client:
+                await answers(client)
+            yield Plane(settings.xds_tls_address, await office.join())
+            stopping.set()
+
+
+def hello(node_id: str, **metadata: str) -> DeltaDiscoveryRequest:
+    known = {"NAMESPACE": "default", "SERVICE_ACCOUNT": "bookinfo-reviews"}
+    node = Node(id=node_id)
+    node.metadata.update(known | metadata)
+    return DeltaDiscoveryRequest(node=node, type_url=TypeUrl.CLUSTER)
+
+
+MINE = "sidecar~127.0.0.1~reviews-v1.default~default.svc.cluster.local"
+
+
+async def told(call: Call) -> tuple[grpc.StatusCode, str]:
+    async with asyncio.timeout(10):
+        return await call.code(), str(await call.details())
+
+
+async def test_a_proxy_gets_what_its_certificate_is_for(plane: Plane) -> None:
+    async with plane.stream() as call, asyncio.timeout(10):
+        await call.write(hello(MINE))
+        answer = await call.read()
+        assert isinstance(answer, DeltaDiscoveryResponse)
+        assert CLUSTER in {each.name for each in answer.resources}
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        hello(MINE, NAMESPACE="prod"),
+        hello(MINE, SERVICE_ACCOUNT="bookinfo-ratings"),
+        hello("sidecar~127.0.0.1~reviews-v1.prod~prod.svc.cluster.local"),
+    ],
+    ids=["namespace", "account", "node-id"],
+)
+async def test_t9_the_configuration_of_another_is_not_given(
+    plane: Plane, claim: DeltaDiscoveryRequest
+) -> None:
+    async with plane.stream() as call:
+        await call.write(claim)
+        code, details = await told(call)
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert "spiffe://cluster.local/ns/default/sa/bookinfo-reviews" in details
+
+
+async def test_t9_a_stream_that_goes_on_as_another_node_is_ended(plane: Plane) -> None:
+    async with plane.stream() as call:
+        await call.write(hello(MINE))
+        async with asyncio.timeout(10):
+            await call.read()
+        await call.write(hello("sidecar~127.0.0.1~other.default~x"))
+        code, details = await told(call)
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert "in mid-stream" in details
+
+
+async def test_t12_without_a_certificate_nothing_is_said(plane: Plane) -> None:
+    trust = grpc.ssl_channel_credentials(plane.credential.roots_pem.encode())
+    named = (("grpc.ssl_target_name_override", "pilot"),)
+    async with grpc.aio.secure_channel(str(plane.address), trust, named) as channel:
+        method: grpc.aio.StreamStreamMultiCallable[
+            DeltaDiscoveryRequest, DeltaDiscoveryResponse
+        ] = channel.stream_stream(DELTA)
+        call = method()
+        code, _ = await told(call)
+    assert code is grpc.StatusCode.UNAVAILABLE, "the handshake fails"
