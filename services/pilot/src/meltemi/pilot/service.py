@@ -11,7 +11,9 @@ from meltemi.config.schema.mesh_config import (
 from meltemi.config.schema.mesh_config import (
     MeshConfig as MeshDocument,
 )
+from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.pilot.adapters.announcement import announce
+from meltemi.pilot.adapters.door import Door
 from meltemi.pilot.adapters.grpc_ads import Discovery
 from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
@@ -26,6 +28,7 @@ from meltemi.pilot.translate.telemetry.log_format import EXPLAINING
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
+from meltemi.store.following import follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,12 +74,13 @@ class Pilot:
             rng,
             self._metrics,
         )
+        self._denials = Denials()
         self._discovery = Discovery(
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
             self._connections,
             self._metrics,
-            settings.trust_domain,
+            Door(self._denials, settings.trust_domain),
         )
         self._secure = secure_port(settings, clock, rng)
 
@@ -104,6 +108,9 @@ class Pilot:
             background = [
                 tasks.create_task(self._ingest.run()),
                 tasks.create_task(announce(self._ledger, self._settings)),
+                tasks.create_task(
+                    follow(self._ledger, self._denied_prefix, self._denials)
+                ),
             ]
             if self._secure:
                 behind = self._answering(new_server())
@@ -116,6 +123,10 @@ class Pilot:
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
         server.add_generic_rpc_handlers((self._discovery,))
         return server
+
+    @property
+    def _denied_prefix(self) -> str:
+        return denied_prefix(self._settings.mesh)
 
     def _unread(self) -> str | None:
         if self._ingest.ready:
