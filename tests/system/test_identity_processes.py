@@ -107,7 +107,7 @@ async def test_a_killed_agent_takes_its_envoy_with_it_and_needs_no_new_token(
         assert agent.process
         assert agent.environ
         admin = Address.parse(agent.environ["AGENT_ADMIN_ADDRESS"])
-        await until((tmp_path / "run/credential.json").exists)
+        await until((tmp_path / "run/credential.sealed").exists)
         await until(lambda: accepts(admin.port))
         envoy = envoy_of(agent.process)
         assert "envoy" in envoy.name()

@@ -33,7 +33,7 @@ def keeper(directory: Path, office: Citadel | None) -> Keeper:
     return Keeper(
         CitadelClient(bootstrap, renewal, REVIEWS),
         Proofs(roots, directory / "token"),
-        Wallet(directory / "credential.json"),
+        Wallet(directory / "credential.sealed", directory / "credential.key"),
         SystemClock(),
         Random(1),  # noqa: S311 - a jitter
     )
@@ -87,7 +87,9 @@ async def test_a_stored_credential_of_another_workload_is_not_served(
     tmp_path: Path,
 ) -> None:
     now = SystemClock().now()
-    Wallet(tmp_path / "credential.json").write(credential(RATINGS, now=now))
+    Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key").write(
+        credential(RATINGS, now=now)
+    )
     kept = keeper(tmp_path, None)
     async with keeping(kept) as shown:
         await until(lambda: kept.trouble() is not None and bool(kept._why))
@@ -98,7 +100,9 @@ async def test_a_new_authority_with_a_new_token_replaces_the_stored_credential(
     tmp_path: Path,
 ) -> None:
     now = SystemClock().now()
-    Wallet(tmp_path / "credential.json").write(credential(REVIEWS, now=now))
+    Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key").write(
+        credential(REVIEWS, now=now)
+    )
     async with citadel(tmp_path, MemoryLedger()) as office:
         (tmp_path / "token").write_text(await office.token())
         async with keeping(keeper(tmp_path, office)) as shown:
@@ -107,11 +111,11 @@ async def test_a_new_authority_with_a_new_token_replaces_the_stored_credential(
 
 
 def test_a_torn_wallet_is_an_empty_one(tmp_path: Path) -> None:
-    wallet = Wallet(tmp_path / "credential.json")
+    wallet = Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key")
     assert wallet.read() is None
     wallet.write(credential())
-    stored = (tmp_path / "credential.json").read_bytes()
+    stored = (tmp_path / "credential.sealed").read_bytes()
     assert wallet.read()
-    (tmp_path / "credential.json").write_bytes(stored[:-9])
+    (tmp_path / "credential.sealed").write_bytes(stored[:-9])
     assert wallet.read() is None
-    assert (tmp_path / "credential.json").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "credential.sealed").stat().st_mode & 0o777 == 0o600

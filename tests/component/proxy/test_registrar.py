@@ -81,7 +81,7 @@ def registrar(
     keeper = Keeper(
         CitadelClient(NOWHERE, NOWHERE, REVIEWS),
         Proofs(directory / "roots", None),
-        Wallet(directory / "wallet"),
+        Wallet(directory / "wallet", directory / "wallet.key"),
         clock,
         rng,
     )

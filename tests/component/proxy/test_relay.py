@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+
 CDS = PREFIX + "envoy.config.cluster.v3.Cluster"
 NODE = "sidecar~127.0.0.1~a.default~x"
 

@@ -10,11 +10,13 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
     DiscoveryResponse,
 )
+from prometheus_client import CollectorRegistry
 
 from meltemi.citadel.issue import create_root
 from meltemi.identity.keys import new_key
 from meltemi.proxy.adapters import sds
 from meltemi.proxy.adapters.sds import SERVICE, SecretBoard, secret_service
+from meltemi.proxy.adapters.secret_files import SecretFiles
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.secrets import DEFAULT, ROOTCA
 from meltemi.testkit.authority import NOON, REVIEWS, credential
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+
+def board_of(*roots: Path) -> SecretBoard:
+    return SecretBoard(SecretFiles(roots), CollectorRegistry())
+
 
 Call = grpc.aio.StreamStreamCall[DiscoveryRequest, DiscoveryResponse]
 
@@ -58,7 +65,7 @@ async def settle(call: Call, name: str, nonce: str) -> None:
 async def test_a_stream_opened_before_there_is_a_certificate_gets_it_then(
     tmp_path: Path,
 ) -> None:
-    board, socket = SecretBoard(), tmp_path / "sds.sock"
+    board, socket = board_of(), tmp_path / "sds.sock"
     async with (
         serving_sockets((secret_service(board),), (socket,)),
         stream(socket, DEFAULT) as call,
@@ -75,7 +82,7 @@ async def test_new_roots_are_taken_before_the_new_certificate_is_sent(
 ) -> None:
     monkeypatch.setattr(sds, "ROOT_FIRST_SECONDS", 30.0)
     other = create_root(new_key(), trust_domain="cluster.local", now=NOON, serial=7)
-    board, socket = SecretBoard(), tmp_path / "sds.sock"
+    board, socket = board_of(), tmp_path / "sds.sock"
     await board.show(credential())
     async with (
         serving_sockets((secret_service(board),), (socket,)),

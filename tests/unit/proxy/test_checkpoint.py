@@ -91,6 +91,16 @@ def test_an_answer_of_another_stream_acknowledges_nothing() -> None:
     assert not made.heard(ack(CDS, "1"))
 
 
+def test_secrets_are_kept_in_memory_and_never_written_down() -> None:
+    url = TypeUrl.SECRET.value
+    made = taken("a")
+    made.heard(opening(url, "kubernetes://web"))
+    made.sent(say(url, "kubernetes://web", nonce="2"))
+    made.heard(ack(url, "2"))
+    assert holdings(made) == {CDS: {"a"}, url: {"kubernetes://web"}}
+    assert made.durable().types.keys() == {CDS}
+
+
 def test_a_removal_is_followed() -> None:
     made = taken("a", "b")
     made.sent(say(CDS, nonce="2", gone=("a",)))

@@ -21,6 +21,7 @@ MODULES = {
     "meltemi.ctl.citadel.cert": ("cert",),
     "meltemi.ctl.citadel.identity": ("identity",),
     "meltemi.ctl.citadel.ca": ("ca",),
+    "meltemi.ctl.galley.secret": ("secret",),
     "meltemi.ctl.galley.change": ("patch", "label", "edit"),
     "meltemi.ctl.galley.compare": ("diff", "history", "rollback"),
     "meltemi.ctl.galley.transfer": ("export", "import"),

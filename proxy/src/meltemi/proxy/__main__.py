@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from meltemi.proxy.adapters.guarded_memory import guard_memory
 from meltemi.proxy.assembly import Agent
 from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.logs import configure_logs
@@ -21,6 +22,7 @@ async def main(stopping: asyncio.Event) -> None:
     settings = read_settings(AgentSettings, os.environ)  # noqa: TID251 - __main__
     instance = f"{settings.name}.{settings.namespace}"
     configure_logs("agent", instance, json=not sys.stderr.isatty())
+    guard_memory()
     await Agent(settings).run(stopping)
 
 

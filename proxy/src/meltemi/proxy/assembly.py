@@ -1,6 +1,8 @@
 """One agent, put together from its settings.
 
-keeper ─credential─▶ board ─SDS─▶ ┐
+keeper ─credential─▶ workload API ─▶ application
+           │
+           └▶ board ─────SDS─────▶ ┐
 Pilot ◀────relay + checkpoint───▶ Envoy ◀─ supervised, watched, drained
 Galley ◀─ registrar               ┘
 """
@@ -11,9 +13,10 @@ import asyncio
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
+from envoy.config.core.v3.base_pb2 import Node
+from google.protobuf.json_format import ParseDict
 from prometheus_client import CollectorRegistry, Gauge
 
-from meltemi.credentials.joining import Joining
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
 from meltemi.proxy.adapters.dial import dial_plain, dial_with
@@ -23,9 +26,12 @@ from meltemi.proxy.adapters.envoy_binary import find_envoy
 from meltemi.proxy.adapters.registrar import Registrar
 from meltemi.proxy.adapters.relay import Memory, XdsRelay
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
+from meltemi.proxy.adapters.secret_files import SecretFiles
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.status import status_app
-from meltemi.proxy.bootstrap import bootstrap, node_id
+from meltemi.proxy.adapters.trust import TrustFollower
+from meltemi.proxy.adapters.workload_api import WorkloadApi
+from meltemi.proxy.bootstrap import bootstrap, node_id, node_of
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.envoy_argv import envoy_argv
 from meltemi.proxy.ring import PilotRing
@@ -34,6 +40,7 @@ from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness
 
 if TYPE_CHECKING:
+    from meltemi.identity.credential import Credential
     from meltemi.proxy.settings import AgentSettings
 
 
@@ -48,19 +55,18 @@ class Agent:
         clock, node = SystemClock(), node_id(settings)
         self.checkpoint = CheckpointFile(settings.run_dir, self._registry)
         self.recorder = Recorder(node, self.checkpoint.load(node).types)
-        self.board = SecretBoard()
-        joining = Joining(
-            settings.citadel_bootstrap,
-            settings.citadel_renewal,
-            settings.root_cert_file,
-            settings.token_file,
-            settings.run_dir,
-            settings.node,
+        files = SecretFiles(settings.file_roots)
+        self.board = SecretBoard(files, self._registry)
+        self.workload_api = WorkloadApi()
+        self.keeper = settings.joining.keeper(settings.identity, clock, rng)
+        ring = PilotRing(settings.pilots, node)
+        dial = dial_plain if settings.pilots_plaintext else dial_with(self.keeper)
+        self.trust = TrustFollower(
+            ring, dial, self.keeper, ParseDict(node_of(settings), Node()), rng
         )
-        self.keeper = joining.keeper(settings.identity, clock, rng)
         self.relay = XdsRelay(
-            PilotRing(settings.pilots, node),
-            dial_plain if settings.pilots_plaintext else dial_with(self.keeper),
+            ring,
+            dial,
             Memory(self.recorder, self.checkpoint),
             rng,
             self._registry,
@@ -86,6 +92,11 @@ class Agent:
             envoy_argv(binary, file, self._settings), self.admin, around
         )
 
+    async def _show(self, credential: Credential) -> None:
+        """Serve ``credential`` to Envoy and to the application."""
+        await self.board.show(credential)
+        await self.workload_api.show(credential)
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping``, then leave, drain and end Envoy, in that order."""
         readiness = Readiness()
@@ -93,15 +104,20 @@ class Agent:
         readiness.check("envoy", self.envoy.trouble)
         app = status_app(readiness, self._registry, self.admin)
         sockets = serving_sockets(
-            (self.relay.handler(), secret_service(self.board)),
+            (
+                self.relay.handler(),
+                secret_service(self.board),
+                self.workload_api.handler(),
+            ),
             (self._settings.xds_socket, self._settings.sds_socket),
         )
         ended = asyncio.Event()
         async with sockets, asyncio.TaskGroup() as tasks:
             parts = [
-                tasks.create_task(self.keeper.keep(self.board.show)),
+                tasks.create_task(self.keeper.keep(self._show)),
                 tasks.create_task(self.checkpoint.follow(self.recorder)),
                 tasks.create_task(self.registrar.keep()),
+                tasks.create_task(self.trust.follow()),
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]

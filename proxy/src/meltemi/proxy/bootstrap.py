@@ -77,7 +77,7 @@ def bootstrap(settings: AgentSettings) -> str:
 def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
     admin = settings.admin_address
     return {
-        "node": _node(settings),
+        "node": node_of(settings),
         "admin": {
             "address": {
                 "socket_address": {"address": admin.host, "port_value": admin.port}
@@ -99,7 +99,8 @@ def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
     }
 
 
-def _node(settings: AgentSettings) -> JSON:
+def node_of(settings: AgentSettings) -> dict[str, JSON]:
+    """Return the node message that Pilot knows the proxy by, as JSON."""
     app = settings.labels.get("app", settings.name)
     labels: dict[str, JSON] = dict(settings.labels.items())
     metadata: dict[str, JSON] = {

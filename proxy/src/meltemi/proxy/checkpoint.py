@@ -205,6 +205,12 @@ class Recorder:
             {url: self._wanted(url, held) for url, held in self._held.items()},
         )
 
+    def durable(self) -> Checkpoint:
+        """Return what of that may be written down: no secrets, which stay in memory."""
+        found = self.checkpoint()
+        kept = {url: each for url, each in found.types.items() if url != TypeUrl.SECRET}
+        return Checkpoint(found.node, kept)
+
     def _wanted(self, url: str, held: Resources) -> Resources:
         subscription = self._subscriptions.get(url)
         if subscription is None or subscription.everything:

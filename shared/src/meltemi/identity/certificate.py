@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import verification
 
 from meltemi.kernel.errors import Blame, MeshError
@@ -122,3 +122,8 @@ def verify_chain(
             f"the chain does not hold under the trust bundle: {error}"
         ) from error
     return spiffe_id(leaf)
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of a certificate, hex, as operators compare it."""
+    return certificate.fingerprint(hashes.SHA256()).hex()

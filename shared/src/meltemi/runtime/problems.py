@@ -15,6 +15,7 @@ BY_CODE = MappingProxyType(
         "citadel.forbidden-identity": 403,
         "citadel.no-such-rule": 404,
         "citadel.no-such-token": 404,
+        "citadel.rotation": 409,
         "citadel.no-such-trust-domain": 404,
         "citadel.out-of-scope": 403,
         "config.invalid": 422,

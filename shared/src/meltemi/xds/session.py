@@ -94,6 +94,7 @@ class Session:
         due = [
             *self._push(TypeUrl.CLUSTER, removals=False),
             *self._push(TypeUrl.ENDPOINT, removals=True),
+            *self._push(TypeUrl.SECRET, removals=True),
         ]
         if self._settled(TARGETS):
             for kind in REFERRERS:

@@ -12,10 +12,11 @@ class TypeUrl(StrEnum):
     ENDPOINT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
     LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
     ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+    SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type's name
 
     @property
     def short(self) -> str:
-        """The name people say: ``cds``, ``eds``, ``lds``, ``rds``."""
+        """The name people say: ``cds``, ``eds``, ``lds``, ``rds``, ``sds``."""
         return SHORT[self]
 
     @property
@@ -29,6 +30,7 @@ SHORT = {
     TypeUrl.ENDPOINT: "eds",
     TypeUrl.LISTENER: "lds",
     TypeUrl.ROUTE: "rds",
+    TypeUrl.SECRET: "sds",
 }
 
 TARGETS = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT)

@@ -44,6 +44,6 @@ def test_what_stands_below_a_field_in_vain_is_in_vain_too() -> None:
 
 
 def test_fields_are_looked_up_as_the_structs_spell_them() -> None:
-    rules = TREES["RequestAuthentication"]["jwt_rules"]
-    assert rules.name == "jwtRules"
-    assert rules.below["jwks_uri"].name == "jwksUri"
+    policy = TREES["DestinationRule"]["traffic_policy"]
+    assert policy.name == "trafficPolicy"
+    assert policy.below["load_balancer"].name == "loadBalancer"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from meltemi.testkit.configuration import problems, warnings
+from meltemi.testkit.configuration import problems
 
 KIND = "RequestAuthentication"
 KEY = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}
@@ -86,9 +86,10 @@ def test_what_istio_refuses_is_refused(spec: str, told: str) -> None:
     assert told in problems(KIND, spec)
 
 
-def test_a_private_key_among_the_public_ones_is_warned_of() -> None:
-    (told,) = warnings(KIND, keys(KEY, {**KEY, "d": "secret"}))
+def test_case_46_a_private_key_among_the_public_ones_is_refused() -> None:
+    (told,) = problems(KIND, keys(KEY, {**KEY, "d": "secret"}))
     assert told.startswith("spec.jwtRules[0].jwks: key 2 is private")
+    assert "secret" not in told
 
 
 def test_a_dry_run_is_for_authorization_policies_only() -> None:

@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meltemi.config.schema.request_authentication import RequestAuthentication
-from meltemi.pilot.ir import SECOND
-from meltemi.pilot.model.key_source import KeySource
+from meltemi.config.key_sets import KeySource
 from meltemi.pilot.trace import Answer, Http, Problem
 from meltemi.pilot.translate.listener.chain_policies import http_chain
 from meltemi.pilot.translate.request_authentication import (
     NOBODYS_KEYS,
-    key_sources,
 )
-from meltemi.testkit.mesh import mesh
 from meltemi.testkit.policies import KEYS, asked, bearer, headed, held_by, judged
 
 if TYPE_CHECKING:
@@ -132,24 +128,14 @@ def test_issuers_stand_in_the_order_of_their_names() -> None:
     assert [each.issuer for each in made.issuers] == ["https://a", "https://b"]
 
 
-def test_keys_are_fetched_only_where_a_rule_does_not_hold_them() -> None:
-    found = mesh(
-        text(rule(), "issuer: https://b, jwksUri: https://b/keys, timeout: 1s")
-    )
-    assert key_sources(found.of(RequestAuthentication)) == {
-        KeySource("https://b", "https://b/keys", SECOND)
-    }
-    found = mesh(text("issuer: https://c"))
-    assert key_sources(found.of(RequestAuthentication)) == {
-        KeySource("https://c", "", 5 * SECOND)
-    }
-
-
 def test_fetched_keys_are_used_and_missing_ones_are_nobodys() -> None:
     remote = text("issuer: https://b, jwksUri: https://b/keys")
-    source = KeySource("https://b", "https://b/keys", 5 * SECOND)
-    (made,) = http_chain(held_by(remote, keys={source: "KEYS"})).tokens
-    assert made.issuers[0].keys == "KEYS"
+    source = KeySource("https://b", "https://b/keys")
+    (made,) = http_chain(held_by(remote, keys={source: KEYS})).tokens
+    assert made.issuers[0].keys == KEYS
+    useless = '{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}'
+    (made,) = http_chain(held_by(remote, keys={source: useless})).tokens
+    assert made.issuers[0].keys == NOBODYS_KEYS, "Envoy would refuse the listener"
     (made,) = http_chain(held_by(remote)).tokens
     assert made.issuers[0].keys == NOBODYS_KEYS
 

@@ -29,6 +29,8 @@ GATEWAY = "gateway"
 GATEWAY_NAMESPACE = "istio-system"
 CONTROL_NAMESPACE = "istio-system"
 LOOPBACK = "127.0.0.1"
+KEYS_FROM = "127.0.0.0/8,::1"
+"""A token issuer may run on this machine, as all of the mesh does."""
 DRAIN_SECONDS = "1"
 """Connections of a demo need no longer than that; Istio gives them 5 s."""
 
@@ -61,6 +63,11 @@ class Layout:
     def admin_token(self) -> Path:
         """The bearer token of those who may change the mesh."""
         return self.state / "admin.token"
+
+    @property
+    def sealing_key(self) -> Path:
+        """What TLS secrets of gateways are sealed with."""
+        return self.state / "secrets.key"
 
     @property
     def audit(self) -> Path:
@@ -167,6 +174,8 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
         "GALLEY_ADMIN_TOKEN_FILE": str(layout.admin_token),
         "GALLEY_AUDIT_FILE": str(layout.audit),
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
+        "GALLEY_KEYS_ALLOWED_NETWORKS": KEYS_FROM,
+        "GALLEY_SECRETS_KEY_FILE": str(layout.sealing_key),
         **source,
     }
     return _service("galley", tools, environ, {"http": layout.at("galley")})
@@ -204,6 +213,7 @@ def pilot(layout: Layout, tools: Tools, name: str) -> Part:
         "PILOT_NAME": name,
         "PILOT_MESH": MESH,
         "PILOT_TRUST_DOMAIN": TRUST_DOMAIN,
+        "PILOT_SECRETS_KEY_FILE": str(layout.sealing_key),
         "PILOT_HTTP_ADDRESS": addresses["http"],
         "PILOT_XDS_ADDRESS": addresses["xds"],
         "PILOT_ETCD_ENDPOINTS": layout.at("etcd"),

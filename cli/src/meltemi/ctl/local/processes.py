@@ -26,18 +26,24 @@ if TYPE_CHECKING:
     from meltemi.ctl.local.part import Part
 
 INHERITED = (
+    "CITADEL_ROTATION_DISTRIBUTE",
+    "CITADEL_ROTATION_DRAIN",
+    "CITADEL_WORKLOAD_TTL",
     "HOME",
     "LANG",
     "LC_ALL",
     "LD_LIBRARY_PATH",
     "PATH",
     "PYTHONPATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
     "TMPDIR",
     "USER",
     "VIRTUAL_ENV",
 )
 """What parts get from the user's environment: a stray setting would stop a service,
-and a web proxy would come between parts on one machine."""
+and a web proxy would come between parts on one machine. Lives of certificates may be
+short, to see them renewed and their root replaced."""
 
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.05

@@ -89,4 +89,4 @@ class CheckpointFile:
             await self.changed.wait()
             await asyncio.sleep(QUIET_SECONDS)
             self.changed.clear()
-            await asyncio.to_thread(self.save, recorder.checkpoint())
+            await asyncio.to_thread(self.save, recorder.durable())

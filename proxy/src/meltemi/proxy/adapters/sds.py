@@ -14,7 +14,9 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
     DiscoveryResponse,
 )
+from prometheus_client import Counter
 
+from meltemi.proxy.adapters.secret_files import RefusedSecretError
 from meltemi.proxy.secrets import (
     ROOTCA,
     DeltaSession,
@@ -26,12 +28,18 @@ from meltemi.proxy.secrets import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from prometheus_client import CollectorRegistry
+
     from meltemi.identity.credential import Credential
+    from meltemi.proxy.adapters.secret_files import SecretFiles
 
 SERVICE = "envoy.service.secret.v3.SecretDiscoveryService"
 
 ROOT_FIRST_SECONDS = 1.0
 """How long the new certificate waits for every stream to have the new roots."""
+
+MOST_STREAMS = 1024
+"""Open at once: Envoy opens one for each secret it names (case 35)."""
 
 log = structlog.get_logger()
 
@@ -62,7 +70,14 @@ class Session(Protocol[Asked_contra, Told_co]):
 class SecretBoard:
     """The secrets as they are now, and the streams that must hear of changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: SecretFiles, registry: CollectorRegistry) -> None:
+        self._files = files
+        self._refused = Counter(
+            "meltemi_agent_secrets_refused",
+            "Secrets that Envoy would not take, and names that we would not serve.",
+            ["by"],
+            registry=registry,
+        )
         self._secrets: Secrets = {}
         self._bells: dict[asyncio.Event, Callable[[str, str], bool]] = {}
         self._heard = asyncio.Event()
@@ -98,14 +113,21 @@ class SecretBoard:
         context: grpc.aio.ServicerContext[Asked, Told],
     ) -> None:
         """Answer one stream until Envoy ends it."""
+        if len(self._bells) >= MOST_STREAMS:
+            await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{MOST_STREAMS} streams are open on this socket already",
+            )
         bell = asyncio.Event()
         self._bells[bell] = session.owes
         try:
             async with asyncio.TaskGroup() as tasks:
                 pushing = tasks.create_task(self._push(session, bell, context))
                 async for request in requests:
+                    await self._check(request, context)
                     session.receive(request)
                     if session.refusal:
+                        self._refused.labels("envoy").inc()
                         log.warning("secret.refused", error=session.refusal)
                     self._heard.set()
                     bell.set()
@@ -113,6 +135,22 @@ class SecretBoard:
         finally:
             del self._bells[bell]
             self._heard.set()
+
+    async def _check(
+        self, request: Asked, context: grpc.aio.ServicerContext[Asked, Told]
+    ) -> None:
+        """End a stream that asks for what must not be served (T18, case 34)."""
+        names = (
+            request.resource_names
+            if isinstance(request, DiscoveryRequest)
+            else request.resource_names_subscribe
+        )
+        try:
+            await asyncio.to_thread(self._files.check, names)
+        except RefusedSecretError as error:
+            self._refused.labels("agent").inc()
+            log.warning("secret.not-served", error=str(error))
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 
     async def _push(
         self,

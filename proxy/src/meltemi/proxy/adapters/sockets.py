@@ -55,14 +55,17 @@ async def serving_sockets(
     """
     server = grpc.aio.server(options=UNLIMITED)
     server.add_generic_rpc_handlers(tuple(handlers))
+    sockets = tuple(paths)
     try:
-        for path in paths:
+        for path in sockets:
             path.unlink(missing_ok=True)
             server.add_insecure_port(f"unix:{path}")
     except (OSError, RuntimeError) as error:
         raise RunDirError(f"cannot listen in the agent's folder: {error}") from error
     await server.start()
     try:
+        for path in sockets:
+            path.chmod(0o600)
         yield
     finally:
         await server.stop(GRACE_SECONDS)

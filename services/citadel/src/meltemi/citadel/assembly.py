@@ -165,6 +165,7 @@ class Citadel:
             certificates=self.certificates,
             chronicle=self.chronicle,
             issuers=self.issuers,
+            signer=self.signer,
             trust_domain=domain,
         )
 

@@ -42,8 +42,8 @@ class CitadelSettings(SignerSettings, CallerSettings):
     """The ledger, which holds what is known of the tokens."""
 
     state_dir: Path
-    """Where ``root-cert.pem`` is put, and keys lie (0600): the tokens', and that of a
-    self-signed root."""
+    """Where ``root-cert.pem`` is put, and keys lie (0600): that of workload tokens, and
+    a self-signed root's."""
 
     admin_token_file: Path
     """The bearer token of those who may make workload tokens."""

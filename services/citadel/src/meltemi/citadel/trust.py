@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from meltemi.citadel.admit import citadel_identity
 from meltemi.citadel.issue import Template, check_signing_key, issue
 from meltemi.citadel.signed import Signed, check_signed
+from meltemi.identity.certificate import fingerprint
 from meltemi.identity.keys import new_key
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -48,12 +47,6 @@ def check_successor(
             f"the new bundle brings root {named} and leaves others out: first publish "
             "a bundle with the old and the new roots, then one without the old"
         )
-
-
-def fingerprint(certificate: x509.Certificate) -> str:
-    """Return the SHA-256 of a certificate, hex, as operators compare it."""
-    der = certificate.public_bytes(serialization.Encoding.DER)
-    return hashlib.sha256(der).hexdigest()
 
 
 def check_proven(authority: Authority, trust_domain: str, *, now: datetime) -> None:

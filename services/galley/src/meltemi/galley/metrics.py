@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class Metrics:
@@ -14,6 +14,21 @@ class Metrics:
             "galley_writes",
             "Writes asked for, by what became of them: written, unchanged, dry-run.",
             ["outcome"],
+            registry=self.registry,
+        )
+        self.key_sources = Gauge(
+            "galley_key_sources",
+            "Token issuers whose keys are fetched.",
+            registry=self.registry,
+        )
+        self.key_sources_failing = Gauge(
+            "galley_key_sources_failing",
+            "Those of them whose last fetch failed.",
+            registry=self.registry,
+        )
+        self.key_sources_without_keys = Gauge(
+            "galley_key_sources_without_keys",
+            "Those of them that have no keys: their tokens are refused.",
             registry=self.registry,
         )
         self.refused = Counter(

@@ -251,6 +251,32 @@ def _views() -> dict[str, Schema]:
             )
         },
         **_administration(),
+        **_secrets(),
+    }
+
+
+def _secrets() -> dict[str, Schema]:
+    wish = record(
+        {"certificate": TEXT, "key": TEXT},
+        ca=TEXT,
+        allowedNamespaces={"type": "array", "items": NAME},
+    )
+    found = record({"items": listed(ANY_MAP)})
+    return {
+        "/api/v1/secrets": {
+            "get": _operation("listSecrets", "List TLS secrets", {200: found})
+        },
+        "/api/v1/secrets/{namespace}/{name}": {
+            "parameters": [_path("namespace", NAME), _path("name", NAME)],
+            "put": _operation(
+                "putSecret",
+                "Keep a certificate and its key: they are never shown again",
+                {200: ANY_MAP},
+                (),
+                _content(wish),
+            ),
+            "delete": _operation("deleteSecret", "Forget a secret", {204: {}}),
+        },
     }
 
 

@@ -29,6 +29,10 @@ class Status(msgspec.Struct, frozen=True, rename="camel"):
     warnings: tuple[Warned, ...] | msgspec.UnsetType = msgspec.UNSET
     """In the answer to a write: what is odd about it."""
 
+    def having(self, more: tuple[Condition, ...]) -> Status:
+        """Return it with ``more`` conditions."""
+        return msgspec.structs.replace(self, conditions=(*self.conditions, *more))
+
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An object in the API version it was asked for in."""

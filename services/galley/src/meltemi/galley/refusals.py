@@ -28,6 +28,13 @@ class NotFoundError(MeshError):
         self.key = key
 
 
+class NoSuchSecretError(MeshError):
+    """There is no secret of that name."""
+
+    code = "secret.not-found"
+    blame = Blame.CALLER
+
+
 class AlreadyExistsError(MeshError):
     """An object of this name is there already."""
 

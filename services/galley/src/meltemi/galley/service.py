@@ -14,7 +14,9 @@ from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.directory import Directory
 from meltemi.galley.adapters.galley import Galley
+from meltemi.galley.adapters.key_keeper import KeyKeeper
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
+from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
@@ -60,6 +62,9 @@ class GalleyService:
             mesh=settings.mesh,
             name=settings.name,
         )
+        self._keys = KeyKeeper(ledger, settings.mesh, settings.key_policy, clock)
+        self._keys.measure(self._metrics)
+        self._relay.mirror.followers.append(self._keys.sources)
         self._pruning = Pruning(ledger, settings.mesh)
         self._sweeping = Sweeping(ledger, settings.mesh, clock)
 
@@ -89,6 +94,7 @@ class GalleyService:
                 tasks.create_task(self._relay.run()),
                 tasks.create_task(self._pruning.run()),
                 tasks.create_task(self._sweeping.run()),
+                tasks.create_task(self._keys.run()),
                 tasks.create_task(_sourced(directory)),
             ]
             address, tls = self._settings.http_address, self._settings.tls
@@ -117,6 +123,8 @@ class GalleyService:
             watches=Watches(reads, ledger, mesh, Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
+            keys=self._keys,
+            secrets=SecretBook(ledger, mesh, settings.sealing_key, self._clock),
             pilots=Pilots(ledger, mesh, client, self._clock),
             callers=callers,
             tokens=tokens,

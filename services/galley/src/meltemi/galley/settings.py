@@ -1,15 +1,30 @@
 """What a Galley is told by its environment."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.galley.adapters.key_keeper import KeyPolicy
+from meltemi.identity.sealed import SealingKey
+from meltemi.runtime.dial_rule import Network, networks
+from meltemi.runtime.guarded_fetch import Guard
+from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 from meltemi.runtime.tls import TlsFiles
 
 ADDRESS_HTTP = Address("127.0.0.1", 15080)
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return networks(tuple(part.strip() for part in value.split(",") if part.strip()))
+
+
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 
 
 class GalleySettings(ServiceSettings):
@@ -70,6 +85,38 @@ class GalleySettings(ServiceSettings):
 
     audit_file: Path | None = None
     """Where every write is recorded, a JSON object a line; unset: only in the log."""
+
+    keys_allowed_networks: Networks = ()
+    """From where keys of token issuers are fetched though it is no public address:
+    ``10.1.0.0/16,127.0.0.1``. Link-local and metadata addresses stay closed.
+    """
+
+    keys_ca_file: Path | None = None
+    """Roots (PEM) that such issuers' certificates may chain to, beside the system's."""
+
+    keys_plain_http: bool = False
+    """Whether ``http://`` is fetched: whoever is on the way can then forge keys."""
+
+    keys_refresh: float = Field(default=1200.0, ge=1)
+    """Seconds after which keys are fetched again; 20 minutes, as Istio's."""
+
+    secrets_key_file: Path | None = None
+    """What TLS secrets of gateways are sealed with: made at the first start, mode 0600;
+    Pilots need the same. Unset: secrets are refused.
+    """
+
+    @property
+    def sealing_key(self) -> SealingKey | None:
+        """What secrets are sealed with; raises `SealingFileError`."""
+        file = self.secrets_key_file
+        return None if file is None else load_sealing_key(file)
+
+    @property
+    def key_policy(self) -> KeyPolicy:
+        """How keys of token issuers are fetched; raises `OSError`."""
+        roots = self.keys_ca_file.read_text() if self.keys_ca_file else ""
+        guard = Guard(self.keys_allowed_networks, roots, plain=self.keys_plain_http)
+        return KeyPolicy(guard, timedelta(seconds=self.keys_refresh))
 
     @property
     def tls(self) -> TlsFiles | None:

@@ -70,6 +70,8 @@ class Connection:
     connected_at: str = ""
     """When the stream began, RFC 3339, UTC."""
     snapshot: Snapshot | None = None
+    proved: bool = False
+    """Whether the stream's caller proved to be who the node says."""
 
     def note_progress(self, clock: Clock) -> None:
         """Remember when the newest acknowledged revision was reached."""

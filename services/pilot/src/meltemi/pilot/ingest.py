@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from meltemi.config.key_sets import keys_prefix
 from meltemi.config.ledger_keys import config_prefix
 from meltemi.events.change import Change, Heartbeat, Operation
 from meltemi.events.codec import (
@@ -28,7 +29,11 @@ from meltemi.events.codec import (
     decode_change,
 )
 from meltemi.events.gap import Apply, GapDetector, Resync
+from meltemi.identity.tls_secret import secrets_prefix
 from meltemi.kernel.names import Revision
+from meltemi.pilot.following import following
+from meltemi.pilot.model.fetched_keys import FetchedKeys
+from meltemi.pilot.model.secret_store import SecretStore
 from meltemi.pilot.model.stored import Kept, StoredMesh
 from meltemi.store.ports import (
     CompactedError,
@@ -37,9 +42,11 @@ from meltemi.store.ports import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from random import Random
 
     from meltemi.bus.ports import Subscriber
+    from meltemi.identity.sealed import SealingKey
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
@@ -61,7 +68,7 @@ class Compare:
     reason: str
 
 
-Signal = Change | Heartbeat | Step | Compare
+Signal = Change | Heartbeat | Step | Compare | FetchedKeys | SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Sources:
     ledger: LedgerReader
     bus: Subscriber
     name: str
+    sealing: SealingKey | None = None
+    """What secrets are opened with; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ class Ingest:
             tasks.create_task(self._hear_beats())
             tasks.create_task(self._watch_when_silent())
             tasks.create_task(self._compare_now_and_then())
-            tasks.create_task(self._apply())
+            tasks.create_task(self._apply(tasks))
 
     async def _hear_changes(self) -> None:
         async for message in self._sources.bus.subscribe(
@@ -135,6 +144,32 @@ class Ingest:
                 continue
             self._bell.set()
             self._signal(beat)
+
+    async def _hear(self, beside: AsyncGenerator[FetchedKeys | SecretStore]) -> None:
+        async for found in beside:
+            await self._signals.put(found)
+
+    async def _begin_beside(self, tasks: asyncio.TaskGroup) -> None:
+        """Read the fetched keys and the secrets before anything is published.
+
+        A Pilot that starts must not take from its proxies what they have.
+        """
+        ledger, name = self._sources.ledger, self._sources.name
+        key = self._sources.sealing
+        fetched = following(ledger, keys_prefix(name), FetchedKeys.of)
+        opened = following(
+            ledger, secrets_prefix(name), lambda found: SecretStore.of(found, key)
+        )
+        self._beside(await anext(fetched))
+        self._beside(await anext(opened))
+        tasks.create_task(self._hear(fetched))
+        tasks.create_task(self._hear(opened))
+
+    def _beside(self, found: FetchedKeys | SecretStore) -> bool:
+        """Take what lies beside configuration; tell whether it is news."""
+        if isinstance(found, SecretStore) and found.shut:
+            log.warning("secrets.shut", keys=found.shut)
+        return self._stored.take_beside(found)
 
     async def _watch_when_silent(self) -> None:
         while True:
@@ -183,7 +218,8 @@ class Ingest:
         except asyncio.QueueFull:
             self._metrics.overflows.inc()
 
-    async def _apply(self) -> None:
+    async def _apply(self, tasks: asyncio.TaskGroup) -> None:
+        await self._begin_beside(tasks)
         while True:
             signal = await self._signals.get()
             match signal:
@@ -195,6 +231,9 @@ class Ingest:
                     await self._step(signal)
                 case Compare(reason):
                     await self._resync(reason)
+                case FetchedKeys() | SecretStore():
+                    if self._beside(signal):
+                        self._publish()
 
     async def _judge(self, verdict: object) -> None:
         match verdict:

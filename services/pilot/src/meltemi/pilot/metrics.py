@@ -35,6 +35,10 @@ class Metrics:
         self.strangers = counter(
             "strangers_total", "Streams ended: the certificate is not the node's"
         )
+        self.withheld = counter(
+            "secrets_withheld_total",
+            "Pushes without the secrets of the class: the stream proved no identity",
+        )
         self.build_failures = counter(
             "snapshot_failures_total", "Resources not computed: each is a bug"
         )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.scope.proxy import ProxyClass
 
+Stamp = tuple[int, int, int]
+
 log = structlog.get_logger("meltemi.pilot")
 
 
@@ -34,32 +36,34 @@ class Snapshots:
         self, mesh: Latest[Mesh], config: MeshConfig, clock: Clock, metrics: Metrics
     ) -> None:
         self._mesh, self._config = mesh, config
-        self._clock, self._metrics = clock, metrics
+        self._clock, self.metrics = clock, metrics
         self._index: Index | None = None
         self._made: dict[ProxyClass, Snapshot] = {}
+        self._stamps: dict[ProxyClass, Stamp] = {}
+        self._indexed: Stamp | None = None
 
     def of(self, group: ProxyClass) -> Snapshot | None:
         """Return the newest snapshot for ``group``; None before the first mesh."""
         mesh = self._mesh.value
         if mesh.revision == 0:
             return self._made.get(group)
-        if self._index is None or self._index.revision != mesh.revision:
-            self._index = index(mesh, self._config)
-        held = self._made.get(group)
-        if held is None or held.revision != mesh.revision:
-            self._build(group, self._index)
+        if self._index is None or self._indexed != mesh.stamp:
+            self._index, self._indexed = index(mesh, self._config), mesh.stamp
+        if self._stamps.get(group) != mesh.stamp:
+            self._build(group, self._index, mesh.stamp)
         return self._made.get(group)
 
     def forget(self, group: ProxyClass) -> None:
         """Drop the snapshot of a class that has no proxies any more."""
         self._made.pop(group, None)
+        self._stamps.pop(group, None)
 
-    def _build(self, group: ProxyClass, mesh: Index) -> None:
+    def _build(self, group: ProxyClass, mesh: Index, stamp: Stamp) -> None:
         started = self._clock.monotonic()
         result = contained(lambda: self._computed(group, mesh))
-        self._metrics.build_seconds.observe(self._clock.monotonic() - started)
+        self.metrics.build_seconds.observe(self._clock.monotonic() - started)
         if isinstance(result, Failed):
-            self._metrics.build_failures.inc()
+            self.metrics.build_failures.inc()
             log.error(
                 "snapshot.failed",
                 namespace=group.namespace,
@@ -71,6 +75,7 @@ class Snapshots:
         earlier = self._made.get(group)
         made = result.value
         self._made[group] = following(earlier, made) if earlier else made
+        self._stamps[group] = stamp
 
     def _computed(self, group: ProxyClass, mesh: Index) -> Snapshot:
         return snapshot(resources(scope(mesh, group)), revision=mesh.revision)

@@ -12,11 +12,13 @@ from meltemi.config.schema.mesh_config import (
     MeshConfig as MeshDocument,
 )
 from meltemi.identity.denials import Denials, denied_prefix
+from meltemi.identity.trust import trust_key
 from meltemi.pilot.adapters.announcement import announce
 from meltemi.pilot.adapters.door import Door
-from meltemi.pilot.adapters.grpc_ads import Discovery
+from meltemi.pilot.adapters.grpc_ads import Discovery, Trust
 from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
+from meltemi.pilot.adapters.trust_streams import TrustStreams
 from meltemi.pilot.connections import Connections
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
@@ -67,8 +69,9 @@ class Pilot:
             over_defaults(told), settings.domain_suffix, settings.features
         )
         self._connections = Connections(settings.name, clock)
+        self._trust = TrustStreams()
         self._ingest = Ingest(
-            Sources(ledger, bus, settings.mesh),
+            Sources(ledger, bus, settings.mesh, settings.sealing_key),
             mesh,
             Rhythm(settings.heartbeat_silence, settings.anti_entropy),
             rng,
@@ -79,10 +82,9 @@ class Pilot:
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
             self._connections,
-            self._metrics,
-            Door(self._denials, settings.trust_domain),
+            Trust(Door(self._denials, settings.trust_domain), self._trust),
         )
-        self._secure = secure_port(settings, clock, rng)
+        self._secure = secure_port(settings, self._trust.bundle, clock, rng)
 
     async def run(
         self, new_server: Callable[[], grpc.aio.Server], stopping: asyncio.Event
@@ -107,9 +109,14 @@ class Pilot:
         ):
             background = [
                 tasks.create_task(self._ingest.run()),
-                tasks.create_task(announce(self._ledger, self._settings)),
                 tasks.create_task(
                     follow(self._ledger, self._denied_prefix, self._denials)
+                ),
+                tasks.create_task(
+                    announce(self._ledger, self._settings, self._trust.held)
+                ),
+                tasks.create_task(
+                    follow(self._ledger, trust_key(self._settings.mesh), self._trust)
                 ),
             ]
             if self._secure:

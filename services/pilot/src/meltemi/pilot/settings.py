@@ -8,7 +8,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.credentials.joining import Joining
+from meltemi.identity.sealed import SealingKey
 from meltemi.pilot.model.features import Features
+from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 ADDRESS_XDS = Address("127.0.0.1", 15010)
@@ -76,6 +78,15 @@ class PilotSettings(ServiceSettings):
 
     domain_suffix: str = "cluster.local"
     """What short host names end in."""
+
+    secrets_key_file: Path | None = None
+    """What Galley seals the TLS secrets of gateways with; unset: there are none."""
+
+    @property
+    def sealing_key(self) -> SealingKey | None:
+        """What secrets are opened with; raises `SealingFileError`."""
+        file = self.secrets_key_file
+        return None if file is None else load_sealing_key(file)
 
     access_log_file: str = ""
     """Where proxies log requests; empty: nowhere, as MeshConfig.accessLogFile."""

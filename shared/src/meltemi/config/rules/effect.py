@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NO_EFFECT: Final = "NO_EFFECT"
 CAPITAL: Final = re.compile("[A-Z]")
 IN_ISTIO_NEITHER: Final = "no effect, in Istio neither"
-UNSERVED: Final = "nobody serves the secret yet: name files instead"
+UNSERVED: Final = "only gateways are given secrets: name files for sidecars"
 POLICIES: Final = (
     "spec.trafficPolicy",
     "spec.trafficPolicy.portLevelSettings[]",
@@ -56,14 +56,9 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "spec.servers[].port.targetPort": IN_ISTIO_NEITHER,
         "spec.servers[].defaultEndpoint": IN_ISTIO_NEITHER,
         "spec.servers[].tls.tlsCertificates[].caCertificates": IN_ISTIO_NEITHER,
-        "spec.servers[].tls.credentialName": UNSERVED,
-        "spec.servers[].tls.credentialNames": UNSERVED,
-        "spec.servers[].tls.caCertCredentialName": UNSERVED,
     },
     "RequestAuthentication": {
         "spec.jwtRules[].presence": IN_ISTIO_NEITHER,
-        "spec.jwtRules[].jwksUri": "keys are not fetched: name jwks instead",
-        "spec.jwtRules[].timeout": "no effect: keys are not fetched",
     },
     "Sidecar": {
         "spec.ingress[].tls": AS_BY_DEFAULT,

@@ -70,4 +70,5 @@ def _check_key(path: str, number: int, key: object) -> Iterator[Finding]:
         yield problem(path, message)
     if "d" in key:
         message = f"key {number} is private: whoever reads this can sign tokens"
-        yield warning(path, message, "keep the public parts only")
+        hint = "write the public parts only, and let the issuer replace the key"
+        yield problem(path, message, hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from meltemi.testkit.fakes.ledger import MemoryLedger
+    from meltemi.store.ports import LedgerWriter
 
 ADMIN = {"authorization": "Bearer open-sesame"}
 
@@ -44,8 +44,8 @@ class Citadel:
     def roots(self) -> bytes:
         return (self.settings.state_dir / "root-cert.pem").read_bytes()
 
-    async def token(self, account: str = "bookinfo-reviews", **bounds: object) -> str:
-        body = {"namespace": "default", "service_account": account, **bounds}
+    async def token(self, account: str = "bookinfo-reviews", **told: object) -> str:
+        body = {"namespace": "default", "service_account": account, **told}
         answer = await self.http.post("/v1/ca/tokens", json=body, headers=ADMIN)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])
@@ -89,10 +89,11 @@ class Citadel:
         credentials = grpc.ssl_channel_credentials(self.roots, *pair)
         return grpc.aio.secure_channel(str(address), credentials)
 
-    async def join(self) -> Credential:
+    async def join(self, account: str = "bookinfo-reviews") -> Credential:
         key = new_key()
-        request = CertificateRequest(build_csr(key, REVIEWS))
-        answer = await self.ask(request, token=await self.token())
+        identity = replace(REVIEWS, service_account=account)
+        request = CertificateRequest(build_csr(key, identity))
+        answer = await self.ask(request, token=await self.token(account))
         return Credential.from_answer(key, answer.chain)
 
 
@@ -111,7 +112,7 @@ async def ask(
 @asynccontextmanager
 async def citadel(
     directory: Path,
-    ledger: MemoryLedger,
+    ledger: LedgerWriter,
     *,
     workload_ttl: timedelta = timedelta(hours=24),
     **given: object,

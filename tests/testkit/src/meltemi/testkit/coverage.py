@@ -36,13 +36,16 @@ if TYPE_CHECKING:
 
 Json = object
 MESH_GROUP: Final = "mesh.istio.io"
-FOR_PEOPLE: Final = frozenset(
-    {
-        ("Gateway", "spec.servers[].name"),
-        ("Sidecar", "spec.ingress[].port.name"),
-        ("Sidecar", "spec.egress[].port.name"),
-    }
-)
+FOR_PEOPLE: Final = "a name, for people"
+FETCHED: Final = "acted on by Galley: `tests/component/galley/test_key_keeper.py`"
+ELSEWHERE: Final = {
+    ("Gateway", "spec.servers[].name"): FOR_PEOPLE,
+    ("Sidecar", "spec.ingress[].port.name"): FOR_PEOPLE,
+    ("Sidecar", "spec.egress[].port.name"): FOR_PEOPLE,
+    ("RequestAuthentication", "spec.jwtRules[].jwksUri"): FETCHED,
+    ("RequestAuthentication", "spec.jwtRules[].timeout"): FETCHED,
+}
+"""What no proxy holds, and is not in vain."""
 Objects = tuple["Resource[Message]", ...]
 PORTS: Final = {"ledger": 27017}
 """The ports of the base's services; the others are at 9080."""
@@ -130,8 +133,8 @@ def _outcome(
         return f"translated: `tests/golden/{tried[pair]}`"
     if any(of == kind and each.startswith(f"{path}.") for of, each in tried):
         return "translated: see the fields below it"
-    if pair in FOR_PEOPLE:
-        return "a name, for people"
+    if pair in ELSEWHERE:
+        return ELSEWHERE[pair]
     above = (path[:end] for end in range(len(path), 0, -1))
     why = effect(kind, path)
     here = next((said[kind, each] for each in above if (kind, each) in said), "")
@@ -147,7 +150,14 @@ def _outcome(
 def page() -> str:
     """Return the table for people."""
     rows = outcomes()
-    words = ("translated", "refused", "warned of", "required", "a name")
+    words = (
+        "translated",
+        "acted on by Galley",
+        "refused",
+        "warned of",
+        "required",
+        "a name",
+    )
     counts = ", ".join(
         f"{sum(outcome.startswith(word) for *_, outcome in rows)} {word}"
         for word in words

@@ -16,7 +16,9 @@ from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.galley import Galley
+from meltemi.galley.adapters.key_keeper import KeyKeeper
 from meltemi.galley.adapters.pilots import Pilots
+from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
@@ -95,6 +97,8 @@ async def galley_api(
             watches=Watches(reads, ledger, "default", Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
+            secrets=SecretBook(ledger, "default", settings.sealing_key, clock),
+            keys=KeyKeeper(ledger, "default", settings.key_policy, clock),
             pilots=Pilots(ledger, "default", outside, clock),
             callers=callers,
             tokens=tokens,
@@ -131,7 +135,9 @@ async def listening(app: ASGIApp) -> AsyncIterator[Address]:
 
 
 @contextlib.contextmanager
-def galley_served(directory: Path) -> Iterator[str]:
+def galley_served(
+    directory: Path, more: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Serve the same over a socket, from a thread; yield its URL."""
     address = Address("127.0.0.1", free_port())
     ready, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
@@ -140,7 +146,7 @@ def galley_served(directory: Path) -> Iterator[str]:
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
         started = asyncio.Event()
-        async with galley_api(directory) as api, asyncio.TaskGroup() as tasks:
+        async with galley_api(directory, more) as api, asyncio.TaskGroup() as tasks:
             serving = serve_http(api.app, address, stopping=stopping, started=started)
             tasks.create_task(serving)
             await started.wait()

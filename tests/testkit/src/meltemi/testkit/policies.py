@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from envoy.config.listener.v3.listener_components_pb2 import Filter
     from envoy.config.listener.v3.listener_pb2 import Listener
 
+    from meltemi.config.key_sets import KeySource
     from meltemi.pilot.ir.external_check import ExternalCheck
-    from meltemi.pilot.model.key_source import KeySource
 
 HOME = "default"
 WORKLOAD = {"app": "web", "version": "v1"}

@@ -23,9 +23,12 @@ def _key(number: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def key_set() -> str:
-    """Return the issuer's public keys, as a JSON Web Key Set (RFC 7517)."""
-    numbers = _key(0).public_key().public_numbers()
+def key_set(number: int = 0) -> str:
+    """Return the issuer's public keys, as a JSON Web Key Set (RFC 7517).
+
+    ``number`` tells its keys apart, as it changes them.
+    """
+    numbers = _key(number).public_key().public_numbers()
     key = {
         "kty": "RSA",
         "kid": "test",
@@ -37,13 +40,15 @@ def key_set() -> str:
     return json.dumps({"keys": [key]})
 
 
-def signed(claims: Mapping[str, object], *, forged: bool = False) -> str:
+def signed(
+    claims: Mapping[str, object], *, forged: bool = False, number: int = 0
+) -> str:
     """Return a token with ``claims``, good for long; ``forged``: by another key."""
     header = {"alg": "RS256", "kid": "test", "typ": "JWT"}
     body = {"exp": EXPIRY, **claims}
     parts = [_text(json.dumps(each).encode()) for each in (header, body)]
     content = ".".join(parts)
-    key = _key(int(forged))
+    key = _key(-1 if forged else number)
     signature = key.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
     return f"{content}.{_text(signature)}"
 

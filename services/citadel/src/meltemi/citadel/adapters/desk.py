@@ -13,6 +13,7 @@ from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.rule_book import RuleBook
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.issuers import Issuer
+from meltemi.citadel.signer import Signer
 from meltemi.citadel.token_key import TokenKey
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -38,6 +39,7 @@ class Desk:
     certificates: CertificateBook
     chronicle: Chronicle
     issuers: tuple[Issuer, ...]
+    signer: Signer
     trust_domain: str
 
     def check(self, request: Request, scope: Scope) -> str:

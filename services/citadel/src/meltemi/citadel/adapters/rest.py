@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from meltemi.citadel.access import Scope
 from meltemi.citadel.adapters.desk import Desk, answer_json
+from meltemi.citadel.adapters.rest_rotation import rotation_routes
 from meltemi.citadel.adapters.rest_rules import denial_routes, entry_routes
 from meltemi.citadel.adapters.rest_tokens import token_routes
 from meltemi.citadel.spiffe_bundle import spiffe_bundle
@@ -30,6 +31,7 @@ def admin_app(desk: Desk) -> FastAPI:
         token_routes,
         denial_routes,
         entry_routes,
+        rotation_routes,
     ):
         app.include_router(routes(desk))
     return app

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from meltemi.citadel.issue import Authority
 from meltemi.citadel.signers.held import HeldSigner
-from meltemi.citadel.trust import check_proven, check_successor, fingerprint
+from meltemi.citadel.trust import check_proven, check_successor
 from meltemi.citadel.vault.answers import is_root
-from meltemi.identity.certificate import parse_chain
+from meltemi.identity.certificate import fingerprint, parse_chain
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:

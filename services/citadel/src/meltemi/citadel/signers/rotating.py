@@ -111,7 +111,7 @@ class RotatingSigner:
         self, ledger: LedgerWriter, mesh: str, safe: Safe, waits: Waits, clock: Clock
     ) -> None:
         self._ledger, self._mesh, self._safe = ledger, mesh, safe
-        self._waits, self._clock = waits, clock
+        self.waits, self._clock = waits, clock
         self._stand: Stand | None = None
         self.trouble: str | None = "the authority was not read from the ledger yet"
 
@@ -197,9 +197,7 @@ class RotatingSigner:
             try:
                 distributed = await self.distributed()
                 now = self._clock.now()
-                later = advanced(
-                    stand.record, self._waits, now, distributed=distributed
-                )
+                later = advanced(stand.record, self.waits, now, distributed=distributed)
                 if later is not None:
                     await self.commit(later, stand.revision)
             except ConflictError:

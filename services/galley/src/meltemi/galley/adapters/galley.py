@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from meltemi.galley.adapters.callers import Callers
     from meltemi.galley.adapters.decoding import Decoder
+    from meltemi.galley.adapters.key_keeper import KeyKeeper
     from meltemi.galley.adapters.pilots import Pilots
+    from meltemi.galley.adapters.secret_book import SecretBook
     from meltemi.galley.adapters.token_book import TokenBook
     from meltemi.galley.adapters.watching import Watches
     from meltemi.galley.audit import Audit
@@ -31,6 +33,8 @@ class Galley:
     decoder: Decoder
     pilots: Pilots
     foresight: Foresight
+    keys: KeyKeeper
+    secrets: SecretBook
     callers: Callers
     tokens: TokenBook
     audit: Audit

@@ -37,6 +37,8 @@ BY_CODE = MappingProxyType(
         "config.expired": 410,
         "config.unknown-revision": 404,
         "token.not-found": 404,
+        "secret.not-found": 404,
+        "secret.invalid": 422,
         "request.too-slow": 408,
         "request.too-costly": 413,
         "request.busy": 429,

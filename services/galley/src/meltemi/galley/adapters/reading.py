@@ -47,7 +47,9 @@ def reader(galley: Galley) -> Handler:
         if known is not None and matches(known, held):
             return Response(None, NOT_MODIFIED, {"ETag": held.etag})
         fleet = await galley.pilots.fleet()
-        body = shown(held, place.api_version, status_of(galley, held, fleet, reader))
+        status = status_of(galley, held, fleet, reader)
+        secrets = await galley.secrets.conditions(held.resource.spec)
+        body = shown(held, place.api_version, status.having(secrets))
         return json_answer(body, etag=held.etag, stale=stale)
 
     return read
@@ -116,7 +118,8 @@ def status_of(galley: Galley, held: Held, fleet: Fleet, reader: Reader) -> Statu
     key = held.resource.key
     arrived = conditions(_far(key, held, None, fleet), key.kind)
     found = galley.foresight.rivals.conflicts(held.resource)
-    return Status((*arrived, conflicted(found, reader.may_read)))
+    keys = galley.keys.conditions(held.resource.spec)
+    return Status((*arrived, conflicted(found, reader.may_read), *keys))
 
 
 def _far(

@@ -8,7 +8,6 @@ from meltemi.config.finding import Severity
 from meltemi.config.kinds import WITHOUT_EFFECT
 from meltemi.config.rules.check import check
 from meltemi.config.schema.envoy_filter import EnvoyFilter
-from meltemi.config.schema.request_authentication import RequestAuthentication
 from meltemi.galley.envoy_values import check_values
 from meltemi.galley.foresight import Change
 from meltemi.galley.permission import may_read
@@ -83,11 +82,6 @@ def _door(resource: Resource[Message]) -> Iterator[Warned]:
     if resource.kind in WITHOUT_EFFECT:
         text = f"{resource.kind} is stored, and no proxy acts on it yet"
         yield Warned.about(key, "NO_EFFECT", text)
-    if isinstance(resource.spec, RequestAuthentication) and not all(
-        rule.jwks or rule.jwks_uri for rule in resource.spec.jwt_rules
-    ):
-        text = "keys are taken from jwks alone: tokens of an issuer without it are "
-        yield Warned.about(key, "KEYS_NOT_FETCHED", text + "refused")
     values = (
         check_values(resource.spec) if isinstance(resource.spec, EnvoyFilter) else ()
     )

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
@@ -20,6 +21,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 
 from meltemi.credentials.mutual import caller
 from meltemi.identity.certificate import InvalidCertificateError
+from meltemi.identity.trust import TYPE_URL
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.adapters.ads_codec import known_type
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
@@ -28,13 +30,14 @@ from meltemi.pilot.connections import Connection, Connections
 from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.pilot.scope.node import InvalidNodeError
 from meltemi.xds.session import Session
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from meltemi.pilot.adapters.door import Door
+    from meltemi.pilot.adapters.trust_streams import TrustStreams
     from meltemi.pilot.latest import Latest
-    from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.push import Snapshots
 
@@ -55,6 +58,14 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 log = structlog.get_logger("meltemi.pilot")
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Who lets proxies in, and who tells them which roots to believe."""
+
+    door: Door
+    streams: TrustStreams
+
+
 class Discovery(grpc.GenericRpcHandler):
     """Streams to every proxy what its class is to hold, and listens to its answers."""
 
@@ -63,11 +74,11 @@ class Discovery(grpc.GenericRpcHandler):
         mesh: Latest[Mesh],
         snapshots: Snapshots,
         connections: Connections,
-        metrics: Metrics,
-        door: Door,
+        trust: Trust,
     ) -> None:
         self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
-        self._metrics, self._door = metrics, door
+        self._metrics = snapshots.metrics
+        self._door, self._trust = trust.door, trust.streams
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -97,8 +108,8 @@ class Discovery(grpc.GenericRpcHandler):
         if not isinstance(first, bytes):
             return
         try:
-            peer = caller(context)
-            proxy = self._door.proxy(variant.parse(first).node, peer)
+            message, peer = variant.parse(first), caller(context)
+            proxy = self._door.proxy(message.node, peer)
         except InvalidNodeError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise  # abort has raised already; this tells the type checker so
@@ -109,7 +120,10 @@ class Discovery(grpc.GenericRpcHandler):
             raise
         # Headers tell the agent that it is served, even where nothing is to be sent.
         await context.send_initial_metadata(())
-        connection = Connection(proxy, Session())
+        if message.type_url == TYPE_URL:
+            await self._trust.serve(first, context)
+            return
+        connection = Connection(proxy, Session(), proved=peer is not None)
         self._connections.joined(connection)
         self._metrics.streams.inc()
         log.info("proxy.connected", node=proxy.node_id)
@@ -133,7 +147,11 @@ class Discovery(grpc.GenericRpcHandler):
             return
         connection.snapshot = snapshot
         session = connection.session
-        session.aim(snapshot.versions, snapshot.revision, snapshot.retired)
+        versions = snapshot.versions
+        if not connection.proved and versions[TypeUrl.SECRET]:
+            self._metrics.withheld.inc()
+            versions = {**versions, TypeUrl.SECRET: {}}
+        session.aim(versions, snapshot.revision, snapshot.retired)
         system = f"{self._mesh.value.epoch}/{snapshot.revision}"
         for kind, push in session.pushes():
             sent = variant.response(kind, push, snapshot, system)

@@ -30,3 +30,5 @@ def _items(made: ir.Resources) -> Iterator[Item]:
         yield TypeUrl.LISTENER, listener.name, heard, listener.origins
     for table in made.routes:
         yield TypeUrl.ROUTE, table.name, emit.route_table(table), table.origins
+    for served in made.secrets:
+        yield TypeUrl.SECRET, served.name, emit.secret(served), served.origins

@@ -114,6 +114,7 @@ from meltemi.pilot.ir.tls import (
     PlainClient,
     Secret,
     SecretSource,
+    ServedSecret,
     Server,
     TerminateServer,
 )
@@ -228,6 +229,7 @@ __all__ = [
     "RouteTable",
     "Secret",
     "SecretSource",
+    "ServedSecret",
     "Server",
     "ServiceLabel",
     "ServiceLog",

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from meltemi.pilot.ir.listener import Listener
     from meltemi.pilot.ir.patch import Patch
     from meltemi.pilot.ir.route import RouteTable
+    from meltemi.pilot.ir.tls import ServedSecret
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Clusters, their endpoints, listeners and route tables; names are unique.
+    """Clusters, their endpoints, listeners, route tables and secrets; names are unique.
 
     Attributes:
         patches: A person's own changes, to be made to Envoy's messages, in order.
@@ -27,5 +28,6 @@ class Resources:
     assignments: tuple[LoadAssignment, ...] = ()
     listeners: tuple[Listener, ...] = ()
     routes: tuple[RouteTable, ...] = ()
+    secrets: tuple[ServedSecret, ...] = ()
     patches: tuple[Patch, ...] = ()
     gateway: bool = False

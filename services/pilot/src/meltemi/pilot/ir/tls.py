@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meltemi.pilot.ir.origin import Origins
     from meltemi.pilot.ir.route import StringTest
 
 WORKLOAD_SECRET = "default"  # noqa: S105 - the name of an SDS secret, not one
@@ -33,6 +34,17 @@ class Secret:
     source: SecretSource = SecretSource.AGENT
     wait: bool = False
     """Whether what needs it stands still until it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedSecret:
+    """What is in a secret: a certificate with its key, or roots. PEM, never printed."""
+
+    name: str
+    chain: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    roots: str = field(default="", repr=False)
+    origins: Origins = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,12 @@ from meltemi.pilot.model.workload_group import by_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meltemi.config.key_sets import KeySource
     from meltemi.config.resource import Resource
     from meltemi.kernel.names import Revision
-    from meltemi.pilot.model.key_source import KeySource
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.model.mesh_config import MeshConfig
+    from meltemi.pilot.model.secret_store import SecretStore
     from meltemi.pilot.model.service import Service
 
 
@@ -57,6 +58,8 @@ class Index:
     envoy_filters: tuple[Resource[EnvoyFilter], ...]
     keys: Mapping[KeySource, str]
     """Key sets of token issuers that had to be fetched, as text."""
+    secrets: SecretStore
+    """TLS secrets of gateways."""
     telemetries: tuple[Resource[Telemetry], ...]
     wasm_plugins: tuple[Resource[WasmPlugin], ...]
     traffic_extensions: tuple[Resource[TrafficExtension], ...]
@@ -98,7 +101,8 @@ def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Ind
         request_authentications=mesh.of(RequestAuthentication),
         authorization_policies=mesh.of(AuthorizationPolicy),
         envoy_filters=mesh.of(EnvoyFilter),
-        keys={},
+        keys=mesh.keys.by_source,
+        secrets=mesh.secrets,
         telemetries=mesh.of(Telemetry),
         wasm_plugins=mesh.of(WasmPlugin),
         traffic_extensions=mesh.of(TrafficExtension),

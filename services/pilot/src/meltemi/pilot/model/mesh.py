@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeGuard, TypeVar
 from meltemi.config.schema.message import Message
 from meltemi.kernel.names import Epoch, Key, Revision
 from meltemi.pilot.model.buckets import Buckets
+from meltemi.pilot.model.fetched_keys import FetchedKeys
+from meltemi.pilot.model.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,16 @@ class Mesh:
     kinds: Mapping[str, Buckets[Resource[Message]]] = field(
         default_factory=dict[str, "Buckets[Resource[Message]]"]
     )
+    keys: FetchedKeys = field(default_factory=FetchedKeys)
+    """Keys of token issuers, as they were fetched last."""
+
+    secrets: SecretStore = field(default_factory=SecretStore)
+    """TLS secrets of gateways, opened."""
+
+    @property
+    def stamp(self) -> tuple[Revision, Revision, Revision]:
+        """What is equal while nothing changed: of objects, keys and secrets."""
+        return self.revision, self.keys.revision, self.secrets.revision
 
     def put(self, resource: Resource[Message]) -> Mesh:
         """Return a mesh that also holds ``resource``, at the same revision."""

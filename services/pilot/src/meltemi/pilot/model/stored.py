@@ -7,15 +7,17 @@ take others, or itself, away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meltemi.config.canonical import UnreadableObjectError, from_stored
 from meltemi.config.ledger_keys import ForeignKeyError, object_key
+from meltemi.pilot.model.fetched_keys import FetchedKeys
 from meltemi.pilot.model.mesh import Mesh
 
 if TYPE_CHECKING:
     from meltemi.kernel.names import Revision
+    from meltemi.pilot.model.secret_store import SecretStore
     from meltemi.store.ports import Listing
 
 
@@ -59,6 +61,22 @@ class StoredMesh:
             return Kept(0, (Unreadable(key, str(error)),))
         self.revisions[key] = revision
         return Kept(1)
+
+    def take_beside(self, found: FetchedKeys | SecretStore) -> bool:
+        """Take all fetched keys, or all secrets, there are; tell whether they differ.
+
+        That keys were fetched anew, and are the same, is no difference.
+        """
+        if isinstance(found, FetchedKeys):
+            differs = found.by_source != self.mesh.keys.by_source
+            later = replace(self.mesh, keys=found)
+        else:
+            was = self.mesh.secrets
+            differs = (found.by_place, found.gone) != (was.by_place, was.gone)
+            later = replace(self.mesh, secrets=found)
+        if differs:
+            self.mesh = later
+        return differs
 
     def replace(self, listing: Listing) -> Kept:
         """Take everything there is: what ``listing`` does not hold is gone."""

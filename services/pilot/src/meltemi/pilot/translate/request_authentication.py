@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from meltemi.pilot.ir import SECOND, token
-from meltemi.pilot.model.key_source import KeySource
+from meltemi.config.key_sets import source_of
+from meltemi.pilot.ir import token
 from meltemi.pilot.translate.key_set import usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from meltemi.config.key_sets import KeySource
     from meltemi.config.resource import Resource
     from meltemi.config.schema.request_authentication import (
         JWTRule,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     Policy = Resource[RequestAuthentication]
 
-DEFAULT_TIMEOUT: Final = 5 * SECOND
 LISTS: Final = ("permission", "scope")
 """Claims that hold lists with spaces between, whether a rule says so or not."""
 
@@ -42,16 +42,6 @@ NOBODYS_KEYS: Final = (
 
 It stands in for keys that cannot be had: tokens are refused rather than not verified.
 """
-
-
-def key_sources(policies: Iterable[Policy]) -> frozenset[KeySource]:
-    """Return from where keys must be fetched for the policies."""
-    return frozenset(
-        _source(rule)
-        for policy in policies
-        for rule in policy.spec.jwt_rules
-        if not rule.jwks
-    )
 
 
 def token_filter(
@@ -77,30 +67,27 @@ def token_filter(
     return token.TokenFilter(issuers, clear_route_cache) if issuers else None
 
 
-def _source(rule: JWTRule) -> KeySource:
-    timeout = rule.timeout.nanoseconds if rule.timeout else DEFAULT_TIMEOUT
-    return KeySource(rule.issuer or "", rule.jwks_uri or "", timeout)
-
-
-def _inline(rule: JWTRule) -> str:
-    """Return the keys of the rule itself as a key set; empty: it has none.
+def _keys(rule: JWTRule, fetched: Mapping[KeySource, str]) -> str:
+    """Return the keys of a rule, its own or fetched, as a key set that Envoy takes.
 
     Envoy refuses a whole listener over a set without a key that it can use, and over
     a key without its set.
     """
-    if not rule.jwks:
-        return ""
-    written = json.loads(rule.jwks)
+    source = source_of(rule)
+    text = (fetched.get(source) if source else rule.jwks) or ""
+    if not text:
+        return NOBODYS_KEYS
+    written = json.loads(text)
     keys = written.get("keys", [written])
     if not any(usable(each) for each in keys):
-        return ""
-    return rule.jwks if "keys" in written else json.dumps({"keys": keys})
+        return NOBODYS_KEYS
+    return text if "keys" in written else json.dumps({"keys": keys})
 
 
 def _issuer(rule: JWTRule, keys: Mapping[KeySource, str]) -> token.TokenIssuer:
     return token.TokenIssuer(
         issuer=rule.issuer or "",
-        keys=_inline(rule) or keys.get(_source(rule)) or NOBODYS_KEYS,
+        keys=_keys(rule, keys),
         audiences=rule.audiences,
         headers=tuple((each.name, each.prefix or "") for each in rule.from_headers),
         params=rule.from_params,

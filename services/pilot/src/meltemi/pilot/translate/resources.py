@@ -20,6 +20,7 @@ from meltemi.pilot.translate.listener.virtual_outbound import virtual_outbound
 from meltemi.pilot.translate.patches import patches
 from meltemi.pilot.translate.plugin.fitting import fitting
 from meltemi.pilot.translate.route.sidecar import sidecar_table
+from meltemi.pilot.translate.secrets import secrets, without_gone
 from meltemi.pilot.translate.telemetry.instruments import instruments
 
 if TYPE_CHECKING:
@@ -46,18 +47,22 @@ def resources(scope: Scope) -> ir.Resources:
         if arriving:
             served.append(Served(arriving))
     told, fitted = instruments(scope), fitting(scope)
+    listeners = tuple(
+        without_gone(scope, fitted.listener(told.listener(each.listener)))
+        for each in served
+    )
+    made = (
+        *(told.cluster(each.cluster) for each in reached),
+        *fitted.clusters(),
+    )
     return ir.Resources(
-        clusters=(
-            *(told.cluster(each.cluster) for each in reached),
-            *fitted.clusters(),
-        ),
+        clusters=made,
         assignments=tuple(
             told.members(each.assignment) for each in reached if each.assignment
         ),
-        listeners=tuple(
-            fitted.listener(told.listener(each.listener)) for each in served
-        ),
+        listeners=listeners,
         routes=tuple(_tables(served)),
+        secrets=tuple(secrets(scope, listeners, made)),
         patches=patches(scope),
         gateway=scope.group.role is Role.GATEWAY,
     )

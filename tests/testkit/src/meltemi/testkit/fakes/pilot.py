@@ -60,6 +60,8 @@ class FakePilot:
         self.address = address
         self.requests: list[DeltaDiscoveryRequest] = []
         self.sent: list[str] = []
+        self.metadata: list[dict[str, str]] = []
+        """What each stream began with."""
         self.silent = False
         self._resources: dict[str, dict[str, Packed]] = {}
         self._streams: set[_Stream] = set()
@@ -102,6 +104,8 @@ class FakePilot:
         self, requests: AsyncIterator[DeltaDiscoveryRequest], context: Context
     ) -> None:
         stream = _Stream()
+        shown = context.invocation_metadata() or ()
+        self.metadata.append({str(name): str(value) for name, value in shown})
         self._streams.add(stream)
         try:
             async with asyncio.TaskGroup() as tasks:

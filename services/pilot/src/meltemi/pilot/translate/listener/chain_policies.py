@@ -21,11 +21,11 @@ from meltemi.pilot.translate.request_authentication import token_filter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meltemi.config.key_sets import KeySource
     from meltemi.config.resource import Resource
     from meltemi.config.schema.authorization_policy import AuthorizationPolicy
     from meltemi.config.schema.request_authentication import RequestAuthentication
     from meltemi.pilot.ir import external_check, rbac, token
-    from meltemi.pilot.model.key_source import KeySource
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,76 @@
+"""The messages of the SPIFFE Workload API that carry X.509. No I/O.
+
+All their fields are of one wire type, bytes with a length before them, so they are
+written here as they travel: another library with the same messages, which have no
+package, would clash with generated ones in one process.
+
+Source:
+    SPIFFE Workload API, workload.proto; X.509 material is DER, certificates joined,
+    the key PKCS #8.
+
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives import serialization
+
+from meltemi.identity.certificate import spiffe_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cryptography import x509
+
+    from meltemi.identity.credential import Credential
+
+SERVICE: Final = "SpiffeWorkloadAPI"
+HEADER: Final = "workload.spiffe.io"
+"""gRPC metadata without which nothing is answered: a browser or a proxy that is made
+to call the socket cannot know to send it."""
+
+BYTES_WITH_LENGTH: Final = 2
+SEVEN_BITS: Final = 0x7F
+
+
+def x509_svids(credential: Credential) -> bytes:
+    """Return an ``X509SVIDResponse``: the workload's own identity, with its key."""
+    key = credential.key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    svid = (
+        _field(1, str(spiffe_id(credential.leaf)).encode())
+        + _field(2, _der(credential.chain))
+        + _field(3, key)
+        + _field(4, _der(credential.roots))
+    )
+    return _field(1, svid)
+
+
+def x509_bundles(credential: Credential) -> bytes:
+    """Return an ``X509BundlesResponse``: the roots of the trust domain."""
+    domain = f"spiffe://{spiffe_id(credential.leaf).trust_domain}"
+    return _field(2, _field(1, domain.encode()) + _field(2, _der(credential.roots)))
+
+
+def _der(certificates: Iterable[x509.Certificate]) -> bytes:
+    der = serialization.Encoding.DER
+    return b"".join(each.public_bytes(der) for each in certificates)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return one field as it travels (Protocol Buffers encoding, wire type LEN)."""
+    tag = number << 3 | BYTES_WITH_LENGTH
+    return _varint(tag) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    made = bytearray()
+    while value > SEVEN_BITS:
+        made.append(value & SEVEN_BITS | SEVEN_BITS + 1)
+        value >>= 7
+    made.append(value)
+    return bytes(made)

@@ -1,0 +1,120 @@
+"""The trust bundle on its way from the ledger to the agents, and back: who holds it.
+
+Istio's PCDS: a state-of-the-world stream for one type, the mesh's own ProxyConfig.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError
+
+from meltemi.identity.trust import TYPE_URL, TrustBundle
+from meltemi.identity.wire import InvalidMessageError
+from meltemi.pilot.latest import Latest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import grpc
+
+    Context = grpc.aio.ServicerContext[bytes, bytes]
+
+log = structlog.get_logger("meltemi.pilot")
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """What one agent says it believes: a version, "" for none."""
+
+    version: str = ""
+
+
+class TrustStreams:
+    """The bundle of the mesh, and every agent that listens for it.
+
+    Attributes:
+        bundle: The newest, None until the ledger has told of one.
+        held: The version that every agent here holds; "" while one lacks it.
+
+    """
+
+    def __init__(self) -> None:
+        self.bundle: Latest[TrustBundle | None] = Latest(None)
+        self.held: Latest[str] = Latest("")
+        self._agents: set[Held] = set()
+
+    def replace(self, found: Mapping[str, bytes]) -> None:
+        """Take what the ledger has: the bundle's key is the prefix that is followed."""
+        self.change("", found.get(""))
+
+    def change(self, key: str, value: bytes | None) -> None:
+        """Take a new bundle. One that is gone or unreadable changes nothing."""
+        if key or value is None:
+            return
+        try:
+            bundle = TrustBundle.decode(value)
+        except InvalidMessageError as error:
+            log.warning("trust.unreadable", error=str(error))
+            return
+        if bundle != self.bundle.value:
+            self.bundle.set(bundle)
+            self._count()
+
+    async def serve(self, first: bytes, context: Context) -> None:
+        """Answer one agent until it leaves."""
+        held = Held()
+        self._agents.add(held)
+        self._count()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                telling = tasks.create_task(self._tell(context))
+                raw: object = first
+                while isinstance(raw, bytes):
+                    self._heard(held, raw)
+                    raw = await context.read()
+                telling.cancel()
+        finally:
+            self._agents.remove(held)
+            self._count()
+
+    async def _tell(self, context: Context) -> None:
+        while True:
+            generation, bundle = self.bundle.generation, self.bundle.value
+            if bundle is not None:
+                await context.write(_response(bundle).SerializeToString())
+            await self.bundle.newer(generation)
+
+    def _heard(self, held: Held, raw: bytes) -> None:
+        try:
+            request = DiscoveryRequest.FromString(raw)
+        except DecodeError:
+            return
+        if request.HasField("error_detail"):
+            log.warning("trust.refused", error=request.error_detail.message)
+            return
+        held.version = request.version_info
+        self._count()
+
+    def _count(self) -> None:
+        """Work out what all hold; without any agent that is the bundle itself."""
+        bundle = self.bundle.value
+        wanted = bundle.version if bundle else ""
+        every = all(each.version == wanted for each in self._agents)
+        held = wanted if every else ""
+        if held != self.held.value:
+            self.held.set(held)
+
+
+def _response(bundle: TrustBundle) -> DiscoveryResponse:
+    return DiscoveryResponse(
+        version_info=bundle.version,
+        type_url=TYPE_URL,
+        nonce=bundle.version,
+        resources=[Any(type_url=TYPE_URL, value=bundle.to_wire())],
+    )
