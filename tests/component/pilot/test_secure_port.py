@@ -19,11 +19,13 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from meltemi.config.canonical import stored
 from meltemi.config.ledger_keys import ledger_key
 from meltemi.credentials.mutual import secure_channel
+from meltemi.identity.denials import denied_prefix, identity_key, serial_key
 from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
 from meltemi.store.ports import Write
 from meltemi.testkit.agents import local
+from meltemi.testkit.authority import REVIEWS
 from meltemi.testkit.citadels import ADMIN, answers, citadel
 from meltemi.testkit.fakes.bus import MemoryBus
 from meltemi.testkit.fakes.ledger import MemoryLedger
@@ -31,7 +33,7 @@ from meltemi.testkit.mesh import entry, resources
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from meltemi.identity.credential import Credential
@@ -50,8 +52,10 @@ Call = grpc.aio.StreamStreamCall[DeltaDiscoveryRequest, DeltaDiscoveryResponse]
 class Plane:
     """A Pilot that has its certificate, and a credential to come with."""
 
-    def __init__(self, address: Address, credential: Credential) -> None:
-        self.address, self.credential = address, credential
+    def __init__(
+        self, address: Address, credential: Credential, ledger: MemoryLedger
+    ) -> None:
+        self.address, self.credential, self.ledger = address, credential, ledger
 
     @contextlib.asynccontextmanager
     async def stream(self) -> AsyncIterator[Call]:
@@ -108,7 +112,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
                 base_url=f"http://{settings.http_address}"
             ) as client:
                 await answers(client)
-            yield Plane(settings.xds_tls_address, await office.join())
+            yield Plane(settings.xds_tls_address, await office.join(), ledger)
             stopping.set()
 
 
@@ -175,3 +179,35 @@ async def test_t12_without_a_certificate_nothing_is_said(plane: Plane) -> None:
         call = method()
         code, _ = await told(call)
     assert code is grpc.StatusCode.UNAVAILABLE, "the handshake fails"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda held: identity_key(REVIEWS),  # noqa: ARG005 - a table's column
+        lambda held: serial_key(held.leaf.serial_number),
+    ],
+    ids=["identity", "serial"],
+)
+async def test_who_is_denied_loses_its_stream_within_a_second_and_gets_no_other(
+    plane: Plane, place: Callable[[Credential], str]
+) -> None:
+    key = denied_prefix("default") + place(plane.credential)
+    async with plane.stream() as call, plane.stream() as other:
+        for each in (call, other):
+            await each.write(hello(MINE))
+            async with asyncio.timeout(10):
+                assert isinstance(await each.read(), DeltaDiscoveryResponse)
+        await plane.ledger.commit([Write(key, b"{}")])
+        async with asyncio.timeout(1):
+            codes = {await call.code(), await other.code()}
+        assert codes == {grpc.StatusCode.PERMISSION_DENIED}
+    async with plane.stream() as again:
+        await again.write(hello(MINE))
+        code, why = await told(again)
+        assert code is grpc.StatusCode.PERMISSION_DENIED
+        assert "denied" in why or "revoked" in why
+    await plane.ledger.commit([Write(key, None)])
+    async with plane.stream() as later, asyncio.timeout(10):
+        await later.write(hello(MINE))
+        assert isinstance(await later.read(), DeltaDiscoveryResponse)

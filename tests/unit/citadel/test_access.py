@@ -28,7 +28,7 @@ def test_the_administrators_token_is_good_for_everything(doors: Administrators) 
         assert doors.check("Bearer open-sesame", scope) == "admin"
 
 
-def test_a_limited_token_is_good_for_its_scopes(doors: Administrators) -> None:
+def test_t22_a_token_to_read_changes_no_root(doors: Administrators) -> None:
     assert doors.check("Bearer limited", Scope.READ) == "ci"
     with pytest.raises(OutOfScopeError, match="ca:read, and this needs ca:rotate"):
         doors.check("Bearer limited", Scope.ROTATE)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,3 +82,19 @@ async def test_a_file_that_cannot_be_written_is_said_and_its_lines_wait(
     await journal._flush()
     assert journal.trouble is None
     assert len(file.read_bytes().splitlines()) == 1
+
+
+def test_two_that_write_at_once_write_every_line_once(tmp_path: Path) -> None:
+    file = tmp_path / "audit"
+    journal = Journal(file)
+    for _ in range(20):
+        for _ in range(50):
+            journal.note(Line(time=NOON, what="x"))
+        writers = [threading.Thread(target=journal._write) for _ in range(4)]
+        for each in writers:
+            each.start()
+        for each in writers:
+            each.join()
+    lines = file.read_bytes().splitlines()
+    check_chain(lines)
+    assert len(lines) == 1_000

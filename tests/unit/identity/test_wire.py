@@ -49,6 +49,25 @@ def _length(value: bytes) -> bytes:
     return encoded + bytes([rest])
 
 
+BY_HAND = {
+    # csr: field 1, length-delimited; validity_duration: field 3, varint 3600;
+    # metadata: field 4, a Struct with one entry {key: "NodeName", value: "n1"}
+    "request": "0a 03 43 53 52 18 90 1c"
+    "22 14 0a 12 0a 08 4e6f64654e616d65 12 06 1a 04 6e6f6465",
+    # cert_chain: field 1, once for each element: "leaf", "mid", "roots"
+    "response": "0a 04 6c656166 0a 03 6d6964 0a 05 726f6f7473",
+}
+
+
+def test_the_exchange_by_hand_and_by_protobuf_are_the_same_bytes() -> None:
+    request = CertificateRequest("CSR", 3600, node="node")
+    response = CertificateResponse(("leaf", "mid", "roots"))
+    assert request.encode() == bytes.fromhex(BY_HAND["request"])
+    assert response.encode() == bytes.fromhex(BY_HAND["response"])
+    assert CertificateRequest.decode(bytes.fromhex(BY_HAND["request"])) == request
+    assert CertificateResponse.decode(bytes.fromhex(BY_HAND["response"])) == response
+
+
 def test_a_response_is_one_text_per_element_in_field_one() -> None:
     response = CertificateResponse(("leaf", "roots"))
     assert response.encode() == b"\n\x04leaf\n\x05roots"

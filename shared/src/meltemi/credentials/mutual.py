@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
@@ -56,7 +57,16 @@ def secure_channel(
     return grpc.aio.secure_channel(target, trust, named)
 
 
-def caller(context: grpc.aio.ServicerContext[bytes, bytes]) -> SpiffeId | None:
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who the handshake of a call verified."""
+
+    identity: SpiffeId
+    serial: int
+    """Of the certificate."""
+
+
+def caller(context: grpc.aio.ServicerContext[bytes, bytes]) -> Peer | None:
     """Return who the handshake of a call verified; None where nobody showed anything.
 
     Raises:
@@ -70,4 +80,4 @@ def caller(context: grpc.aio.ServicerContext[bytes, bytes]) -> SpiffeId | None:
         leaf = x509.load_pem_x509_certificate(next(iter(shown)))
     except ValueError as error:
         raise InvalidCertificateError(f"client certificate: {error}") from error
-    return spiffe_id(leaf)
+    return Peer(spiffe_id(leaf), leaf.serial_number)

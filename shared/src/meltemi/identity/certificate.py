@@ -62,13 +62,16 @@ def spiffe_id(certificate: x509.Certificate) -> SpiffeId:
     """Return the workload that ``certificate`` names.
 
     Raises:
-        InvalidCertificateError: Unless exactly one URI SAN stands in it, and that is
-            a workload's id.
+        InvalidCertificateError: Unless exactly one URI SAN stands in it, that is a
+            workload's id, and it is no authority's.
 
     Source:
-        X.509-SVID 2: exactly one URI SAN, whatever other names there are.
+        X.509-SVID 2: exactly one URI SAN, whatever other names there are; 4.1: a leaf
+        is no authority.
 
     """
+    if _is_authority(certificate):
+        raise InvalidCertificateError("an authority's certificate is no workload's")
     try:
         names = certificate.extensions.get_extension_for_class(
             x509.SubjectAlternativeName
@@ -82,6 +85,18 @@ def spiffe_id(certificate: x509.Certificate) -> SpiffeId:
         return SpiffeId.parse(uris[0])
     except InvalidIdentityError as error:
         raise InvalidCertificateError(str(error)) from error
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(
+            x509.BasicConstraints
+        )
+    except x509.ExtensionNotFound:
+        return False
+    except (x509.DuplicateExtension, ValueError) as error:
+        raise InvalidCertificateError(f"no readable extensions: {error}") from error
+    return constraints.value.ca
 
 
 def verify_chain(

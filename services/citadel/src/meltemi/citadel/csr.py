@@ -44,6 +44,12 @@ class InvalidRequestError(MeshError):
     blame = Blame.CALLER
 
 
+class UnprovedKeyError(InvalidRequestError):
+    """Whoever asks for a key to be certified does not hold it."""
+
+    code = "citadel.pop-failed"
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
     """A public key whose holder signed the request for it."""
@@ -125,7 +131,7 @@ def _check_possession(request: x509.CertificateSigningRequest) -> None:
     except (ValueError, InvalidSignature, UnsupportedAlgorithm):
         proved = False
     if not proved:
-        raise InvalidRequestError(
+        raise UnprovedKeyError(
             "the request is not signed by the key it holds (proof of possession)"
         )
 

@@ -11,8 +11,10 @@ from meltemi.config.schema.mesh_config import (
 from meltemi.config.schema.mesh_config import (
     MeshConfig as MeshDocument,
 )
+from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.identity.trust import trust_key
 from meltemi.pilot.adapters.announcement import announce
+from meltemi.pilot.adapters.door import Door
 from meltemi.pilot.adapters.grpc_ads import Discovery, Trust
 from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
@@ -75,11 +77,12 @@ class Pilot:
             rng,
             self._metrics,
         )
+        self._denials = Denials()
         self._discovery = Discovery(
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
             self._connections,
-            Trust(settings.trust_domain, self._trust),
+            Trust(Door(self._denials, settings.trust_domain), self._trust),
         )
         self._secure = secure_port(settings, self._trust.bundle, clock, rng)
 
@@ -107,6 +110,9 @@ class Pilot:
             background = [
                 tasks.create_task(self._ingest.run()),
                 tasks.create_task(
+                    follow(self._ledger, self._denied_prefix, self._denials)
+                ),
+                tasks.create_task(
                     announce(self._ledger, self._settings, self._trust.held)
                 ),
                 tasks.create_task(
@@ -124,6 +130,10 @@ class Pilot:
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
         server.add_generic_rpc_handlers((self._discovery,))
         return server
+
+    @property
+    def _denied_prefix(self) -> str:
+        return denied_prefix(self._settings.mesh)
 
     def _unread(self) -> str | None:
         if self._ingest.ready:

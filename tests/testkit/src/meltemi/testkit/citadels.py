@@ -77,22 +77,18 @@ class Citadel:
         token: str | None = None,
         held: Credential | None = None,
     ) -> CertificateResponse:
+        async with self.channel(held, joins=token is not None) as channel:
+            return await ask(channel, request, token)
+
+    def channel(self, held: Credential | None, *, joins: bool) -> grpc.aio.Channel:
+        """Return a channel to one of the doors; one is enough for many calls."""
         pair = (
             (held.key_pem.encode(), held.chain_pem.encode()) if held else (None, None)
         )
+        settings = self.settings
+        address = settings.bootstrap_address if joins else settings.renewal_address
         credentials = grpc.ssl_channel_credentials(self.roots, *pair)
-        address = (
-            self.settings.bootstrap_address
-            if token is not None
-            else self.settings.renewal_address
-        )
-        metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        async with grpc.aio.secure_channel(str(address), credentials) as channel:
-            method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = (
-                channel.unary_unary(CREATE_CERTIFICATE)
-            )
-            raw = await method(request.encode(), metadata=metadata, timeout=5)
-        return CertificateResponse.decode(raw)
+        return grpc.aio.secure_channel(str(address), credentials)
 
     async def join(self, account: str = "bookinfo-reviews") -> Credential:
         key = new_key()
@@ -100,6 +96,18 @@ class Citadel:
         request = CertificateRequest(build_csr(key, identity))
         answer = await self.ask(request, token=await self.token(account))
         return Credential.from_answer(key, answer.chain)
+
+
+async def ask(
+    channel: grpc.aio.Channel, request: CertificateRequest, token: str | None = None
+) -> CertificateResponse:
+    """Ask once; raise gRPC's error where it is refused."""
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+        CREATE_CERTIFICATE
+    )
+    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    raw = await method(request.encode(), metadata=metadata, timeout=5)
+    return CertificateResponse.decode(raw)
 
 
 @asynccontextmanager

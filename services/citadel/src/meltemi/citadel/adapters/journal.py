@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,6 +33,7 @@ class Journal:
         self._file = file
         self._last = FIRST if file is None else _recalled(file)
         self._waiting: list[bytes] = []
+        self._writing = threading.Lock()
         self.lost = 0
         """Lines that the file will never have."""
         self.trouble: str | None = None
@@ -63,6 +65,11 @@ class Journal:
             await asyncio.to_thread(self._write)
 
     def _write(self) -> None:
+        """Append what waits. The end of `tend` may meet the thread that it began."""
+        with self._writing:
+            self._append()
+
+    def _append(self) -> None:
         lines = self._waiting[:]
         if self._file is None or not lines:
             return

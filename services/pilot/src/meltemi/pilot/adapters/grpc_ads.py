@@ -23,25 +23,23 @@ from meltemi.credentials.mutual import caller
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.identity.trust import TYPE_URL
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.pilot.adapters.ads_codec import known_type, proxy_of
+from meltemi.pilot.adapters.ads_codec import known_type
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
+from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.connections import Connection, Connections
-from meltemi.pilot.scope.caller import ForbiddenNodeError, check_caller
+from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.pilot.scope.node import InvalidNodeError
 from meltemi.xds.session import Session
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-    from envoy.config.core.v3.base_pb2 import Node
-
-    from meltemi.kernel.identity import SpiffeId
+    from meltemi.pilot.adapters.door import Door
     from meltemi.pilot.adapters.trust_streams import TrustStreams
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.push import Snapshots
-    from meltemi.pilot.scope.proxy import Proxy
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 
@@ -62,9 +60,9 @@ log = structlog.get_logger("meltemi.pilot")
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose proxies are let in, and who tells them which roots to believe."""
+    """Who lets proxies in, and who tells them which roots to believe."""
 
-    domain: str
+    door: Door
     streams: TrustStreams
 
 
@@ -80,7 +78,7 @@ class Discovery(grpc.GenericRpcHandler):
     ) -> None:
         self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
         self._metrics = snapshots.metrics
-        self._trust_domain, self._trust = trust.domain, trust.streams
+        self._door, self._trust = trust.door, trust.streams
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -110,12 +108,12 @@ class Discovery(grpc.GenericRpcHandler):
         if not isinstance(first, bytes):
             return
         try:
-            message, identity = variant.parse(first), caller(context)
-            proxy = self._proxy(message.node, identity)
+            message, peer = variant.parse(first), caller(context)
+            proxy = self._door.proxy(message.node, peer)
         except InvalidNodeError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise  # abort has raised already; this tells the type checker so
-        except (ForbiddenNodeError, InvalidCertificateError) as error:
+        except (ForbiddenNodeError, InvalidCertificateError, DeniedError) as error:
             self._metrics.strangers.inc()
             log.warning("proxy.forbidden", error=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
@@ -125,29 +123,20 @@ class Discovery(grpc.GenericRpcHandler):
         if message.type_url == TYPE_URL:
             await self._trust.serve(first, context)
             return
-        connection = Connection(proxy, Session(), proved=identity is not None)
+        connection = Connection(proxy, Session(), proved=peer is not None)
         self._connections.joined(connection)
         self._metrics.streams.inc()
         log.info("proxy.connected", node=proxy.node_id)
         try:
-            await _Stream(self, connection, variant, context).run(first)
-        except AnotherNodeError as error:
+            stream = _Stream(self, connection, variant, context)
+            await stream.run(first, self._door.until_denied(peer))
+        except (AnotherNodeError, DeniedError) as error:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         finally:
             self._metrics.streams.dec()
             if self._connections.left(connection):
                 self._snapshots.forget(proxy.group)
             log.info("proxy.left", node=proxy.node_id)
-
-    def _proxy(self, node: Node, identity: SpiffeId | None) -> Proxy:
-        """Return who the node describes, which ``identity`` must be where it is known.
-
-        Nobody proves anything on the port for plain text, which is on loopback.
-        """
-        proxy = proxy_of(node)
-        if identity is not None:
-            check_caller(proxy, identity, trust_domain=self._trust_domain)
-        return proxy
 
     async def push(
         self, connection: Connection, variant: Variant, context: Context
@@ -212,25 +201,36 @@ class _Stream:
         self._discovery, self._connection = discovery, connection
         self._variant, self._context = variant, context
         self._wake = asyncio.Event()
-        self._wake.set()
 
-    async def run(self, first: bytes) -> None:
-        """Serve until the proxy ends the stream."""
-        self._take(first)
-        stranger: AnotherNodeError | None = None
+    async def run(
+        self, first: bytes, denied: Coroutine[None, None, DeniedError]
+    ) -> None:
+        """Serve until the proxy ends the stream, or is ``denied``."""
         async with asyncio.TaskGroup() as tasks:
-            others = [
+            serving = [
                 tasks.create_task(self._follow_mesh()),
                 tasks.create_task(self._write()),
             ]
-            try:
-                await self._read()
-            except AnotherNodeError as error:
-                stranger = error
-            for task in others:
+            ends = {
+                tasks.create_task(self._until_left(first)),
+                tasks.create_task(denied),
+            }
+            done, others = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*serving, *others):
                 task.cancel()
-        if stranger:
-            raise stranger
+        error = done.pop().result()
+        if error:
+            raise error
+
+    async def _until_left(self, first: bytes) -> AnotherNodeError | None:
+        """Take what the proxy says, until it leaves or says that it is another."""
+        try:
+            self._take(first)
+            self._wake.set()
+            await self._read()
+        except AnotherNodeError as error:
+            return error
+        return None
 
     async def _read(self) -> None:
         while isinstance(message := await self._context.read(), bytes):
