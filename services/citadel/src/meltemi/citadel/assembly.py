@@ -31,10 +31,12 @@ from meltemi.citadel.adapters.rest import admin_app
 from meltemi.citadel.adapters.rule_book import RuleBook
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.adapters.token_key_file import load_token_key
+from meltemi.citadel.adapters.trust_publisher import TrustPublisher
 from meltemi.citadel.entries import Entries, entries_prefix
 from meltemi.citadel.issuers import InvalidIssuersError, Issuer, parse_issuers
 from meltemi.citadel.key_index import KeyIndex
 from meltemi.citadel.signers.chosen import chosen_signer
+from meltemi.citadel.signers.rotating import RotatingSigner
 from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.guarded_fetch import Guard
@@ -225,7 +227,12 @@ class Citadel:
         """Return what runs as long as Citadel does."""
         mesh = self.settings.mesh
         doors = self.doors  # first, for it may find that the settings do not hold
+        told: tuple[Coroutine[None, None, None], ...] = ()
+        if not isinstance(self.signer, RotatingSigner):
+            publisher = TrustPublisher(self.ledger, mesh, lambda: self.signer.roots)
+            told = (publisher.tend(),)
         return (
+            *told,
             self.signer.tend(),
             self.bundle.tend(),
             self.own.tend(),
