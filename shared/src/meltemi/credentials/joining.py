@@ -31,10 +31,10 @@ class Joining:
     """How to join the mesh.
 
     Attributes:
-        bootstrap: Where a join token buys a certificate.
+        bootstrap: Where a workload token buys a certificate.
         renewal: Where a certificate buys the next one.
         roots: Roots to believe Citadel by, until it has given us its bundle.
-        token: The join token; the file may be gone once it was used.
+        token: The workload token; the file may be gone once it was used.
         folder: Where the credential is kept over a restart, open to us alone.
         wallet_key: What it is sealed with; None: a key beside it.
         node: What this machine is called, where a token is bound to one.

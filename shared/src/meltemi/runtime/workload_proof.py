@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-PROOF_METADATA = "meltemi-proof"
-"""The key of gRPC metadata that carries a proof on a stream."""
 LIFETIME = timedelta(seconds=60)
 COORDINATE_BYTES = 32
 

@@ -31,7 +31,7 @@ WAITS = Waits(distribute=10 * SECOND, drain=100 * SECOND)
 
 
 def sealed(generation: int) -> Sealed:
-    return Sealed("cluster.local", generation, "", "", f"root {generation}")
+    return Sealed("cluster.local", generation, "", f"root {generation}")
 
 
 def roots(record: Record) -> list[int]:

@@ -47,7 +47,7 @@ class PilotSettings(ServiceSettings):
     """Where proxies connect with their certificate, Istio's 15012; unset: nowhere."""
 
     citadel_bootstrap: Address | None = None
-    """Where a join token buys the certificate that ``xds_tls_address`` shows."""
+    """Where a workload token buys the certificate that ``xds_tls_address`` shows."""
 
     citadel_renewal: Address | None = None
     """Where a certificate buys the next one."""
@@ -56,7 +56,7 @@ class PilotSettings(ServiceSettings):
     """Roots to believe Citadel by, until it has given us its bundle."""
 
     token_file: Path | None = None
-    """The join token. May be gone once it was used."""
+    """The workload token. May be gone once it was used."""
 
     run_dir: Path | None = None
     """Where the certificate is kept over a restart. Made with mode 0700."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from cryptography import x509
 
 from meltemi.citadel.adapters.state import AUTHORITY_FILE, Store
 from meltemi.citadel.issue import check_authority, create_root
-from meltemi.citadel.sealing import NONCE_BYTES, Bound, Sealed, seal
+from meltemi.citadel.sealing import Sealed, seal
 from meltemi.identity.keys import key_to_pem, new_key
 from meltemi.runtime.durable import replace_file
 
@@ -64,8 +63,8 @@ class StateSafe:
             key_to_pem(key),
             made.certificate,
             self.store.kek(needed=True),
-            Bound(self.trust_domain, generation),
-            secrets.token_bytes(NONCE_BYTES),
+            self.trust_domain,
+            generation,
         )
 
     def open(self, sealed: Sealed) -> Authority:

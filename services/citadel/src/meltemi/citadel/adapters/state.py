@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,23 +15,22 @@ from cryptography import x509
 
 from meltemi.citadel.adapters.bundle_file import FOLDER
 from meltemi.citadel.issue import Authority, check_authority, create_root
-from meltemi.citadel.sealing import (
-    KEY_BYTES,
-    NONCE_BYTES,
-    Bound,
-    Sealed,
-    UnsealError,
-    read_kek,
-    seal,
-)
+from meltemi.citadel.sealing import Sealed, UnsealError, seal
 from meltemi.identity.certificate import InvalidCertificateError, parse_chain
 from meltemi.identity.keys import key_from_pem, key_to_pem, new_key
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.runtime.durable import create_file, sync_folder
+from meltemi.runtime.sealing_file import (
+    SealingFileError,
+    load_sealing_key,
+    read_sealing_key,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+
+    from meltemi.identity.sealed import SealingKey
 
 AUTHORITY_FILE = "authority.json"
 KEK_FILE = "authority.kek"
@@ -96,8 +93,7 @@ class Store:
             )
             authority = Authority(key_from_pem(key_pem), certificate)
             check_authority(authority, now=now)
-            nonce = secrets.token_bytes(NONCE_BYTES)
-            sealed = seal(key_pem, certificate, kek, Bound(trust_domain), nonce)
+            sealed = seal(key_pem, certificate, kek, trust_domain)
             create_file(path, sealed.encode())
         try:
             opened = Sealed.decode(_private(path)).open(kek, trust_domain)
@@ -108,7 +104,7 @@ class Store:
             sync_folder(self.directory)
         return opened
 
-    def kek(self, *, needed: bool) -> bytes:
+    def kek(self, *, needed: bool) -> SealingKey:
         """Return the key encryption key; one that was there before is not made.
 
         Raises:
@@ -116,20 +112,21 @@ class Store:
 
         """
         path = self.kek_file or self.directory / KEK_FILE
-        if not path.exists():
-            if needed or self.kek_file is not None:
+        try:
+            if path.exists():
+                return read_sealing_key(path)
+            if needed:
                 raise StateError(
                     f"{path} is not there, and without it the authority's key does not "
                     f"open: {RESTORE}"
-                    if needed
-                    else f"{path} is not there: make it with openssl rand -base64 32"
                 )
-            made = base64.b64encode(secrets.token_bytes(KEY_BYTES))
-            create_file(path, made + b"\n")
-        try:
-            return read_kek(_private(path))
-        except UnsealError as error:
-            raise StateError(f"{path}: {error}") from error
+            if self.kek_file is not None:
+                raise StateError(
+                    f"{path} is not there: make it with openssl rand -base64 32"
+                )
+            return load_sealing_key(path)
+        except SealingFileError as error:
+            raise StateError(str(error)) from error
 
 
 def _made(trust_domain: str, now: datetime) -> tuple[str, x509.Certificate]:
