@@ -260,10 +260,14 @@ def _single(members: ir.LoadAssignment) -> ir.LoadAssignment:
 
 
 def _checked(cluster: ir.Cluster) -> ir.Cluster:
-    """Return a cluster of looked-up hosts; Envoy must hear that TLS is unchecked."""
+    """Return a cluster of looked-up hosts; Envoy must hear that TLS is unchecked.
+
+    It wants to hear so of any cluster with HTTP options, if it uses TLS or not, and
+    refuses the cluster otherwise. Istio leaves it out where there is no TLS.
+    """
     options, cache = cluster.http, cluster.cache
-    originates = isinstance(cluster.client, ir.OriginateClient)
-    if cache and originates and not (options and options.verify_host):
+    asked = options is not None or isinstance(cluster.client, ir.OriginateClient)
+    if cache and asked and not (options and options.verify_host):
         return replace(cluster, cache=replace(cache, insecure=True))
     return cluster
 
