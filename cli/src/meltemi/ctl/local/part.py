@@ -15,7 +15,7 @@ class Stage(IntEnum):
 
     SERVERS = 0
     AUTHORITY = 1
-    """Citadel, of whom Pilots have their certificates; and what needs nobody."""
+    """Citadel, of whom Pilots have their certificates."""
     SERVICES = 2
     PROXIES = 3
 

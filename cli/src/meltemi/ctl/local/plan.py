@@ -123,10 +123,9 @@ def plan(
     if vault_binary:
         parts.append(vault(layout, vault_binary))
         signer = citadel_settings(layout)
-    parts.append(citadel(layout, tools, signer))
     if demo:
         parts += [application(layout, tools, each) for each in WORKLOADS]
-    parts.append(galley(layout, tools, config))
+    parts += [citadel(layout, tools, signer), galley(layout, tools, config)]
     parts += [pilot(layout, tools, name) for name in PILOTS]
     if demo:
         parts += [sidecar(layout, tools, each) for each in WORKLOADS]
@@ -274,7 +273,7 @@ def application(layout: Layout, tools: Tools, workload: Workload) -> Part:
         addresses={"http": address},
         ready=f"http://{address}/health",
         version=workload.version,
-        stage=Stage.AUTHORITY,
+        stage=Stage.SERVERS,
     )
 
 
