@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.testkit.tokens import key_set, signed
-from meltemi.testkit.up import Up, answer, outbound
+from meltemi.testkit.up import Up, answer, eventually, outbound
 
 if TYPE_CHECKING:
     import httpx2
@@ -57,7 +57,12 @@ def test_only_what_a_policy_allows_reaches_a_workload(mesh: Up) -> None:
     finally:
         mesh.do("delete", "authorizationpolicy/details")
         mesh.do("wait", "authorizationpolicy/details", "--for=delete")
-    assert details(mesh, "/headers").status_code == 200
+    # Envoy acknowledges a listener a moment before all of its workers serve it.
+    eventually(
+        lambda: details(mesh, "/headers").status_code == 200,
+        seconds=5,
+        what="without the policy everything reaches the workload",
+    )
 
 
 def test_tokens_are_verified_and_asked_for(mesh: Up) -> None:

@@ -77,9 +77,10 @@ class Pair:
         """Return the status of a request of the client's application."""
         connection = http.client.HTTPConnection("127.0.0.1", self.outbound, timeout=10)
         connection.request("GET", path, headers=headers)
-        status = connection.getresponse().status
+        response = connection.getresponse()
+        response.read()  # who leaves before the end is counted as gone
         connection.close()
-        return status
+        return response.status
 
     def metrics(self) -> str:
         """Return Istio's metrics as Envoy prints them."""
