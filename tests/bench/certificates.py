@@ -22,8 +22,8 @@ from meltemi.identity.wire import (
     CertificateResponse,
 )
 from meltemi.runtime.settings import Address
-from meltemi.testkit.agents import local
 from meltemi.testkit.authority import REVIEWS
+from meltemi.testkit.citadels import citadel_environ
 from meltemi.testkit.processes import Program, etcd_server, python, running
 from meltemi.testkit.vault import vault_command, vault_server
 
@@ -67,9 +67,16 @@ def figures() -> Iterator[Figure]:
         yield Figure(f"Citadel's processor time for one, {kind}", cpu * 1000, "ms")
 
 
+UNLIMITED = {
+    "CITADEL_IDENTITY_RATE": "100000/s",
+    "CITADEL_ADDRESS_RATE": "100000/s",
+}
+
+
 def _measured(kind: str, signer: dict[str, str]) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder, etcd_server() as etcd:
-        environ = _environ(Path(folder), etcd.address) | {"CITADEL_SIGNER": kind}
+        environ = citadel_environ(Path(folder), etcd.address) | UNLIMITED
+        environ["CITADEL_SIGNER"] = kind
         http = environ["CITADEL_HTTP_ADDRESS"]
         program = Program(
             python("meltemi.citadel"),
@@ -79,21 +86,6 @@ def _measured(kind: str, signer: dict[str, str]) -> tuple[float, float]:
         )
         with running(program), _apart(program):
             return asyncio.run(_rates(environ, program))
-
-
-def _environ(folder: Path, etcd: str) -> dict[str, str]:
-    (folder / "admin").write_text("open-sesame")
-    return {
-        "PATH": os.defpath,
-        "CITADEL_HTTP_ADDRESS": str(local()),
-        "CITADEL_BOOTSTRAP_ADDRESS": str(local()),
-        "CITADEL_RENEWAL_ADDRESS": str(local()),
-        "CITADEL_ETCD_ENDPOINTS": etcd,
-        "CITADEL_STATE_DIR": str(folder / "citadel"),
-        "CITADEL_ADMIN_TOKEN_FILE": str(folder / "admin"),
-        "CITADEL_IDENTITY_RATE": "100000/s",
-        "CITADEL_ADDRESS_RATE": "100000/s",
-    }
 
 
 def _ready(address: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from meltemi.runtime.settings import Address
 from meltemi.testkit.agents import local
+from meltemi.testkit.citadels import citadel_environ
 from meltemi.testkit.processes import Program, accepts, etcd_server, python, running
 from meltemi.testkit.waiting import until
 
@@ -24,20 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 TOKEN = {"namespace": "default", "service_account": "bookinfo-reviews"}
-
-
-def citadel_environ(directory: Path, etcd: str) -> dict[str, str]:
-    (directory / "admin").write_text("open-sesame")
-    return {
-        "PATH": os.defpath,
-        "CITADEL_HTTP_ADDRESS": str(local()),
-        "CITADEL_BOOTSTRAP_ADDRESS": str(local()),
-        "CITADEL_RENEWAL_ADDRESS": str(local()),
-        "CITADEL_ETCD_ENDPOINTS": etcd,
-        "CITADEL_STATE_DIR": str(directory / "citadel"),
-        "CITADEL_ADMIN_TOKEN_FILE": str(directory / "admin"),
-        "CITADEL_WORKLOAD_TTL": "86400",
-    }
 
 
 def agent_environ(directory: Path, citadel: dict[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,7 +32,21 @@ if TYPE_CHECKING:
 
     from meltemi.store.ports import LedgerWriter
 
+PORTS = ("HTTP", "BOOTSTRAP", "RENEWAL")
 ADMIN = {"authorization": "Bearer open-sesame"}
+
+
+def citadel_environ(folder: Path, etcd: str) -> dict[str, str]:
+    """Return the environment of a Citadel process that keeps all it has in ``folder``."""
+    (folder / "admin").write_text("open-sesame")
+    return {
+        "PATH": os.defpath,
+        **{f"CITADEL_{port}_ADDRESS": f"127.0.0.1:{free_port()}" for port in PORTS},
+        "CITADEL_ETCD_ENDPOINTS": etcd,
+        "CITADEL_STATE_DIR": str(folder / "citadel"),
+        "CITADEL_ADMIN_TOKEN_FILE": str(folder / "admin"),
+        "CITADEL_WORKLOAD_TTL": "86400",
+    }
 
 
 @dataclass
