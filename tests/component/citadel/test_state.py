@@ -141,13 +141,13 @@ async def test_citadels_own_certificate_is_renewed_at_half_of_its_life() -> None
     clock = SteppedClock()
     own = OwnCertificate(HeldSigner(authority(), clock), "cluster.local", clock)
     await own.refresh()
-    first = own._signed
+    first = own.held
     clock.time = NOON + LIFETIME * 0.49
     await own.refresh()
-    assert own._signed == first
+    assert own.held == first
     clock.time = NOON + LIFETIME * 0.51
     await own.refresh()
-    assert own._signed != first
+    assert own.held != first
 
 
 async def test_citadels_own_certificate_stays_while_the_signer_is_away() -> None:
@@ -155,8 +155,8 @@ async def test_citadels_own_certificate_stays_while_the_signer_is_away() -> None
     signer = HeldSigner(authority(), clock)
     own = OwnCertificate(signer, "cluster.local", clock)
     await own.refresh()
-    first = own._configuration
+    first = own.held
     clock.time = NOON + ROOT_LIFETIME
     with pytest.raises(SignerExpiredError):
         await own.refresh()
-    assert own._configuration is first
+    assert own.held is first

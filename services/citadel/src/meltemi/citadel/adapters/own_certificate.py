@@ -6,20 +6,18 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import grpc
-
 from meltemi.citadel.admit import citadel_identity
 from meltemi.citadel.issue import Template
 from meltemi.citadel.signer import SignerUnavailableError, obtain
-from meltemi.identity.certificate import certificate_pem
-from meltemi.identity.keys import build_csr, key_to_pem, new_key
+from meltemi.credentials.mutual import server_credentials
+from meltemi.identity.credential import Credential
+from meltemi.identity.keys import build_csr, new_key
 from meltemi.kernel.errors import MeshError
 from meltemi.kernel.renewal import renewal_delay
 
 if TYPE_CHECKING:
-    from cryptography import x509
+    import grpc
 
-    from meltemi.citadel.signed import Signed
     from meltemi.citadel.signer import Signer
     from meltemi.kernel.clock import Clock
 
@@ -33,11 +31,11 @@ RETRY_SECONDS = 5.0
 class OwnCertificate:
     """Server credentials that follow the signer: its bundle, and half a life.
 
-    gRPC asks for them before every handshake, from a thread of its own, and gets what
-    lies ready: a signer may be a network away. Until the first is there no handshake
-    succeeds.
+    A handshake is shown what lies ready: a signer may be a network away. Until the
+    first is there no handshake succeeds.
 
     Attributes:
+        held: What is shown now, or None.
         arrived: Set once there is a first.
         trouble: Why there is none, or no successor for one that is due; else None.
 
@@ -47,10 +45,7 @@ class OwnCertificate:
         self._signer = signer
         self._identity = citadel_identity(trust_domain)
         self._clock = clock
-        self._signed: Signed | None = None
-        self._roots: tuple[x509.Certificate, ...] = ()
-        self._pair = b"", b""
-        self._configuration: grpc.ServerCertificateConfiguration | None = None
+        self.held: Credential | None = None
         self.arrived = asyncio.Event()
         self.trouble: str | None = "no certificate was signed yet"
 
@@ -61,9 +56,7 @@ class OwnCertificate:
             SignerUnavailableError: If no first has arrived.
 
         """
-        return grpc.dynamic_ssl_server_credentials(
-            self._current(), self._current, clients_prove
-        )
+        return server_credentials(self._current, clients_prove=clients_prove)
 
     async def tend(self) -> None:
         """Renew what is due and follow the bundle, until cancelled."""
@@ -73,7 +66,7 @@ class OwnCertificate:
                 wait = POLL_SECONDS
             except MeshError as error:
                 self.trouble = f"{error.code}: {error}"
-                wait = RETRY_SECONDS if self._signed else POLL_SECONDS
+                wait = RETRY_SECONDS if self.held else POLL_SECONDS
             await asyncio.sleep(wait)
 
     async def refresh(self) -> None:
@@ -85,20 +78,18 @@ class OwnCertificate:
             MeshError: If the signer gives none. Then what was there stays.
 
         """
-        if self._due() or self._roots != self._signer.roots:
+        if self.held is None or self._due(self.held):
             await self._renew()
         self.trouble = None
 
-    def _current(self) -> grpc.ServerCertificateConfiguration:
-        if self._configuration is None:
+    def _current(self) -> Credential:
+        if self.held is None:
             raise SignerUnavailableError(f"nothing to serve with: {self.trouble}")
-        return self._configuration
+        return self.held
 
-    def _due(self) -> bool:
-        if self._signed is None:
-            return True
-        leaf = self._signed.leaf
-        return not renewal_delay(
+    def _due(self, held: Credential) -> bool:
+        leaf = held.leaf
+        return held.roots != self._signer.roots or not renewal_delay(
             leaf.not_valid_before_utc,
             leaf.not_valid_after_utc,
             now=self._clock.now(),
@@ -115,9 +106,8 @@ class OwnCertificate:
             csr=build_csr(key, self._identity),
         )
         signed = await obtain(self._signer, template, self._clock)
-        self._pair = key_to_pem(key).encode(), signed.chain_pem.encode()
-        self._signed = signed
-        self._publish()
+        self.held = Credential(key, signed.chain, self._signer.roots)
+        self.arrived.set()
 
     def _affordable(self) -> timedelta:
         """Return the longest lifetime that the signer has for us.
@@ -127,11 +117,3 @@ class OwnCertificate:
         if self._signer.expires is None:
             return LIFETIME
         return min(LIFETIME, self._signer.expires - self._clock.now())
-
-    def _publish(self) -> None:
-        self._roots = self._signer.roots
-        bundle = certificate_pem(*self._roots).encode()
-        self._configuration = grpc.ssl_server_certificate_configuration(
-            [self._pair], bundle
-        )
-        self.arrived.set()
