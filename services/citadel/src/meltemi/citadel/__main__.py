@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import uvloop
+
 from meltemi.bus.nats import NatsBus
 from meltemi.citadel.assembly import serve
 from meltemi.citadel.settings import CitadelSettings
@@ -38,4 +40,4 @@ async def main(stopping: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    run(main, service="citadel")
+    run(main, service="citadel", new_loop=uvloop.new_event_loop)

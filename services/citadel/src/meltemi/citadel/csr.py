@@ -55,6 +55,8 @@ class CheckedRequest:
     """A public key whose holder signed the request for it."""
 
     public_key: PublicKey
+    key_der: bytes
+    """Its SubjectPublicKeyInfo."""
 
 
 def check_request(pem: str, identity: SpiffeId) -> CheckedRequest:
@@ -72,10 +74,10 @@ def check_request(pem: str, identity: SpiffeId) -> CheckedRequest:
 
     """
     request = _parse(pem)
-    key = _allowed_key(request)
+    checked = _allowed_key(request)
     _check_possession(request)
     _check_names(request, identity)
-    return CheckedRequest(key)
+    return checked
 
 
 def _parse(pem: str) -> x509.CertificateSigningRequest:
@@ -97,7 +99,7 @@ def _parse(pem: str) -> x509.CertificateSigningRequest:
         ) from error
 
 
-def _allowed_key(request: x509.CertificateSigningRequest) -> PublicKey:
+def _allowed_key(request: x509.CertificateSigningRequest) -> CheckedRequest:
     try:
         key = request.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -115,7 +117,7 @@ def _allowed_key(request: x509.CertificateSigningRequest) -> PublicKey:
     )
     if not allowed or canonical not in request.tbs_certrequest_bytes:
         raise _key_error()
-    return key
+    return CheckedRequest(key, canonical)
 
 
 def _key_error() -> InvalidRequestError:

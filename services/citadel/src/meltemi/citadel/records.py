@@ -7,16 +7,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
-from cryptography.hazmat.primitives import serialization
 
 from meltemi.citadel.key_index import REMEMBERED
-from meltemi.identity.certificate import certificate_public_der
 
 if TYPE_CHECKING:
     from cryptography import x509
 
     from meltemi.citadel.caller import Caller
-    from meltemi.citadel.csr import PublicKey
 
 KEPT_LONGER = timedelta(minutes=5)
 
@@ -46,7 +43,7 @@ class CertificateRecord(msgspec.Struct, frozen=True):
 
 
 def certificate_record(
-    leaf: x509.Certificate, caller: Caller, *, now: datetime
+    leaf: x509.Certificate, caller: Caller, key_sha256: str, *, now: datetime
 ) -> CertificateRecord:
     """Return what to remember of ``leaf``, made for ``caller`` at ``now``."""
     return CertificateRecord(
@@ -58,13 +55,10 @@ def certificate_record(
         proof=caller.evidence.proof,
         voucher=caller.evidence.issuer,
         peer=caller.evidence.address,
-        key_sha256=hashlib.sha256(certificate_public_der(leaf)).hexdigest(),
+        key_sha256=key_sha256,
     )
 
 
-def key_digest(key: PublicKey) -> str:
+def key_digest(der: bytes) -> str:
     """Return the SHA-256 of a key's SubjectPublicKeyInfo, as it stands in records."""
-    der = key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
     return hashlib.sha256(der).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote
 
@@ -128,9 +129,15 @@ def client_leaf(context: Context) -> x509.Certificate:
     if not shown:
         raise UnauthenticatedError("no client certificate")
     try:
-        return x509.load_pem_x509_certificate(next(iter(shown)))
+        return _parsed(next(iter(shown)))
     except ValueError as error:
         raise UnauthenticatedError(f"client certificate: {error}") from error
+
+
+@lru_cache(maxsize=1024)
+def _parsed(pem: bytes) -> x509.Certificate:
+    """Return a certificate as read: the calls of a connection all show the same."""
+    return x509.load_pem_x509_certificate(pem)
 
 
 async def refuse(context: Context, error: MeshError) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
@@ -81,7 +82,7 @@ class Office:
             raise SignerUnavailableError(
                 f"the trust bundle is not known yet: {self._signer.trouble}"
             )
-        return certificate_pem(*self._signer.roots)
+        return _bundle_pem(self._signer.roots)
 
     async def certify(self, caller: Caller, request: CertificateRequest) -> Issued:
         """Return the chain for ``caller``, and what there is to remember of it.
@@ -95,7 +96,7 @@ class Office:
         check_clock(self._signer.roots, now=self._clock.now())
         lifetime = self._lifetimes.grant(request.validity)
         checked = check_request(request.csr, identity)
-        digest = key_digest(checked.public_key)
+        digest = key_digest(checked.key_der)
         self._keys.check(digest, identity, self._clock.now())
         template = Template(
             identity,
@@ -109,12 +110,17 @@ class Office:
         self._keys.note(digest, str(identity), self._clock.now())
         chain = (certificate_pem(each) for each in signed.chain)
         response = CertificateResponse((*chain, self.bundle_pem))
-        record = certificate_record(signed.leaf, caller, now=self._clock.now())
+        record = certificate_record(signed.leaf, caller, digest, now=self._clock.now())
         return Issued(response, record)
 
     def _expiry(self) -> float:
         expires = self._signer.expires
         return expires.timestamp() if expires else 0.0
+
+
+@lru_cache(maxsize=4)
+def _bundle_pem(roots: tuple[x509.Certificate, ...]) -> str:
+    return certificate_pem(*roots)
 
 
 class ClockError(MeshError):
