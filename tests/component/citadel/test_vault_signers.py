@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING
 
 import grpc
@@ -12,6 +13,9 @@ import pytest
 
 from meltemi.citadel.signer import SignerUnavailableError
 from meltemi.citadel.vault.call import Connection, Fields, data_of
+from meltemi.credentials.citadel import CitadelClient
+from meltemi.credentials.keeper import Keeper, Proofs
+from meltemi.credentials.wallet import Wallet
 from meltemi.identity.certificate import certificate_public_der
 from meltemi.identity.keys import build_csr, new_key, public_der
 from meltemi.identity.wire import CertificateRequest
@@ -22,7 +26,7 @@ from meltemi.testkit.fakes.ledger import MemoryLedger
 from meltemi.testkit.false_vault import Reply, false_vault
 from meltemi.testkit.signers import asked, sign, tended, vault_signer, works
 from meltemi.testkit.vault import Vault, vault_server
-from meltemi.testkit.waiting import eventually
+from meltemi.testkit.waiting import POLL_SECONDS, eventually, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from meltemi.citadel.signer import Signer
     from meltemi.citadel.vault.login import AppRole
+    from meltemi.identity.credential import Credential
 
 
 pytestmark = pytest.mark.vault
@@ -122,6 +127,71 @@ async def test_a_sealed_vault_is_unavailable_in_time_and_comes_back_by_itself(
             return (await office.http.get("/readyz")).status_code == 200
 
         await eventually(serves, seconds=10)
+
+
+def keeper(office: Citadel, folder: Path, token: str) -> Keeper:
+    """Return an agent's keeper with a token, before its first certificate."""
+    folder.mkdir()
+    (folder / "token").write_text(token)
+    at = office.settings
+    return Keeper(
+        CitadelClient(at.bootstrap_address, at.renewal_address, REVIEWS),
+        Proofs(at.state_dir / "root-cert.pem", folder / "token"),
+        Wallet(folder / "credential.sealed", folder / "credential.key"),
+        SystemClock(),
+        Random(1),  # noqa: S311 - a jitter
+    )
+
+
+async def unseen(_: Credential) -> None:
+    """Show a credential to nobody."""
+
+
+async def left(held: list[Credential | None], span: timedelta) -> None:
+    """Wait until the first of ``held`` has only ``span`` left."""
+    end = min(each.leaf.not_valid_after_utc for each in held if each)
+    await until(lambda: end - SystemClock().now() <= span)
+
+
+async def note_endings(kept: list[Keeper], ended: list[str]) -> None:
+    """Write down whenever a workload has no certificate that holds, until cancelled."""
+    while True:
+        ended += [why for each in kept if (why := each.trouble())]
+        await asyncio.sleep(POLL_SECONDS)
+
+
+@pytest.mark.timeout(60)
+async def test_vault_away_for_half_a_lifetime_costs_no_certificate(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """Renewal is due while it is away, and a tenth of life is left when it is back."""
+    life = timedelta(seconds=20)
+    chosen = settings("sign", vault, vault.set_up(tmp_path))
+    async with citadel(
+        tmp_path, MemoryLedger(), workload_ttl=life, signer=chosen
+    ) as office:
+        kept = [
+            keeper(office, tmp_path / str(number), await office.token())
+            for number in range(8)
+        ]
+        ended: list[str] = []
+        async with asyncio.TaskGroup() as tasks:
+            keeping = [tasks.create_task(each.keep(unseen)) for each in kept]
+            for each in kept:
+                await each.arrived.wait()
+            first = [each.held for each in kept]
+            watching = tasks.create_task(note_endings(kept, ended))
+            await left(first, life * 0.6)
+            vault.seal()
+            await left(first, life * 0.1)
+            assert [each.held for each in kept] == first, "nobody could renew"
+            vault.unseal()
+            await until(
+                lambda: all(e.held != f for e, f in zip(kept, first, strict=True))
+            )
+            for task in (*keeping, watching):
+                task.cancel()
+        assert not ended
 
 
 async def test_an_intermediate_signs_on_while_vault_is_sealed(

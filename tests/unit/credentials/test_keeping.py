@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from meltemi.credentials.keeping import (
     JITTER,
+    patience,
     readiness,
     speaks_for,
     trouble_with,
@@ -42,6 +43,16 @@ def test_renewal_is_due_at_half_of_life_or_a_little_before() -> None:
 def test_a_certificate_of_a_minute_is_renewed_after_half_a_minute() -> None:
     short = credential(lifetime=timedelta(seconds=60))
     assert until_renewal(short, since=NOON, now=NOON, draw=0) == 30
+
+
+def test_a_successor_is_asked_for_more_often_the_sooner_the_old_one_ends() -> None:
+    def longest(left: timedelta) -> float:
+        return patience(HELD, now=NOON + DAY - left).ceiling
+
+    assert longest(timedelta(hours=12)) == 60
+    assert longest(timedelta(minutes=5)) == 30
+    assert longest(timedelta(seconds=5)) == 1
+    assert patience(HELD, now=NOON + DAY) == patience(None, now=NOON)
 
 
 def test_a_workload_is_ready_while_its_certificate_lives() -> None:

@@ -12,6 +12,7 @@ import structlog
 from meltemi.credentials.citadel import CertificateRefusedError
 from meltemi.credentials.keeping import (
     hurried,
+    patience,
     readiness,
     speaks_for,
     trouble_with,
@@ -23,7 +24,6 @@ from meltemi.identity.certificate import (
     parse_chain,
     verify_chain,
 )
-from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ if TYPE_CHECKING:
     from meltemi.credentials.wallet import Wallet
     from meltemi.identity.credential import Credential
     from meltemi.kernel.clock import Clock
-
-FIRST = Backoff(first=0.2, ceiling=5.0)
-"""Without a certificate nothing works: ask often."""
-
-NEXT = Backoff(first=1.0, ceiling=60.0)
-"""With one there is half a life left: don't press an authority in trouble."""
 
 LOOK_AGAIN_SECONDS = 5.0
 """The longest sleep: after a jump of the wall clock, or when another root signs, the
@@ -124,14 +118,14 @@ class Keeper:
         """Get a credential, ``show`` it, renew it, until cancelled."""
         self._show = show
         stored = self._usable()
-        credential = stored or await self._obtained(FIRST)
+        credential = stored or await self._obtained()
         since = stored.leaf.not_valid_before_utc if stored else self._clock.now()
         while True:
             self.held = credential
             await show(credential)
             self.arrived.set()
             await self._until_due(credential, since)
-            credential = await self._obtained(NEXT)
+            credential = await self._obtained()
             since = self._clock.now()
 
     async def believe(self, roots: tuple[x509.Certificate, ...]) -> None:
@@ -193,7 +187,7 @@ class Keeper:
                 return
             await asyncio.sleep(min(wait, LOOK_AGAIN_SECONDS))
 
-    async def _obtained(self, backoff: Backoff) -> Credential:
+    async def _obtained(self) -> Credential:
         attempt = 0
         while True:
             try:
@@ -201,6 +195,7 @@ class Keeper:
                 credential.check(self._citadel.identity, now=self._clock.now())
             except MeshError as error:
                 self._note(error)
+                backoff = patience(self.held, now=self._clock.now())
                 await asyncio.sleep(backoff.delay(attempt, self._rng))
                 attempt += 1
             else:

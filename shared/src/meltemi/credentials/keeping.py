@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from meltemi.identity.certificate import InvalidCertificateError, verify_chain
+from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.renewal import renewal_delay
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ WORTH_KEEPING = timedelta(minutes=5)
 """A stored certificate with less left is not served after a restart."""
 
 SPREAD = timedelta(minutes=1)
+
+WITHOUT = Backoff(first=0.2, ceiling=5.0)
+"""Without a certificate nothing works: ask often."""
+
+SOONEST = 1.0
+"""Seconds between tries while there is a certificate, at first."""
 
 JITTER = 0.05
 """Renewal at 50 % of life, up to 5 % of life earlier: 10 % of the half."""
@@ -83,6 +90,17 @@ def hurried(credential: Credential, *, now: datetime) -> float:
     """
     left = credential.leaf.not_valid_after_utc - now
     return max(0.0, min(SPREAD, left / 10).total_seconds())
+
+
+def patience(credential: Credential | None, *, now: datetime) -> Backoff:
+    """Return how to wait from one try for a successor to the next.
+
+    What has hours left need not press an authority in trouble. What ends soon is
+    asked for often, for the authority may come back at the last moment.
+    """
+    if readiness(credential, now=now) or credential is None:
+        return WITHOUT
+    return Backoff(SOONEST, ceiling=max(SOONEST, hurried(credential, now=now)))
 
 
 def readiness(credential: Credential | None, *, now: datetime) -> str | None:
