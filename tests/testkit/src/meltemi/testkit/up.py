@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 import psutil
 
+from meltemi.testkit.leaks import check_leaks, files_below, overheard
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -103,10 +105,38 @@ def demo(*options: str) -> Iterator[Up]:
         mesh = Up(Path(folder))
         try:
             mesh.do("up", "--demo", *options)
-            yield mesh
+            with overheard(mesh.address("nats", "client")) as heard:
+                yield mesh
+            check_leaks({**dumps(mesh), "events": bytes(heard)}, secrets_of(mesh))
         finally:
             mesh.run("down", "--purge")
             shutil.rmtree(folder, ignore_errors=True)
+
+
+OPEN = ("logs", "etcd", "citadel/audit.jsonl", "audit.jsonl", "mesh.json")
+"""What lies in a mesh's folder for others to read: no secret may stand there."""
+
+
+def dumps(mesh: Up) -> dict[str, bytes]:
+    """Return everything that tells of a mesh, by where it stands."""
+    files = files_below(mesh.state)
+    found = {
+        name: text
+        for name, text in files.items()
+        if name.startswith(OPEN) or "xds.checkpoint" in name
+    }
+    for name, part in mesh.status().items():
+        if admin := part["addresses"].get("admin"):
+            with contextlib.suppress(httpx2.TransportError):
+                dump = httpx2.get(f"http://{admin}/config_dump?include_eds")
+                found[f"config_dump of {name}"] = dump.content
+    return found
+
+
+def secrets_of(mesh: Up) -> list[bytes]:
+    """Return the tokens that a mesh's owner holds."""
+    files = [mesh.state / "admin.token", *(mesh.state / "tokens").iterdir()]
+    return [file.read_bytes().strip() for file in files]
 
 
 def eventually(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
