@@ -180,3 +180,15 @@ def test_a_proxy_that_comes_with_a_refused_cluster_is_freed_of_it_first() -> Non
     ack(session, CDS, cure)
     ((_, push),) = session.pushes()
     assert push.upsert == {"c1": "1", "c2": "1"}
+
+
+def test_a_mesh_without_anything_is_told_too_once() -> None:
+    """Envoy starts only after a first answer for clusters, then for listeners."""
+    session = Session()
+    session.aim({}, 3)
+    ask(session, CDS)
+    ask(session, LDS)
+    assert drain(session) == [CDS, LDS]
+    assert session.acked == 3
+    session.aim({}, 4)
+    assert not session.pushes()

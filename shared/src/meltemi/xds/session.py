@@ -118,7 +118,11 @@ class Session:
     def _open(self, request: Request) -> Watch:
         everything = request.type_url.wildcard and request.subscribe <= {"*"}
         warms = request.type_url is TypeUrl.CLUSTER
-        watch = Watch(names=None if everything else set(), warms=warms)
+        watch = Watch(
+            names=None if everything else set(),
+            unanswered=everything and not request.initial,
+            warms=warms,
+        )
         for name, version in request.initial.items():
             if version == REFUSED:
                 watch.stuck[name] = ""

@@ -68,6 +68,8 @@ class Watch:
 
     Attributes:
         names: What the proxy asked for by name; None when it wants everything.
+        unanswered: Whether it awaits a first response, if only an empty one: Envoy
+            starts no listener before its clusters are told.
         warms: Whether what it refused is in its way, as clusters are.
         holds: Version by name of what it has acknowledged.
         refused: What it refused, standing alone, until another version comes.
@@ -80,6 +82,7 @@ class Watch:
     """
 
     names: set[str] | None = None
+    unanswered: bool = False
     warms: bool = False
     holds: dict[str, str] = field(default_factory=dict[str, str])
     refused: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
@@ -156,8 +159,9 @@ class Watch:
             alone = self.warms and self.holds and len(wanted) <= FEW
             upsert = dict(islice(wanted.items(), 1 if alone else self.batch))
             remove = self.leftovers(target) if removals else frozenset()
-        if not upsert and not remove:
+        if not upsert and not remove and not self.unanswered:
             return None
+        self.unanswered = False
         self.pushes += 1
         self.again -= upsert.keys()
         self.flight = Push(str(self.pushes), upsert, remove)
