@@ -33,6 +33,7 @@ MODULES = {
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.doctor": ("doctor", "version"),
     "meltemi.ctl.vault": ("vault",),
+    "meltemi.ctl.capture": ("capture",),
     "meltemi.ctl.completion": ("completion", "complete"),
 }
 COMMANDS: Mapping[str, str] = MappingProxyType(

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from meltemi.testkit.processes import python
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -23,20 +25,7 @@ R = TypeVar("R")
 
 PROXY: Final = 1337
 """The user whose traffic is left alone."""
-CAPTURE: Final = f"""
-table ip mesh {{
-  chain leaving {{
-    type nat hook output priority -100;
-    meta skuid {PROXY} return
-    oifname lo return
-    meta l4proto tcp redirect to :15001
-  }}
-  chain arriving {{
-    type nat hook prerouting priority -100;
-    meta l4proto tcp redirect to :15006
-  }}
-}}
-"""
+TOOLS: Final = ("ip", "nft", "iptables-save", "setpriv")
 CLONE_NEWNET: Final = 0x40000000
 
 
@@ -44,7 +33,7 @@ def missing() -> str:
     """Return why no namespaces can be made here; empty: they can."""
     if os.geteuid():
         return "network namespaces need root"
-    absent = [tool for tool in ("ip", "nft", "setpriv") if not shutil.which(tool)]
+    absent = [tool for tool in TOOLS if not shutil.which(tool)]
     return f"not installed: {', '.join(absent)}" if absent else ""
 
 
@@ -60,9 +49,9 @@ class Machine:
         as_user = ["setpriv", f"--reuid={user}", "--clear-groups"] if user else []
         return ["ip", "netns", "exec", self.name, *as_user, *command]
 
-    def capture(self) -> None:
-        """Send traffic through the proxy from here on."""
-        _run(*self.argv(["nft", "-f", "-"]), text=CAPTURE)
+    def capture(self, *options: str) -> None:
+        """Send traffic through the proxy from here on, by ``meltemi capture``."""
+        _run(*self.argv([*python("meltemi.ctl"), "capture", "apply", *options]))
 
     def call(self, function: Callable[[], R]) -> R:
         """Return what ``function`` returns when its sockets are made here."""
@@ -122,5 +111,5 @@ def network() -> Iterator[Network]:
                 _run("ip", "netns", "del", name)
 
 
-def _run(*argv: str, text: str = "") -> None:
-    subprocess.run(argv, input=text.encode(), check=True, timeout=10)
+def _run(*argv: str) -> None:
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, timeout=30)

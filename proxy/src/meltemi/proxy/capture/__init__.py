@@ -1,0 +1,1 @@
+"""Which connections go to the proxy without the application's knowing."""

@@ -1,0 +1,130 @@
+"""Whatever is asked for: the kernel takes the rules, and the proxy's own stays its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from meltemi.proxy.capture import iptables, nft
+from meltemi.proxy.capture.options import ALL, CaptureOptions, Inbound
+from meltemi.proxy.capture.plan import plan
+from meltemi.proxy.capture.rules import OUTPUT
+from meltemi.testkit.packets import Packet, fate
+
+ports = st.lists(st.integers(1, 65535).map(str), max_size=3).map(tuple)
+groups = st.lists(st.integers(0, 1300).map(str), max_size=3).map(tuple)
+ids = st.lists(st.sampled_from((1337, 0, 4242)), min_size=1, max_size=2, unique=True)
+networks = st.ip_addresses(network="10.0.0.0/8") | st.ip_addresses(v=6)
+ranges = st.lists(
+    st.builds("{}/{}".format, networks, st.integers(8, 32)), max_size=3
+).map(tuple)
+names = st.lists(st.sampled_from(("eth7", "net1", "veth-0.12")), max_size=2).map(tuple)
+servers = st.lists(networks.map(str), max_size=3).map(tuple)
+
+
+@st.composite
+def options(draw: st.DrawFn) -> CaptureOptions:
+    marked = draw(st.booleans())
+    inbound = Inbound.REDIRECT if marked else draw(st.sampled_from(Inbound))
+    only = draw(groups)
+    return CaptureOptions(
+        uids=() if marked else tuple(draw(ids)),
+        gids=() if marked else tuple(draw(ids)),
+        mark=draw(st.integers(1, 2**31)) if marked else None,
+        inbound=inbound,
+        inbound_ports=draw(st.just((ALL,)) | ports),
+        inbound_exclude=draw(ports),
+        outbound_ports=draw(ports),
+        outbound_exclude=draw(ports),
+        outbound_ranges=draw(st.just((ALL,)) | ranges),
+        outbound_ranges_exclude=draw(ranges),
+        groups=only or (ALL,),
+        groups_exclude=() if only else draw(groups),
+        interfaces_exclude=draw(names),
+        virtual_interfaces=draw(names),
+        dns=draw(st.booleans()),
+        dns_servers=draw(servers),
+        drop_invalid=draw(st.booleans()),
+    )
+
+
+versions = st.sampled_from((4, 6))
+
+
+@given(options(), versions, st.data())
+def test_what_the_proxy_opens_leaves_as_it_is(
+    chosen: CaptureOptions, version: int, data: st.DataObject
+) -> None:
+    uid, gid = data.draw(
+        st.sampled_from(
+            [(each, 99) for each in chosen.uids]
+            + [(99, each) for each in chosen.gids]
+            + ([(99, 99)] if chosen.mark else [])
+        )
+    )
+    addresses = st.ip_addresses(v=version).map(str)  # type: ignore[arg-type]
+    own = Packet(
+        OUTPUT,
+        data.draw(st.sampled_from(("tcp", "udp"))),
+        data.draw(addresses),
+        data.draw(addresses),
+        data.draw(st.integers(1, 65535)),
+        goes_by="eth0",
+        uid=uid,
+        gid=gid,
+        mark=chosen.mark or 0,
+    )
+    assert not fate(plan(chosen, version), own).redirected
+
+
+@given(options(), versions)
+def test_what_the_proxy_hands_to_the_application_arrives(
+    chosen: CaptureOptions, version: int
+) -> None:
+    source, local = ("127.0.0.6", "10.7.0.3") if version == 4 else ("::6", "fd77::3")
+    handed = Packet(OUTPUT, "tcp", source, local, 8080, goes_by="lo", uid=1337)
+    assert not fate(plan(chosen, version), handed).redirected
+
+
+def taken(command: str, text: str, *words: str) -> str:
+    """Give ``text`` to ``command`` in a namespace of its own; return its complaint."""
+    alone = shutil.which("unshare") or "unshare"
+    done = subprocess.run(
+        [alone, "-Urn", command, *words],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr if done.returncode else ""
+
+
+def needed(command: str) -> None:
+    if shutil.which(command) is None or taken("true", ""):
+        pytest.skip(reason=f"needs {command} and user namespaces")
+
+
+slow = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@slow
+@given(options(), versions)
+def test_iptables_takes_every_plan(chosen: CaptureOptions, version: int) -> None:
+    command = "ip6tables-restore" if version == 6 else "iptables-restore"
+    needed(command)
+    text = iptables.transaction(plan(chosen, version), "")
+    assert not taken(command, text, "--noflush", "--test"), text
+
+
+@slow
+@given(options())
+def test_nft_takes_every_plan(chosen: CaptureOptions) -> None:
+    needed("nft")
+    text = nft.transaction([plan(chosen, version) for version in (4, 6)])
+    assert not taken("nft", text, "-c", "-f", "-"), text

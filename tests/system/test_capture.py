@@ -1,0 +1,239 @@
+"""``meltemi capture`` in network namespaces: what meets the proxy, and exact undo."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.testkit import namespaces
+from meltemi.testkit.namespaces import PROXY, Machine, network
+from meltemi.testkit.processes import python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(bool(namespaces.missing()), reason=namespaces.missing()),
+]
+
+BACKENDS = ("nft", "iptables")
+WAYS = [(backend, mode) for backend in BACKENDS for mode in ("REDIRECT", "TPROXY")]
+VIP, PORT = "240.240.0.11", 9080
+ORIGINAL_DST = 80
+"""SO_ORIGINAL_DST (linux/netfilter_ipv4.h)."""
+OTHERS = """
+*nat
+-N DOCKER
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+COMMIT
+*filter
+-A INPUT -p tcp --dport 22 -j ACCEPT
+COMMIT
+"""
+
+
+@pytest.fixture
+def machines() -> Iterator[tuple[Machine, Machine]]:
+    """Two machines on one bridge."""
+    with network() as net:
+        yield net.machine("10.77.0.2"), net.machine("10.77.0.3")
+
+
+def run(
+    machine: Machine, *words: str, text: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        machine.argv(list(words)),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def capture(machine: Machine, verb: str, *options: str) -> str:
+    done = run(machine, *python("meltemi.ctl"), "capture", verb, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def state(machine: Machine) -> str:
+    """Return everything that capturing may change."""
+    commands = (
+        ["iptables-save"],
+        ["ip6tables-save"],
+        ["nft", "list", "ruleset"],
+        ["ip", "rule"],
+        ["ip", "-6", "rule"],
+        ["ip", "route", "show", "table", "133"],
+        ["ip", "address", "show", "dev", "lo"],
+    )
+    told = [run(machine, *each).stdout for each in commands if shutil.which(each[0])]
+    lines = "".join(told).splitlines()
+    return "\n".join(each for each in lines if not each.startswith("#"))
+
+
+def rules(machine: Machine) -> list[str]:
+    """Return every rule and chain, in whatever order the tables are shown."""
+    return sorted(state(machine).splitlines())
+
+
+@pytest.mark.parametrize(("backend", "mode"), WAYS)
+@pytest.mark.parametrize("before", ["", OTHERS])
+def test_clean_returns_the_rules_as_they_were_byte_for_byte(
+    machines: tuple[Machine, Machine], backend: str, mode: str, before: str
+) -> None:
+    machine, _ = machines
+    run(machine, "iptables-restore", text=before)
+    found = state(machine)
+    options = ("--backend", backend, "--inbound-mode", mode, "--dns", "--drop-invalid")
+    capture(machine, "apply", *options)
+    once = rules(machine)
+    assert state(machine) != found
+    capture(machine, "apply", *options)
+    assert rules(machine) == once, "twice is once"
+    capture(machine, "verify", *options)
+    capture(machine, "clean", *options)
+    assert state(machine) == found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_verify_names_what_somebody_took_away(
+    machines: tuple[Machine, Machine], backend: str
+) -> None:
+    machine, _ = machines
+    capture(machine, "apply", "--backend", backend)
+    flush = {
+        "nft": ["nft", "flush", "chain", "ip", "meltemi-nat", "MELTEMI_INBOUND"],
+        "iptables": ["iptables", "-t", "nat", "-F", "MELTEMI_INBOUND"],
+    }
+    assert run(machine, *flush[backend]).returncode == 0
+    words = [*python("meltemi.ctl"), "capture", "verify", "--backend", backend]
+    done = run(machine, *words)
+    assert done.returncode == 1
+    assert "IPv4 nat" in done.stderr
+    assert "expected" in done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_dry_run_does_nothing_and_prints_what_the_program_takes(
+    machines: tuple[Machine, Machine], backend: str
+) -> None:
+    machine, _ = machines
+    found = state(machine)
+    text = capture(machine, "apply", "--dry-run", "--backend", backend)
+    assert "MELTEMI_OUTPUT" in text
+    assert state(machine) == found
+
+
+class Listener:
+    """Accepts on one machine, and notes where each connection was meant to go."""
+
+    def __init__(
+        self, machine: Machine, port: int, *, transparent: bool = False
+    ) -> None:
+        self.meant: list[tuple[str, int]] = []
+        self.peers: list[str] = []
+        self._transparent = transparent
+        self._socket = machine.call(lambda: self._open(port))
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _open(self, port: int) -> socket.socket:
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._transparent:
+            made.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
+        made.bind(("", port))
+        made.listen()
+        return made
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, peer = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                self.peers.append(peer[0])
+                self.meant.append(destination(connection))
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+def destination(connection: socket.socket) -> tuple[str, int]:
+    """Return where an accepted connection was meant to go."""
+    try:
+        raw = connection.getsockopt(socket.SOL_IP, ORIGINAL_DST, 16)
+    except OSError:  # it was not sent elsewhere
+        address, port = connection.getsockname()
+        return str(address), int(port)
+    port, address = struct.unpack("!2xH4s8x", raw)
+    return socket.inet_ntoa(address), port
+
+
+def knock(machine: Machine, host: str, port: int, *, user: int = 1000) -> bool:
+    """Tell whether a connection by ``user`` is accepted, and wait until it is closed."""
+    code = (
+        "import socket,sys\n"
+        f"s=socket.create_connection(({host!r},{port}),3)\n"
+        "sys.exit(0 if s.recv(1)==b'' else 1)"
+    )
+    python3 = shutil.which("python3", path="/usr/bin:/bin") or "python3"
+    argv = machine.argv([python3, "-c", code], user=user)
+    done = subprocess.run(argv, capture_output=True, timeout=20, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_an_application_opens_meets_the_proxy_and_the_proxys_own_does_not(
+    machines: tuple[Machine, Machine], backend: str
+) -> None:
+    near, far = machines
+    proxy, application = Listener(near, 15001), Listener(far, PORT)
+    try:
+        near.capture("--backend", backend, "--exclude-outbound-ports", "9081")
+        assert knock(near, VIP, PORT)
+        assert knock(near, far.address, PORT)
+        assert proxy.meant == [(VIP, PORT), (far.address, PORT)]
+        assert not application.peers
+        assert knock(near, far.address, PORT, user=PROXY)
+        assert application.peers == [near.address]
+        assert not knock(near, far.address, 9081), "nobody listens there"
+        assert len(proxy.meant) == 2
+    finally:
+        proxy.close()
+        application.close()
+
+
+@pytest.mark.parametrize(("backend", "mode"), WAYS)
+def test_what_comes_from_outside_meets_the_proxy_first(
+    machines: tuple[Machine, Machine], backend: str, mode: str
+) -> None:
+    near, far = machines
+    transparent = mode == "TPROXY"
+    proxy = Listener(far, 15006, transparent=transparent)
+    metrics = Listener(far, 15090)
+    try:
+        far.capture("--backend", backend, "--inbound-mode", mode)
+        assert knock(near, far.address, PORT)
+        assert proxy.meant == [(far.address, PORT)]
+        assert proxy.peers == [near.address]
+        assert knock(near, far.address, 15090)
+        assert metrics.peers == [near.address]
+        assert len(proxy.meant) == 1
+    finally:
+        proxy.close()
+        metrics.close()
