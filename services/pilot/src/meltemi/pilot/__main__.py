@@ -11,6 +11,7 @@ import grpc
 
 from meltemi.bus.nats import NatsBus
 from meltemi.kernel.clock import SystemClock
+from meltemi.pilot.adapters.allowance import MESSAGE_BYTES
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
 from meltemi.runtime.logs import configure_logs
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", 100),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),  # what newer grpcio goes by
