@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -164,9 +164,13 @@ async def test_case_22_who_was_away_while_the_root_changed_is_back(
     """Within the window with its certificate, behind it with a new token."""
     ledger = MemoryLedger()
     drain = 3600 if returns == "DRAIN" else 0
-    waits = {"rotation_distribute": 0, "rotation_drain": drain}
-    rates = {"identity_rate": "1000/s", "address_rate": "1000/s"}
-    async with citadel(tmp_path, ledger, **waits, **rates) as office:
+    settings: dict[str, Any] = {
+        "rotation_distribute": 0,
+        "rotation_drain": drain,
+        "identity_rate": "1000/s",
+        "address_rate": "1000/s",
+    }
+    async with citadel(tmp_path, ledger, **settings) as office:
         (tmp_path / "token").write_text(await office.token())
         kept = keeper(tmp_path, office)
         async with keeping(kept) as shown:
