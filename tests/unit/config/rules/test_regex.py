@@ -15,7 +15,7 @@ def test_what_envoy_s_engine_takes_is_right(pattern: str) -> None:
 @pytest.mark.parametrize(
     "pattern", ["(", "(?=a)", r"(a)\1", "a{1001}", "((a{100}){100}){100}", "[z-a]"]
 )
-def test_what_it_refuses_or_would_choke_on_is_told(pattern: str) -> None:
+def test_t6_what_it_refuses_or_would_choke_on_is_told(pattern: str) -> None:
     (found,) = check_regex("spec", pattern)
     assert found.message.startswith("RE2 refuses")
 
