@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.ctl.local import processes
-from meltemi.ctl.local.plan import Layout, plan, port_names
+from meltemi.ctl.local.admission import write_accounts
+from meltemi.ctl.local.plan import MESH, Layout, plan, port_names
 from meltemi.ctl.local.ports import choose_ports, is_free
 from meltemi.ctl.local.record import (
     Captured,
@@ -41,7 +42,7 @@ GRACE_SECONDS = 8.0
 LAST_LINES = 15
 SOCKET_PATH_BYTES = 107
 FILES = ("mesh.json", "admin.token", "lock", "audit.jsonl", "audit.jsonl.1")
-OURS = ("etcd", "citadel", "vault", "run", "tokens", "logs")
+OURS = ("accounts", "etcd", "citadel", "vault", "run", "tokens", "logs")
 """The folders that a mesh's parts fill."""
 
 
@@ -86,14 +87,14 @@ class LocalMesh:
     def __init__(
         self, state: Path, record: Record, tools: Tools, environ: Mapping[str, str]
     ) -> None:
-        strange = set(_wanted_ports(record)) - record.ports.keys()
-        if strange:
+        strange = sorted(set(_wanted_ports(record)) - record.ports.keys())
+        if strange or not record.secret:
             raise OtherVersionError(
-                f"{state} holds a mesh without {', '.join(sorted(strange))}: run "
-                "meltemi down, then meltemi up"
+                f"{state} holds a mesh without {', '.join(strange) or 'passwords'}: "
+                "run meltemi down, then meltemi up"
             )
         self.state, self.record = state, record
-        self.layout = Layout(state, record.ports, record.epoch)
+        self.layout = Layout(state, record.ports, record.epoch, record.secret)
         self._tools = tools
         self.parts = self._planned()
         self._environ = processes.inherited(environ)
@@ -116,7 +117,8 @@ class LocalMesh:
                 "not know: run meltemi down --purge first, or choose another --state"
             )
         demo = wish.demo or (old.demo and bool(old.parts))
-        old = msgspec.structs.replace(old, demo=demo, vault=wish.vault or old.vault)
+        vault, secret = wish.vault or old.vault, old.secret or secrets.token_hex(16)
+        old = msgspec.structs.replace(old, demo=demo, vault=vault, secret=secret)
         taken = dict(old.ports)
         if not any(map(processes.is_alive, old.parts.values())):
             taken = {name: port for name, port in taken.items() if is_free(port)}
@@ -130,6 +132,7 @@ class LocalMesh:
                 "is all that a socket's path may have: choose a shorter --state"
             )
         write_record(state, record)
+        write_accounts(mesh.layout, MESH)
         if not mesh.layout.admin_token.exists():
             token = secrets.token_urlsafe(32)
             write_private(mesh.layout.admin_token, f"{token}\n".encode())

@@ -18,7 +18,6 @@ from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
 from meltemi.store.arrival import arrival
-from meltemi.store.etcd import EtcdLedger
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,9 +40,8 @@ async def main(stopping: asyncio.Event) -> None:
     """Serve until ``stopping``."""
     settings = read_settings(PilotSettings, os.environ)  # noqa: TID251 - here it is read
     configure_logs("pilot", settings.name, json=not sys.stderr.isatty())
-    endpoints = [str(each) for each in settings.etcd_endpoints]
     async with (
-        EtcdLedger(endpoints) as ledger,
+        settings.ledger(settings.etcd_endpoints) as ledger,
         NatsBus(settings.nats_url, name=settings.name) as bus,
     ):
         await arrival(ledger)
