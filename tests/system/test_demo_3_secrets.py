@@ -20,7 +20,7 @@ def test_t24_no_log_of_the_mesh_holds_a_secret(mesh: Up) -> None:
     words = [mesh.do("token", "admin").strip()]
     files = [each for each in (mesh.state / "accounts").iterdir() if each.suffix == ""]
     words += [each.read_text().strip() for each in files]
-    assert len(words) == 4, "the administrators', and three services'"
+    assert len(words) == 5, "the administrators', three services', the mesh's"
     logs = sorted((mesh.state / "logs").iterdir())
     assert len(logs) > 15
     for log in (*logs, mesh.state / "audit.jsonl"):

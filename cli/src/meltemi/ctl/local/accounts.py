@@ -88,7 +88,7 @@ def bus_configuration(secret: str, mesh: str) -> str:
         }
         for name, account in ACCOUNTS.items()
     ]
-    everybody = Account(hears=("mesh.>",))
+    everybody = Account(hears=(">",))
     users.append(
         {
             "user": READER,

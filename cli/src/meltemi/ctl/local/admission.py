@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import TYPE_CHECKING
 
 from meltemi.ctl.local.accounts import (
@@ -18,9 +19,12 @@ from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from meltemi.ctl.local.plan import Layout
 
+SEED = "accounts/seed"
+"""Where in a mesh's folder it lies."""
 THERE = "already"
 """What etcd says of a user, a role or a grant that was made before."""
 SECONDS = 5.0
@@ -31,6 +35,20 @@ class LedgerLockedError(MeshError):
 
     code = "local.ledger-locked"
     blame = Blame.CALLER
+
+
+def read_secret(state: Path) -> str:
+    """Return what the mesh's passwords are made of; empty where nothing is kept."""
+    try:
+        return (state / SEED).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def make_secret(state: Path) -> None:
+    """Draw the mesh's secret, unless it has one."""
+    if not read_secret(state):
+        write_private(state / SEED, f"{secrets.token_hex(16)}\n".encode())
 
 
 def write_accounts(layout: Layout, mesh: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.ctl.local import processes
-from meltemi.ctl.local.admission import write_accounts
+from meltemi.ctl.local.admission import make_secret, read_secret, write_accounts
 from meltemi.ctl.local.plan import MESH, Layout, plan, port_names
 from meltemi.ctl.local.ports import choose_ports, is_free
 from meltemi.ctl.local.record import (
@@ -88,13 +88,14 @@ class LocalMesh:
         self, state: Path, record: Record, tools: Tools, environ: Mapping[str, str]
     ) -> None:
         strange = sorted(set(_wanted_ports(record)) - record.ports.keys())
-        if strange or not record.secret:
+        secret = read_secret(state)
+        if strange or not secret:
             raise OtherVersionError(
                 f"{state} holds a mesh without {', '.join(strange) or 'passwords'}: "
                 "run meltemi down, then meltemi up"
             )
         self.state, self.record = state, record
-        self.layout = Layout(state, record.ports, record.epoch, record.secret)
+        self.layout = Layout(state, record.ports, record.epoch, secret)
         self._tools = tools
         self.parts = self._planned()
         self._environ = processes.inherited(environ)
@@ -117,13 +118,13 @@ class LocalMesh:
                 "not know: run meltemi down --purge first, or choose another --state"
             )
         demo = wish.demo or (old.demo and bool(old.parts))
-        vault, secret = wish.vault or old.vault, old.secret or secrets.token_hex(16)
-        old = msgspec.structs.replace(old, demo=demo, vault=vault, secret=secret)
+        old = msgspec.structs.replace(old, demo=demo, vault=wish.vault or old.vault)
         taken = dict(old.ports)
         if not any(map(processes.is_alive, old.parts.values())):
             taken = {name: port for name, port in taken.items() if is_free(port)}
         ports = choose_ports(_wanted_ports(old), taken, start=secrets.randbelow(10_000))
         record = msgspec.structs.replace(old, ports=ports)
+        make_secret(state)
         mesh = cls(state, record, tools, environ)
         longest = max((str(mesh.layout.run(each.name)) for each in mesh.parts), key=len)
         if len(f"{longest}/xds.sock".encode()) > SOCKET_PATH_BYTES:

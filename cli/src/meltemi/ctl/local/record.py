@@ -66,9 +66,6 @@ class Record(msgspec.Struct, frozen=True):
     config: str = ""
     """The folder that Galley keeps in force; empty: none."""
 
-    secret: str = ""
-    """What the passwords of the mesh's users in etcd and NATS are made of."""
-
     vault: str = ""
     """The Vault server behind Citadel, a program's path; empty: none."""
 
