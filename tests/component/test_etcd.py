@@ -194,7 +194,7 @@ def certificate(directory: Path) -> tuple[Path, Path]:
     return public, private
 
 
-async def test_mutual_tls_lets_in_who_has_a_certificate_and_nobody_else(
+async def test_t15_mutual_tls_lets_in_who_has_a_certificate_and_nobody_else(
     tmp_path: Path,
 ) -> None:
     public, private = certificate(tmp_path)

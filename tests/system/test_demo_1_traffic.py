@@ -72,7 +72,7 @@ def test_2_a_tenth_of_the_requests_reaches_v2_and_none_v3(mesh: Up) -> None:
     assert set(versions(mesh, 60)) == {"v1", "v2", "v3"}
 
 
-def test_3_plain_text_to_a_workload_is_refused(mesh: Up) -> None:
+def test_3_and_case_54_plain_text_to_a_workload_is_refused(mesh: Up) -> None:
     entry = mesh.json("get", "workloadentry", "details-v1")
     port = entry["spec"]["ports"]["http"]
     with socket.create_connection((entry["spec"]["address"], port), 5) as plain:

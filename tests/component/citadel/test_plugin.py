@@ -173,6 +173,35 @@ FAULTS: dict[str, Callable[[Path], None]] = {
 }
 
 
+CRLS = {
+    "of one authority": b"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n",
+    "empty": b"",
+    "100 MiB": bytes(100 << 20),
+}
+
+
+@pytest.mark.parametrize("what", CRLS)
+def test_case_30_a_list_of_revoked_certificates_is_refused_unread(
+    tmp_path: Path, what: str
+) -> None:
+    """Proxies would not look at it, so nobody shall believe that they do."""
+    folder = files(root()).put(tmp_path / "ca")
+    (folder / "ca-crl.pem").write_bytes(CRLS[what])
+    with pytest.raises(MeshError, match=r"ca-crl\.pem.*meltemi cert revoke"):
+        PluginSigner(folder, "cluster.local", CLOCK)
+
+
+async def test_case_30_a_list_that_comes_later_changes_nothing_and_is_told(
+    tmp_path: Path,
+) -> None:
+    folder = files(root()).put(tmp_path / "ca")
+    signer = PluginSigner(folder, "cluster.local", CLOCK)
+    (folder / "ca-crl.pem").write_bytes(b"")
+    signer.refresh()
+    assert "check no such list" in (signer.trouble or "")
+    assert await issuer_of(signer)
+
+
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_case_28_an_authority_that_cannot_sign_refuses_the_start(
     tmp_path: Path, fault: Callable[[Path], None]

@@ -3,17 +3,23 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from meltemi.credentials.citadel import CitadelClient
+import msgspec
+import pytest
+
+from meltemi.citadel.signers.rotating import pilots_prefix
+from meltemi.credentials.citadel import CitadelClient, CitadelUnavailableError
 from meltemi.credentials.keeper import Keeper, Proofs
 from meltemi.credentials.wallet import Wallet
+from meltemi.identity.trust import TrustBundle, trust_key
 from meltemi.kernel.clock import SystemClock
+from meltemi.store.ports import Write
 from meltemi.testkit.agents import NOWHERE
 from meltemi.testkit.authority import RATINGS, REVIEWS, credential
 from meltemi.testkit.citadels import citadel
 from meltemi.testkit.fakes.ledger import MemoryLedger
-from meltemi.testkit.waiting import until
+from meltemi.testkit.waiting import eventually, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,6 +27,11 @@ if TYPE_CHECKING:
 
     from meltemi.identity.credential import Credential
     from meltemi.testkit.citadels import Citadel
+
+
+def client_of(office: Citadel) -> CitadelClient:
+    settings = office.settings
+    return CitadelClient(settings.bootstrap_address, settings.renewal_address, REVIEWS)
 
 
 def keeper(directory: Path, office: Citadel | None) -> Keeper:
@@ -119,3 +130,64 @@ def test_a_torn_wallet_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "credential.sealed").write_bytes(stored[:-9])
     assert wallet.read() is None
     assert (tmp_path / "credential.sealed").stat().st_mode & 0o777 == 0o600
+
+
+async def come_to(office: Citadel, phase: str, ledger: MemoryLedger) -> None:
+    """Wait until a rotation is in ``phase``; every Pilot holds each of its bundles."""
+
+    async def there() -> bool:
+        found = await ledger.get(trust_key("default"))
+        assert found
+        held = {"name": "pilot-0", "trust": TrustBundle.decode(found.value).version}
+        place = f"{pilots_prefix('default')}pilot-0"
+        await ledger.commit([Write(place, msgspec.json.encode(held))])
+        answer = await office.admin("GET", "rotation")
+        return bool(answer.json()["phase"] == phase)
+
+    await eventually(there)
+
+
+async def is_believed(office: Citadel, held: Credential) -> bool:
+    try:
+        await client_of(office).renew(held, office.roots)
+    except CitadelUnavailableError as error:
+        if "UNAVAILABLE" not in str(error):  # a handshake that fails
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize("returns", ["DRAIN", "STEADY"])
+async def test_case_22_who_was_away_while_the_root_changed_is_back(
+    tmp_path: Path, returns: str
+) -> None:
+    """Within the window with its certificate, behind it with a new token."""
+    ledger = MemoryLedger()
+    drain = 3600 if returns == "DRAIN" else 0
+    settings: dict[str, Any] = {
+        "rotation_distribute": 0,
+        "rotation_drain": drain,
+        "identity_rate": "1000/s",
+        "address_rate": "1000/s",
+    }
+    async with citadel(tmp_path, ledger, **settings) as office:
+        (tmp_path / "token").write_text(await office.token())
+        kept = keeper(tmp_path, office)
+        async with keeping(kept) as shown:
+            await until(lambda: bool(shown))
+        (tmp_path / "token").unlink()
+        await office.admin("POST", "rotation")
+        await come_to(office, returns, ledger)
+        if returns == "DRAIN":
+            renewed = await client_of(office).renew(shown[0], office.roots)
+            assert set(shown[0].roots) < set(renewed.roots), "no token was needed"
+            return
+
+        async def is_refused() -> bool:
+            return not await is_believed(office, shown[0])
+
+        await eventually(is_refused)
+        (tmp_path / "token").write_text(await office.token())
+        async with keeping(keeper(tmp_path, office)) as again:
+            await until(lambda: bool(again))
+        assert not set(again[0].roots) & set(shown[0].roots), "it joined anew"

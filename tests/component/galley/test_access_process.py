@@ -130,7 +130,7 @@ def mesh(tmp_path: Path) -> Iterator[Mesh]:
             yield Mesh(tmp_path, shell, etcd.address)
 
 
-def test_a_token_for_one_namespace_stays_there_and_the_audit_says_so(
+def test_t1_a_token_for_one_namespace_stays_there_and_the_audit_says_so(
     mesh: Mesh,
 ) -> None:
     token = mesh.do("token", "create", "team-a", "--scope", "read,write:a")
@@ -161,7 +161,7 @@ def test_a_token_for_one_namespace_stays_there_and_the_audit_says_so(
     assert found[1]["metadata"]["managedFields"][-1]["manager"] == "admin"
 
 
-def test_scopes_that_name_them_open_the_powerful_kinds_and_the_root(
+def test_t2_scopes_that_name_them_open_the_powerful_kinds_and_the_root(
     mesh: Mesh,
 ) -> None:
     named = mesh.do("token", "create", "ops", "--scope", "*:a:EnvoyFilter,WasmPlugin")

@@ -71,7 +71,7 @@ def assert_refused(name: str, answer: httpx2.Response) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_body_is_refused_for_nearly_nothing(
+def test_case_55_and_t4_a_hostile_body_is_refused_for_nearly_nothing(
     galley: GalleyProcess, name: str
 ) -> None:
     hostile = HOSTILE[name]()
@@ -86,7 +86,7 @@ def test_a_hostile_body_is_refused_for_nearly_nothing(
     assert [each.pid for each in processes(galley)] == alive, "nobody had to be killed"
 
 
-def test_a_thousand_hostile_bodies_leave_the_memory_as_it_was(
+def test_t4_a_thousand_hostile_bodies_leave_the_memory_as_it_was(
     galley: GalleyProcess,
 ) -> None:
     bodies = [make() for make in HOSTILE.values()]
@@ -98,7 +98,7 @@ def test_a_thousand_hostile_bodies_leave_the_memory_as_it_was(
     assert sizes[-1] - sizes[0] < GROWTH
 
 
-async def test_clients_that_dribble_cost_nobody_anything(
+async def test_t5_clients_that_dribble_cost_nobody_anything(
     galley: GalleyProcess,
 ) -> None:
     """Slow-loris: a hundred headers and bodies that never end."""

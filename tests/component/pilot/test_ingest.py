@@ -14,7 +14,7 @@ from meltemi.config.ledger_keys import ledger_key
 from meltemi.config.schema.service_entry import ServiceEntry
 from meltemi.events.change import Change, Heartbeat, Operation
 from meltemi.events.codec import encode_beat, encode_change
-from meltemi.kernel.names import Revision
+from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
@@ -189,5 +189,58 @@ async def test_nonsense_on_the_bell_changes_nothing(plane: Plane) -> None:
             type(message)("mesh.cfg.v1.default.x.y.deleted.z", {}, b"nonsense")
         )
         await plane.bus.publish(type(message)(message.subject, {}, b"nonsense"))
+        await plane.write("b")
+        await until(lambda: plane.names() == ["a", "b"])
+
+
+BURST = 100_000
+
+
+async def test_case_33_a_storm_on_the_bell_ends_in_what_the_ledger_holds(
+    plane: Plane,
+) -> None:
+    """Repeated, reordered, forged: each is one of a hundred thousand messages."""
+    rng = Random(33)  # noqa: S311 - an order
+    async with plane.running(anti_entropy=0.2):
+        for name in ("a", "b", "c", "d"):
+            await plane.write(name)
+        true = list(plane.bus.published)
+        far, false = Revision(2**40), service("forged")
+        (made,) = resources(false)
+        key, value = ledger_key("default", made.key), stored(made)
+        forged = [
+            encode_change(
+                Change(
+                    epoch=epoch,
+                    previous=previous,
+                    revision=Revision(previous + 1),
+                    operation=Operation.CREATED,
+                    ledger_key=key,
+                    value=value,
+                )
+            )
+            for epoch, previous in (
+                (plane.ledger.epoch, far),
+                (Epoch("beef"), plane.ledger.head),
+                (plane.ledger.epoch, Revision(plane.ledger.head + 5)),
+            )
+        ]
+        before = plane.mesh.generation
+        for number in range(BURST):
+            await plane.bus.publish(rng.choice([*true, *forged]))
+            if number % 1_000 == 0:
+                await asyncio.sleep(0)
+        await plane.write("e")
+        await until(lambda: plane.names() == ["a", "b", "c", "d", "e"])
+        assert plane.mesh.value.revision == plane.ledger.head
+        assert plane.mesh.generation - before < BURST / 1_000, "few were news"
+
+
+async def test_case_33_without_the_bus_the_state_is_the_ledgers(plane: Plane) -> None:
+    async with plane.running(silence=0.05):
+        plane.bus.connected = False
+        await plane.write("a", ring=False)
+        await until(lambda: plane.names() == ["a"])
+        plane.bus.connected = True
         await plane.write("b")
         await until(lambda: plane.names() == ["a", "b"])

@@ -70,7 +70,7 @@ def test_a_module_is_run_from_a_file(tmp_path: Path, kind: str) -> None:
     ("strategy", "port", "status"),
     [("FAIL_CLOSE", 9080, 403), ("FAIL_OPEN", 9080, 200), ("FAIL_CLOSE", 1, 200)],
 )
-def test_what_cannot_be_had_refuses_its_traffic_unless_it_may_fail_open(
+def test_case_59_what_cannot_be_had_refuses_its_traffic_unless_it_may_fail_open(
     tmp_path: Path, url: str, strategy: str, port: int, status: int
 ) -> None:
     with pair(tmp_path, module(url, strategy, port=port)) as envoy:

@@ -46,6 +46,21 @@ DELTA = (
 SERVICE = entry("reviews.default.svc.cluster.local", "9080 HTTP")
 CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
 
+AT_ONE_ADDRESS = "\n---\n".join(
+    f"""
+    apiVersion: networking.istio.io/v1
+    kind: ServiceEntry
+    metadata: {{name: {account}}}
+    spec:
+      hosts: [{account}.example.com]
+      location: MESH_INTERNAL
+      resolution: STATIC
+      ports: [{{number: {port}, name: http, protocol: HTTP}}]
+      endpoints: [{{address: 10.0.0.7, serviceAccount: bookinfo-{account}}}]
+    """
+    for account, port in (("ratings", 7070), ("reviews", 9080))
+)
+
 Call = grpc.aio.StreamStreamCall[DeltaDiscoveryRequest, DeltaDiscoveryResponse]
 
 
@@ -148,7 +163,7 @@ async def test_a_proxy_gets_what_its_certificate_is_for(plane: Plane) -> None:
     ],
     ids=["namespace", "account", "node-id"],
 )
-async def test_t9_the_configuration_of_another_is_not_given(
+async def test_case_42_and_t9_the_configuration_of_another_is_not_given(
     plane: Plane, claim: DeltaDiscoveryRequest
 ) -> None:
     async with plane.stream() as call:
@@ -158,7 +173,52 @@ async def test_t9_the_configuration_of_another_is_not_given(
     assert "spiffe://cluster.local/ns/default/sa/bookinfo-reviews" in details
 
 
-async def test_t9_a_stream_that_goes_on_as_another_node_is_ended(plane: Plane) -> None:
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [
+        (hello(""), "has 1 parts"),
+        (hello(f"sidecar~127.0.0.1~{'x' * 65_536}.default~x"), "at most 1024"),
+        (hello(MINE.replace("127.0.0.1", "10.0.0.256")), "no IP address"),
+        (hello(MINE, INSTANCE_IPS="10.0.0.7"), "INSTANCE_IPS of its metadata"),
+    ],
+    ids=["empty", "64-KiB", "no-address", "another-address"],
+)
+async def test_case_42_a_node_that_cannot_be_is_refused(
+    plane: Plane, claim: DeltaDiscoveryRequest, why: str
+) -> None:
+    async with plane.stream() as call:
+        await call.write(claim)
+        code, details = await told(call)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert why in details
+    assert len(details) < 2_000
+
+
+async def test_case_42_the_address_of_another_account_gives_nothing_of_it(
+    plane: Plane,
+) -> None:
+    entries = resources(AT_ONE_ADDRESS)
+    await plane.ledger.commit(
+        [Write(ledger_key("default", each.key), stored(each)) for each in entries]
+    )
+    async with plane.stream() as call, asyncio.timeout(10):
+        await call.write(hello(MINE.replace("127.0.0.1", "10.0.0.7")))
+        found: set[str] = set()
+        while "inbound|9080||" not in found:
+            answer = await call.read()
+            assert isinstance(answer, DeltaDiscoveryResponse)
+            found |= {each.name for each in answer.resources}
+            await call.write(
+                DeltaDiscoveryRequest(
+                    type_url=answer.type_url, response_nonce=answer.nonce
+                )
+            )
+    assert "inbound|7070||" not in found
+
+
+async def test_case_42_and_t9_a_stream_that_goes_on_as_another_node_is_ended(
+    plane: Plane,
+) -> None:
     async with plane.stream() as call:
         await call.write(hello(MINE))
         async with asyncio.timeout(10):

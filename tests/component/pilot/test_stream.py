@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from random import Random
-from typing import TYPE_CHECKING, Any
 
 import grpc
 import httpx2
@@ -17,144 +14,27 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryResponse,
 )
 
-from meltemi.config.canonical import stored
-from meltemi.config.ledger_keys import ledger_key
-from meltemi.kernel.clock import SystemClock
-from meltemi.pilot.service import Pilot
-from meltemi.pilot.settings import PilotSettings
-from meltemi.runtime.settings import Address
-from meltemi.store.ports import Write
-from meltemi.testkit.fakes.bus import MemoryBus
-from meltemi.testkit.fakes.ledger import MemoryLedger
-from meltemi.testkit.mesh import resources
-from meltemi.testkit.processes import free_port
+from meltemi.testkit.pilots import (
+    CLUSTER,
+    METADATA,
+    NODE,
+    REVIEWS,
+    PilotAlone,
+    Stream,
+    connected,
+    delta_ack,
+)
 from meltemi.xds.types import TypeUrl
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
-    from google.protobuf.message import Message as ProtoMessage
-
-ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService"
-NODE = "sidecar~127.0.0.1~reviews-v1.default~default.svc.cluster.local"
-REVIEWS = """
-    apiVersion: networking.istio.io/v1
-    kind: ServiceEntry
-    metadata: {name: reviews}
-    spec:
-      hosts: [reviews.default.svc.cluster.local]
-      location: MESH_INTERNAL
-      resolution: STATIC
-      ports: [{number: 9080, name: http, protocol: HTTP}]
-      endpoints: [{address: 127.0.0.1, ports: {http: 21100}}]
-    """
-METADATA: dict[str, Any] = {
-    "NAMESPACE": "default",
-    "MELTEMI_EXPLICIT": {"http_proxy": "127.0.0.1:15080"},
-}
-CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
-
-
-class Plane:
-    """A Pilot and what it reads from."""
-
-    def __init__(self) -> None:
-        self.ledger, self.bus = MemoryLedger(), MemoryBus()
-        self.settings = PilotSettings(
-            xds_address=Address("127.0.0.1", free_port()),
-            http_address=Address("127.0.0.1", free_port()),
-            etcd_endpoints=(Address("127.0.0.1", 1),),
-            nats_url="nats://127.0.0.1:1",
-            heartbeat_silence=0.2,
-        )
-
-    async def write(self, text: str) -> None:
-        """Store the objects of ``text`` in one revision."""
-        await self.ledger.commit(
-            [
-                Write(ledger_key("default", each.key), stored(each))
-                for each in resources(text)
-            ]
-        )
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[grpc.aio.Channel]:
-        """Run the Pilot; yield a channel to it."""
-        stopping = asyncio.Event()
-        pilot = Pilot(self.settings, self.ledger, self.bus, SystemClock(), Random(1))  # noqa: S311 - any will do
-        async with asyncio.TaskGroup() as tasks:
-            options = [("grpc.so_reuseport", 0)]
-            running = pilot.run(lambda: grpc.aio.server(options=options), stopping)
-            tasks.create_task(running)
-            target = str(self.settings.xds_address)
-            async with grpc.aio.insecure_channel(target) as channel:
-                yield channel
-            stopping.set()
 
 
 @pytest.fixture
-async def plane() -> Plane:
-    made = Plane()
+async def plane() -> PilotAlone:
+    made = PilotAlone()
     await made.write(REVIEWS)
     return made
 
 
-class Stream:
-    """A proxy's side of a stream, which says only what it is told to."""
-
-    def __init__(
-        self,
-        channel: grpc.aio.Channel,
-        method: str,
-        response: type[DeltaDiscoveryResponse | DiscoveryResponse],
-    ) -> None:
-        def encode(message: ProtoMessage) -> bytes:
-            return message.SerializeToString()
-
-        self.call = channel.stream_stream(
-            f"{ADS}/{method}",
-            request_serializer=encode,
-            response_deserializer=response.FromString,
-        )(wait_for_ready=True)
-
-    async def read(self) -> DeltaDiscoveryResponse:
-        async with asyncio.timeout(10):
-            answer = await self.call.read()
-        assert isinstance(answer, DeltaDiscoveryResponse), answer
-        return answer
-
-    async def read_whole(self) -> DiscoveryResponse:
-        async with asyncio.timeout(10):
-            answer = await self.call.read()
-        assert isinstance(answer, DiscoveryResponse), answer
-        return answer
-
-
-async def connected(
-    channel: grpc.aio.Channel, held: Mapping[str, str] | None = None
-) -> Stream:
-    """Open a stream once the Pilot has read the ledger, and ask for clusters."""
-    async with asyncio.timeout(10):
-        while True:
-            stream = Stream(channel, "DeltaAggregatedResources", DeltaDiscoveryResponse)
-            first = DeltaDiscoveryRequest(
-                type_url=TypeUrl.CLUSTER, initial_resource_versions=held
-            )
-            first.node.id = NODE
-            first.node.metadata.update(METADATA)
-            try:
-                await stream.call.write(first)
-                await stream.call.initial_metadata()
-            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                continue
-            return stream
-
-
-def delta_ack(answer: DeltaDiscoveryResponse) -> DeltaDiscoveryRequest:
-    return DeltaDiscoveryRequest(type_url=answer.type_url, response_nonce=answer.nonce)
-
-
-async def test_a_proxy_is_sent_the_clusters_of_its_mesh(plane: Plane) -> None:
+async def test_a_proxy_is_sent_the_clusters_of_its_mesh(plane: PilotAlone) -> None:
     async with plane.running() as channel:
         stream = await connected(channel)
         answer = await stream.read()
@@ -163,7 +43,7 @@ async def test_a_proxy_is_sent_the_clusters_of_its_mesh(plane: Plane) -> None:
 
 
 async def test_endpoints_of_a_cluster_nobody_knows_are_answered_empty(
-    plane: Plane,
+    plane: PilotAlone,
 ) -> None:
     async with plane.running() as channel:
         stream = await connected(channel)
@@ -178,7 +58,9 @@ async def test_endpoints_of_a_cluster_nobody_knows_are_answered_empty(
         assert b"ghost" in ghost.resource.value
 
 
-async def test_a_proxy_that_comes_back_is_sent_only_what_differs(plane: Plane) -> None:
+async def test_a_proxy_that_comes_back_is_sent_only_what_differs(
+    plane: PilotAlone,
+) -> None:
     async with plane.running() as channel:
         stream = await connected(channel)
         held = {each.name: each.version for each in (await stream.read()).resources}
@@ -192,7 +74,9 @@ async def test_a_proxy_that_comes_back_is_sent_only_what_differs(plane: Plane) -
         ], "what it held was not sent again"
 
 
-async def test_a_change_arrives_although_the_bell_never_rings(plane: Plane) -> None:
+async def test_a_change_arrives_although_the_bell_never_rings(
+    plane: PilotAlone,
+) -> None:
     async with plane.running() as channel:
         stream = await connected(channel)
         await stream.call.write(delta_ack(await stream.read()))
@@ -203,7 +87,9 @@ async def test_a_change_arrives_although_the_bell_never_rings(plane: Plane) -> N
         ]
 
 
-async def test_a_refusal_is_shown_with_the_object_that_caused_it(plane: Plane) -> None:
+async def test_a_refusal_is_shown_with_the_object_that_caused_it(
+    plane: PilotAlone,
+) -> None:
     await plane.write(
         """
         apiVersion: networking.istio.io/v1
@@ -241,7 +127,9 @@ async def test_a_refusal_is_shown_with_the_object_that_caused_it(plane: Plane) -
         assert row["types"]["cds"]["error"] == "table size must be prime"
 
 
-async def test_a_state_of_the_world_response_keeps_what_stays(plane: Plane) -> None:
+async def test_a_state_of_the_world_response_keeps_what_stays(
+    plane: PilotAlone,
+) -> None:
     async with plane.running() as channel:
         await connected(channel)
         stream = Stream(channel, "StreamAggregatedResources", DiscoveryResponse)
@@ -264,7 +152,7 @@ async def test_a_state_of_the_world_response_keeps_what_stays(plane: Plane) -> N
         assert second.version_info != first.version_info
 
 
-async def test_a_node_that_does_not_say_who_it_is_is_refused(plane: Plane) -> None:
+async def test_a_node_that_does_not_say_who_it_is_is_refused(plane: PilotAlone) -> None:
     async with plane.running() as channel:
         await connected(channel)
         stream = Stream(channel, "DeltaAggregatedResources", DeltaDiscoveryResponse)

@@ -30,3 +30,16 @@ def test_settings_are_read_from_yaml_and_json() -> None:
 def test_what_is_no_proxyconfig_is_refused_with_a_reason(text: str, words: str) -> None:
     with pytest.raises(InvalidProxyAnnotationError, match=words):
         proxy_annotation(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "concurrency: 2\nsecurityContext: {privileged: true}\n",
+        "image: {imageType: a, securityContext: {privileged: true}}\n",
+        "!!python/object/apply:os.system ['true']\n",
+    ],
+)
+def test_t21_an_annotation_says_settings_of_a_proxy_and_nothing_else(text: str) -> None:
+    with pytest.raises(InvalidProxyAnnotationError):
+        proxy_annotation(text)

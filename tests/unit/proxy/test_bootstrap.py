@@ -89,3 +89,17 @@ def test_a_wrong_setting_stops_the_start_and_is_named(
 ) -> None:
     with pytest.raises(MeshError, match=said):
         settings(**{name: value})
+
+
+EVIL = 'v1"}\n    securityContext: {privileged: true}\n{{ 7 * 7 }} ${HOME} %s'
+
+
+def test_t21_what_a_setting_holds_stays_one_string() -> None:
+    """No template is filled in: a bootstrap is made of values."""
+    labels = json.dumps({"app": "reviews", "version": EVIL})
+    made = json.loads(bootstrap(settings(AGENT_LABELS=labels, AGENT_GROUP=EVIL)))
+    metadata = made["node"]["metadata"]
+    assert metadata["LABELS"]["version"] == EVIL
+    assert metadata["AUTO_REGISTER_GROUP"] == EVIL
+    harmless = json.loads(bootstrap(settings(AGENT_GROUP="a")))
+    assert made["static_resources"] == harmless["static_resources"]

@@ -81,9 +81,18 @@ def test_a_check_that_read_nothing_is_not_green(tmp_path: Path) -> None:
             "TID251",
         ),
         ("shared/src/meltemi/kernel/spoilt.py", "x=1\n", "D100"),
+        *(
+            ("cli/src/meltemi/ctl/spoilt.py", line, rule)
+            for line, rule in (
+                ("import pickle\n\npickle.loads(b'')\n", "S301"),
+                ("import yaml\n\nyaml.load('')\n", "S506"),
+                ("import subprocess\n\nsubprocess.run('a', shell=True)\n", "S602"),
+                ("import httpx\n\nhttpx.get('a', verify=False)\n", "S501"),
+            )
+        ),
     ],
 )
-def test_ruff_goes_red(copy: Path, file: str, line: str, rule: str) -> None:
+def test_t25_ruff_goes_red(copy: Path, file: str, line: str, rule: str) -> None:
     spoilt = copy / file
     spoilt.write_text(line)
     try:
@@ -92,6 +101,14 @@ def test_ruff_goes_red(copy: Path, file: str, line: str, rule: str) -> None:
         assert rule in result.stdout
     finally:
         spoilt.unlink()
+
+
+def test_t25_every_package_is_pinned_to_its_bytes() -> None:
+    text = (ROOT / "requirements.txt").read_text().replace("\\\n", " ")
+    packages = [line for line in text.splitlines() if line and line[0] not in "#-"]
+    assert packages
+    assert [each for each in packages if "==" not in each or "--hash" not in each] == []
+    assert "--require-hashes" in (ROOT / "Makefile").read_text()
 
 
 def test_the_formatter_goes_red(copy: Path) -> None:

@@ -7,9 +7,9 @@ import contextlib
 from random import Random
 from typing import TYPE_CHECKING, Self
 
-import nats
 import nats.errors
 import structlog
+from nats.aio.client import Client
 
 from meltemi.events.inbox import Inbox
 from meltemi.events.message import Message
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from types import TracebackType
 
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
 
 CONNECT_SECONDS = 2
@@ -129,18 +128,19 @@ class NatsBus:
         async def on_closed() -> None:
             lost.set()
 
-        client = await nats.connect(
-            self._url,
-            name=self._name,
-            tls=self._tls,
-            allow_reconnect=False,
-            connect_timeout=CONNECT_SECONDS,
-            ping_interval=PING_SECONDS,
-            closed_cb=on_closed,
-            disconnected_cb=on_closed,
-            error_cb=_ignore,
-        )
+        client = Client()
         try:
+            await client.connect(
+                self._url,
+                name=self._name,
+                tls=self._tls,
+                allow_reconnect=False,
+                connect_timeout=CONNECT_SECONDS,
+                ping_interval=PING_SECONDS,
+                closed_cb=on_closed,
+                disconnected_cb=on_closed,
+                error_cb=_ignore,
+            )
             for inbox, subject in list(self._inboxes.items()):
                 await self._listen(client, inbox, subject)
             self._client = client

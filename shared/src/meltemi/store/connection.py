@@ -47,6 +47,13 @@ AWAY = frozenset(
 )
 DENIED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
+UNKNOWN_USER = (
+    "authentication failed",
+    "authentication is not enabled",
+    "user name is empty",
+)
+"""What etcd says, with a code of its own, to who is not one of its users."""
+
 
 class RevisionGoneError(LedgerUnavailableError):
     """A listing's pinned revision was compacted between two of its pages."""
@@ -202,7 +209,7 @@ class Connection:
             return RevisionGoneError(words)
         if "database space exceeded" in details:
             return LedgerFullError(f"{words}: compact and defragment it")
-        if error.code() in DENIED or "authentication failed" in details:
+        if error.code() in DENIED or any(each in details for each in UNKNOWN_USER):
             return LedgerDeniedError(words)
         if error.code() in AWAY:
             return LedgerUnavailableError(words)

@@ -93,6 +93,11 @@ class Watch:
     flight: Push | None = None
     pushes: int = 0
 
+    @property
+    def named(self) -> int:
+        """How many names it keeps account of because the proxy said them."""
+        return max(len(self.names or ()), len(self.doubt))
+
     def subscribe(self, names: Iterable[str]) -> None:
         """Add ``names`` to what the proxy wants; each will be answered, even if absent.
 

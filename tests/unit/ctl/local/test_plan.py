@@ -15,7 +15,7 @@ TOOLS = Tools(
     versions={"etcd": "3", "nats": "2", "envoy": "1.40.0", "meltemi": "0.1"},
 )
 PORTS = {name: 20_000 + place for place, name in enumerate(port_names(demo=True))}
-LAYOUT = Layout(Path("/state"), PORTS, "e1")
+LAYOUT = Layout(Path("/state"), PORTS, "e1", "s1")
 
 
 def parts(*, demo: bool = True) -> dict[str, Part]:

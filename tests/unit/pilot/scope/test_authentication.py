@@ -56,6 +56,6 @@ def test_a_port_of_a_selected_workload_has_its_own_mode() -> None:
     assert mode(text, port=9080) is MutualTLSMode.STRICT
 
 
-def test_the_oldest_policy_of_a_scope_wins() -> None:
+def test_case_54_the_oldest_policy_of_a_scope_wins() -> None:
     text = MESH + policy("another", "istio-system", "DISABLE")
     assert mode(text) is MutualTLSMode.STRICT

@@ -38,7 +38,7 @@ def test_t9_a_node_that_claims_another_place_is_named_with_its_claim(
         check(claimed)
 
 
-def test_t9_an_identity_of_another_trust_domain_is_nobody_here() -> None:
+def test_case_42_and_t9_an_identity_of_another_trust_domain_is_nobody_here() -> None:
     foreign = SpiffeId.parse("spiffe://elsewhere/ns/default/sa/reviews")
     with pytest.raises(ForbiddenNodeError, match="trust domain is"):
         check(node(), foreign)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.ctl.local import processes
-from meltemi.ctl.local.plan import Layout, plan, port_names
+from meltemi.ctl.local.admission import make_secret, read_secret, write_accounts
+from meltemi.ctl.local.plan import MESH, Layout, plan, port_names
 from meltemi.ctl.local.ports import choose_ports, is_free
 from meltemi.ctl.local.record import (
     Captured,
@@ -41,7 +42,7 @@ GRACE_SECONDS = 8.0
 LAST_LINES = 15
 SOCKET_PATH_BYTES = 107
 FILES = ("mesh.json", "admin.token", "lock", "audit.jsonl", "audit.jsonl.1")
-OURS = ("etcd", "citadel", "vault", "run", "tokens", "logs")
+OURS = ("accounts", "etcd", "citadel", "vault", "run", "tokens", "logs")
 """The folders that a mesh's parts fill."""
 
 
@@ -86,14 +87,15 @@ class LocalMesh:
     def __init__(
         self, state: Path, record: Record, tools: Tools, environ: Mapping[str, str]
     ) -> None:
-        strange = set(_wanted_ports(record)) - record.ports.keys()
-        if strange:
+        strange = sorted(set(_wanted_ports(record)) - record.ports.keys())
+        secret = read_secret(state)
+        if strange or not secret:
             raise OtherVersionError(
-                f"{state} holds a mesh without {', '.join(sorted(strange))}: run "
-                "meltemi down, then meltemi up"
+                f"{state} holds a mesh without {', '.join(strange) or 'passwords'}: "
+                "run meltemi down, then meltemi up"
             )
         self.state, self.record = state, record
-        self.layout = Layout(state, record.ports, record.epoch)
+        self.layout = Layout(state, record.ports, record.epoch, secret)
         self._tools = tools
         self.parts = self._planned()
         self._environ = processes.inherited(environ)
@@ -122,6 +124,7 @@ class LocalMesh:
             taken = {name: port for name, port in taken.items() if is_free(port)}
         ports = choose_ports(_wanted_ports(old), taken, start=secrets.randbelow(10_000))
         record = msgspec.structs.replace(old, ports=ports)
+        make_secret(state)
         mesh = cls(state, record, tools, environ)
         longest = max((str(mesh.layout.run(each.name)) for each in mesh.parts), key=len)
         if len(f"{longest}/xds.sock".encode()) > SOCKET_PATH_BYTES:
@@ -130,6 +133,7 @@ class LocalMesh:
                 "is all that a socket's path may have: choose a shorter --state"
             )
         write_record(state, record)
+        write_accounts(mesh.layout, MESH)
         if not mesh.layout.admin_token.exists():
             token = secrets.token_urlsafe(32)
             write_private(mesh.layout.admin_token, f"{token}\n".encode())

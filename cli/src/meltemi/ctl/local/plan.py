@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from meltemi.ctl.local.accounts import password
 from meltemi.ctl.local.demo import NAMESPACE, SERVICE_PORT, SERVICES, WORKLOADS, host
 from meltemi.ctl.local.part import Identity, Part, Stage
 from meltemi.ctl.local.vault import VAULT, citadel_settings, vault
@@ -55,6 +56,8 @@ class Layout:
     ports: Mapping[str, int]
     epoch: str
     """Unique to this mesh's data: etcd's cluster id is made of it."""
+    secret: str = ""
+    """What passwords in etcd and NATS are made of."""
 
     def at(self, name: str) -> str:
         """Return the address that was given to ``name``."""
@@ -79,6 +82,20 @@ class Layout:
     def roots(self) -> Path:
         """Citadel's root bundle."""
         return self.state / "citadel" / "root-cert.pem"
+
+    @property
+    def bus_configuration(self) -> Path:
+        """What NATS is started with."""
+        return self.state / "accounts" / "nats.conf"
+
+    def ledger_password(self, service: str) -> Path:
+        """Return where the password of a service's user in etcd is put."""
+        return self.state / "accounts" / service
+
+    def bus(self, service: str) -> str:
+        """Return where a service finds the bell, with its password."""
+        word = password(self.secret, service)
+        return f"nats://{service}:{word}@{self.at('nats')}"
 
     def token(self, proxy: str) -> Path:
         """Return where the workload token of ``proxy`` is put."""
@@ -147,6 +164,7 @@ def etcd(layout: Layout, tools: Tools) -> Part:
         f"--initial-cluster={MESH}=http://{peer}",
         f"--initial-cluster-token={layout.epoch}",
         "--experimental-watch-progress-notify-interval=5s",
+        "--bcrypt-cost=4",  # the passwords are random, and nobody's to guess
         "--log-level=warn",
     )
     return Part(
@@ -164,7 +182,11 @@ def nats(layout: Layout, tools: Tools) -> Part:
     """Return the doorbell."""
     return Part(
         name="nats",
-        argv=(tools.nats, "-a", LOOPBACK, "-p", str(layout.ports["nats"])),
+        argv=(
+            tools.nats,
+            *("-a", LOOPBACK, "-p", str(layout.ports["nats"])),
+            *("-c", str(layout.bus_configuration)),
+        ),
         environ={},
         addresses={"client": layout.at("nats")},
         ready=f"tcp://{layout.at('nats')}",
@@ -182,7 +204,9 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
         "GALLEY_TRUST_DOMAIN": TRUST_DOMAIN,
         "GALLEY_HTTP_ADDRESS": layout.at("galley"),
         "GALLEY_ETCD_ENDPOINTS": layout.at("etcd"),
-        "GALLEY_NATS_URL": f"nats://{layout.at('nats')}",
+        "GALLEY_NATS_URL": layout.bus("galley"),
+        "GALLEY_ETCD_USER": "galley",
+        "GALLEY_ETCD_PASSWORD_FILE": str(layout.ledger_password("galley")),
         "GALLEY_ADMIN_TOKEN_FILE": str(layout.admin_token),
         "GALLEY_AUDIT_FILE": str(layout.audit),
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
@@ -211,7 +235,9 @@ def citadel(layout: Layout, tools: Tools, signer: Mapping[str, str]) -> Part:
         "CITADEL_STATE_DIR": str(layout.state / "citadel"),
         "CITADEL_ADMIN_TOKEN_FILE": str(layout.admin_token),
         "CITADEL_AUDIT_FILE": str(layout.state / "citadel" / "audit.jsonl"),
-        "CITADEL_NATS_URL": f"nats://{layout.at('nats')}",
+        "CITADEL_NATS_URL": layout.bus("citadel"),
+        "CITADEL_ETCD_USER": "citadel",
+        "CITADEL_ETCD_PASSWORD_FILE": str(layout.ledger_password("citadel")),
         **signer,
     }
     part = _service("citadel", tools, environ, addresses)
@@ -230,7 +256,9 @@ def pilot(layout: Layout, tools: Tools, name: str) -> Part:
         "PILOT_HTTP_ADDRESS": addresses["http"],
         "PILOT_XDS_ADDRESS": addresses["xds"],
         "PILOT_ETCD_ENDPOINTS": layout.at("etcd"),
-        "PILOT_NATS_URL": f"nats://{layout.at('nats')}",
+        "PILOT_NATS_URL": layout.bus("pilot"),
+        "PILOT_ETCD_USER": "pilot",
+        "PILOT_ETCD_PASSWORD_FILE": str(layout.ledger_password("pilot")),
         "PILOT_ACCESS_LOG_FILE": "/dev/stdout",
         "PILOT_XDS_TLS_ADDRESS": addresses["xds-tls"],
         "PILOT_CITADEL_BOOTSTRAP": layout.at("citadel.bootstrap"),

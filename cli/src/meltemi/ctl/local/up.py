@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from meltemi.ctl.local.admission import lock_ledger
 from meltemi.ctl.local.part import Stage
+from meltemi.ctl.local.plan import MESH
 from meltemi.ctl.local.record import write_private
 from meltemi.ctl.local.seed import (
     demo_objects,
@@ -95,7 +97,9 @@ def prepare(mesh: LocalMesh, parts: Iterable[Part]) -> None:
 
 
 def unlock(mesh: LocalMesh, parts: Iterable[Part]) -> None:
-    """Open the Vault among ``parts``, now that it runs: it always starts sealed."""
+    """Lock the ledger among ``parts``, and open the Vault, which starts sealed."""
+    if any(part.name == "etcd" for part in parts):
+        lock_ledger(mesh.layout, MESH)
     if any(part.name == VAULT for part in parts):
         from meltemi.ctl.local.vault_keys import open_vault  # noqa: PLC0415 - heavy
 

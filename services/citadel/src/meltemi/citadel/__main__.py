@@ -16,7 +16,6 @@ from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
 from meltemi.store.arrival import arrival
-from meltemi.store.etcd import EtcdLedger
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,7 +25,7 @@ async def main(stopping: asyncio.Event) -> None:
     """Run one Citadel until ``stopping``."""
     settings = read_settings(CitadelSettings, os.environ)  # noqa: TID251 - __main__
     configure_logs("citadel", settings.name, json=not sys.stderr.isatty())
-    async with EtcdLedger([str(each) for each in settings.etcd_endpoints]) as ledger:
+    async with settings.ledger(settings.etcd_endpoints) as ledger:
         await arrival(ledger)
         async with contextlib.AsyncExitStack() as stack:
             bus = (

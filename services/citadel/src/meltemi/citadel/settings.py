@@ -12,10 +12,11 @@ from meltemi.citadel.issue import BACKDATE
 from meltemi.citadel.limits import Buckets, Limits, Rate
 from meltemi.citadel.rotation.record import Waits
 from meltemi.citadel.signer_settings import Seconds, SignerSettings
+from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.settings import Address, Addresses
 
 
-class CitadelSettings(SignerSettings, CallerSettings):
+class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="CITADEL_")

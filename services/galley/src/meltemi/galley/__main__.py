@@ -16,7 +16,6 @@ from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
 from meltemi.store.arrival import arrival
-from meltemi.store.etcd import EtcdLedger
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,9 +25,8 @@ async def main(stopping: asyncio.Event) -> None:
     """Serve until ``stopping``."""
     settings = read_settings(GalleySettings, os.environ)  # noqa: TID251 - here it is read
     configure_logs("galley", settings.name, json=not sys.stderr.isatty())
-    endpoints = [str(each) for each in settings.etcd_endpoints]
     async with (
-        EtcdLedger(endpoints) as ledger,
+        settings.ledger(settings.etcd_endpoints) as ledger,
         NatsBus(settings.nats_url, name=settings.name) as bus,
     ):
         await arrival(ledger)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from meltemi.config.schema.envoy_filter import EnvoyFilter
 from meltemi.config.schema.workload_entry import WorkloadEntry
+from meltemi.galley.guards import reserved_patches
 from meltemi.galley.refusals import ForbiddenError
 
 if TYPE_CHECKING:
@@ -19,15 +21,17 @@ if TYPE_CHECKING:
 READING: Final = ("get", "list", "watch")
 WRITING: Final = ("create", "update", "patch", "delete")
 ANY: Final = "*"
-POWERFUL: Final = frozenset({"EnvoyFilter", "WasmPlugin"})
+POWERFUL: Final = frozenset(
+    {"EnvoyFilter", "ProxyConfig", "TrafficExtension", "WasmPlugin"}
+)
 """Kinds that can undo what all others say (threat T2)."""
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a token is good for: each verb, on each kind, in each namespace.
 
-    ``*`` stands for any, but to write an EnvoyFilter, a WasmPlugin or anything in
-    the root namespace, a scope must name the kind or the namespace itself.
+    ``*`` stands for any, but to write one of the `POWERFUL` kinds or anything in the
+    root namespace, a scope must name the kind or the namespace itself.
     """
 
     verbs: tuple[str, ...]
@@ -146,7 +150,8 @@ def check_permission(
     """Let the caller ``verb``: write ``asked`` over ``current``, or remove it (None).
 
     A workload may neither claim another account's identity nor take over an entry
-    that names another account.
+    that names another account. Nobody's scopes cover what `meltemi.galley.guards`
+    keeps for administrators.
 
     Raises:
         ForbiddenError: Naming what is not the caller's.
@@ -156,6 +161,7 @@ def check_permission(
         return
     if isinstance(caller, Bearer):
         caller.check(verb, key.kind, key.namespace)
+        _check_patches(caller, key, asked)
         return
     identity = caller.identity
     if key.kind != WorkloadEntry.__name__ or key.namespace != identity.namespace:
@@ -170,6 +176,15 @@ def check_permission(
                 f"{identity} may not write {key}: it is of the service account "
                 f"{account!r}"
             )
+
+
+def _check_patches(caller: Bearer, key: Key, asked: Resource[Message] | None) -> None:
+    if asked is None or not isinstance(asked.spec, EnvoyFilter):
+        return
+    for why in reserved_patches(asked.spec):
+        raise ForbiddenError(
+            f"{caller.name!r} may not write {key}: {why}; that is for administrators"
+        )
 
 
 def _account(resource: Resource[Message] | None) -> str | None:

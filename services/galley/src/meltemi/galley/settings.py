@@ -11,8 +11,9 @@ from meltemi.galley.adapters.key_keeper import KeyPolicy
 from meltemi.identity.sealed import SealingKey
 from meltemi.runtime.dial_rule import Network, networks
 from meltemi.runtime.guarded_fetch import Guard
+from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
-from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from meltemi.runtime.settings import Address, Addresses
 from meltemi.runtime.tls import TlsFiles
 
 ADDRESS_HTTP = Address("127.0.0.1", 15080)
@@ -27,7 +28,7 @@ def _networks(value: object) -> object:
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 
 
-class GalleySettings(ServiceSettings):
+class GalleySettings(LedgerAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="GALLEY_")

@@ -11,13 +11,13 @@ import grpc
 
 from meltemi.bus.nats import NatsBus
 from meltemi.kernel.clock import SystemClock
+from meltemi.pilot.adapters.allowance import MESSAGE_BYTES
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
 from meltemi.store.arrival import arrival
-from meltemi.store.etcd import EtcdLedger
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", 100),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),  # what newer grpcio goes by
@@ -39,9 +40,8 @@ async def main(stopping: asyncio.Event) -> None:
     """Serve until ``stopping``."""
     settings = read_settings(PilotSettings, os.environ)  # noqa: TID251 - here it is read
     configure_logs("pilot", settings.name, json=not sys.stderr.isatty())
-    endpoints = [str(each) for each in settings.etcd_endpoints]
     async with (
-        EtcdLedger(endpoints) as ledger,
+        settings.ledger(settings.etcd_endpoints) as ledger,
         NatsBus(settings.nats_url, name=settings.name) as bus,
     ):
         await arrival(ledger)

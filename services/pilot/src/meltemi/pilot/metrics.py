@@ -35,6 +35,7 @@ class Metrics:
         self.strangers = counter(
             "strangers_total", "Streams ended: the certificate is not the node's"
         )
+        self.ended = counter("ended_total", "Streams ended by their caller", "code")
         self.withheld = counter(
             "secrets_withheld_total",
             "Pushes without the secrets of the class: the stream proved no identity",

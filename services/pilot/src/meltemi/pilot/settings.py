@@ -10,8 +10,9 @@ from pydantic_settings import SettingsConfigDict
 from meltemi.credentials.joining import Joining
 from meltemi.identity.sealed import SealingKey
 from meltemi.pilot.model.features import Features
+from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
-from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from meltemi.runtime.settings import Address, Addresses
 
 ADDRESS_XDS = Address("127.0.0.1", 15010)
 ADDRESS_HTTP = Address("127.0.0.1", 15014)
@@ -29,7 +30,7 @@ def _features(value: object) -> object:
     return given
 
 
-class PilotSettings(ServiceSettings):
+class PilotSettings(LedgerAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="PILOT_")

@@ -36,7 +36,7 @@ def test_modules_are_fetched_over_http_alone(url: str, host: Host | None) -> Non
     assert module_host(module(url, sha256=SHA)) == host
 
 
-def test_a_module_is_fetched_if_its_hash_is_known() -> None:
+def test_case_59_a_module_is_fetched_if_its_hash_is_known() -> None:
     assert module_host(module("https://m.example/x.wasm")) is None
     found = made(module("https://m.example/x.wasm", sha256=SHA))
     assert isinstance(found, ir.WasmFilter)
@@ -72,7 +72,7 @@ def test_what_a_module_is_started_with() -> None:
         ("FAIL_RELOAD", ir.Failure.RELOAD),
     ],
 )
-def test_a_module_fails_as_it_says(strategy: str, failure: ir.Failure) -> None:
+def test_case_59_a_module_fails_as_it_says(strategy: str, failure: ir.Failure) -> None:
     found = made(module(failStrategy=strategy))
     assert isinstance(found, ir.WasmFilter)
     assert found.failure is failure

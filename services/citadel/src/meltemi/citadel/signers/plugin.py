@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 FILES = ("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem")
 """Istio's names in its secret ``cacerts``."""
 
+CRL = "ca-crl.pem"
+"""Istio's name for a list of revoked certificates, which nobody here would look at."""
+
 FILE_LIMIT = 1 << 20
 POLL_SECONDS = 1.0
 
@@ -118,9 +121,14 @@ def read_files(folder: Path) -> tuple[bytes, ...]:
 
     Raises:
         PluginError: If one is not there, not a file, too long, or the key is open to
-            others.
+            others; or if there is a list of revoked certificates.
 
     """
+    if (folder / CRL).exists():
+        raise PluginError(
+            f"{folder / CRL}: proxies here check no such list, of any authority; "
+            "refuse certificates with meltemi cert revoke, and remove the file"
+        )
     found: list[bytes] = []
     for name in FILES:
         path = folder / name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.service.discovery.v3.discovery_pb2 import (
@@ -14,8 +14,11 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 )
 from google.protobuf.any_pb2 import Any
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
 
 from meltemi.kernel.digest import content_version
+from meltemi.kernel.errors import Blame, MeshError
+from meltemi.pilot.adapters.allowance import check_node
 from meltemi.pilot.scope.proxy import Proxy, proxy
 from meltemi.xds.session import Request
 from meltemi.xds.types import EMPTY, TypeUrl
@@ -27,6 +30,23 @@ if TYPE_CHECKING:
 
     from meltemi.xds.watch import Push
 
+R = TypeVar("R", DeltaDiscoveryRequest, DiscoveryRequest)
+
+
+class MalformedRequestError(MeshError):
+    """What a proxy sent is not a discovery request."""
+
+    code = "xds.malformed"
+    blame = Blame.CALLER
+
+
+def parsed(kind: type[R], data: bytes) -> R:
+    """Return the request that ``data`` is; raise `MalformedRequestError`."""
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise MalformedRequestError(f"not a {kind.__name__}: {error}") from error
+
 
 def proxy_of(node: Node) -> Proxy:
     """Return who the node message describes.
@@ -35,6 +55,7 @@ def proxy_of(node: Node) -> Proxy:
         InvalidNodeError: If it does not say so properly.
 
     """
+    check_node(node)
     extensions = [each.name for each in node.extensions]
     return proxy(node.id, MessageToDict(node.metadata), extensions=extensions)
 

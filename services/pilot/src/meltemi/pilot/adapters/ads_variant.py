@@ -27,7 +27,7 @@ class Variant(Protocol):
     """What differs between incremental and state-of-the-world streams."""
 
     def parse(self, data: bytes) -> Message:
-        """Return the request that ``data`` holds."""
+        """Return the request that ``data`` holds; raise `MalformedRequestError`."""
         ...
 
     def request(self, message: Message, kind: TypeUrl) -> Request:
@@ -50,7 +50,7 @@ class Delta:
 
     def parse(self, data: bytes) -> Message:
         """Return a DeltaDiscoveryRequest."""
-        return DeltaDiscoveryRequest.FromString(data)
+        return codec.parsed(DeltaDiscoveryRequest, data)
 
     def request(self, message: Message, kind: TypeUrl) -> Request:
         """Return what ``message`` says: nearly word for word."""
@@ -83,7 +83,7 @@ class WholeState:
 
     def parse(self, data: bytes) -> Message:
         """Return a DiscoveryRequest."""
-        return DiscoveryRequest.FromString(data)
+        return codec.parsed(DiscoveryRequest, data)
 
     def request(self, message: Message, kind: TypeUrl) -> Request:
         """Return which names were added and dropped since the last message."""

@@ -23,8 +23,17 @@ from meltemi.credentials.mutual import caller
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.identity.trust import TYPE_URL
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.pilot.adapters.ads_codec import known_type
+from meltemi.pilot.adapters.ads_codec import MalformedRequestError, known_type
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
+from meltemi.pilot.adapters.allowance import (
+    FIRST_WORD_SECONDS,
+    STRANGE_NAMES,
+    Pace,
+    Places,
+    TooMuchError,
+    check_names,
+    until_lost,
+)
 from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.connections import Connection, Connections
 from meltemi.pilot.scope.caller import ForbiddenNodeError
@@ -55,6 +64,13 @@ class AnotherNodeError(MeshError):
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
+STATUS: dict[type[MeshError], grpc.StatusCode] = {
+    InvalidNodeError: grpc.StatusCode.INVALID_ARGUMENT,
+    MalformedRequestError: grpc.StatusCode.INVALID_ARGUMENT,
+    TooMuchError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
+"""What a stream ends with; with PERMISSION_DENIED for any other reason."""
+
 log = structlog.get_logger("meltemi.pilot")
 
 
@@ -79,6 +95,7 @@ class Discovery(grpc.GenericRpcHandler):
         self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
         self._metrics = snapshots.metrics
         self._door, self._trust = trust.door, trust.streams
+        self._places = Places()
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -104,13 +121,13 @@ class Discovery(grpc.GenericRpcHandler):
                 grpc.StatusCode.UNAVAILABLE,
                 "this Pilot has not read the configuration yet: try another",
             )
-        first = await context.read()
-        if not isinstance(first, bytes):
+        first = await _first_word(context)
+        if first is None:
             return
         try:
             message, peer = variant.parse(first), caller(context)
             proxy = self._door.proxy(message.node, peer)
-        except InvalidNodeError as error:
+        except (InvalidNodeError, MalformedRequestError) as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise  # abort has raised already; this tells the type checker so
         except (ForbiddenNodeError, InvalidCertificateError, DeniedError) as error:
@@ -120,18 +137,30 @@ class Discovery(grpc.GenericRpcHandler):
             raise
         # Headers tell the agent that it is served, even where nothing is to be sent.
         await context.send_initial_metadata(())
-        if message.type_url == TYPE_URL:
-            await self._trust.serve(first, context)
-            return
-        connection = Connection(proxy, Session(), proved=peer is not None)
+        with self._places.place(peer.serial if peer else proxy.node_id) as lost:
+            ends = (self._door.until_denied(peer), until_lost(lost))
+            if message.type_url == TYPE_URL:
+                why = await ended(self._trust.serve(first, context), *ends)
+            else:
+                connection = Connection(proxy, Session(), proved=peer is not None)
+                stream = _Stream(self, connection, variant, context)
+                why = await self._joined(connection, ended(stream.run(first), *ends))
+        if why is not None:
+            self._metrics.ended.labels(why.code).inc()
+            log.warning("proxy.ended", node=proxy.node_id, error=str(why))
+            status = STATUS.get(type(why), grpc.StatusCode.PERMISSION_DENIED)
+            await context.abort(status, str(why))
+
+    async def _joined(
+        self, connection: Connection, serving: Coroutine[None, None, MeshError | None]
+    ) -> MeshError | None:
+        """Count ``connection`` among the proxies while it is served."""
+        proxy = connection.proxy
         self._connections.joined(connection)
         self._metrics.streams.inc()
         log.info("proxy.connected", node=proxy.node_id)
         try:
-            stream = _Stream(self, connection, variant, context)
-            await stream.run(first, self._door.until_denied(peer))
-        except (AnotherNodeError, DeniedError) as error:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            return await serving
         finally:
             self._metrics.streams.dec()
             if self._connections.left(connection):
@@ -162,7 +191,7 @@ class Discovery(grpc.GenericRpcHandler):
         self._connections.progressed(connection)
 
     def take(self, connection: Connection, variant: Variant, message: Message) -> None:
-        """Take one message of the proxy."""
+        """Take one message of the proxy; raise `TooMuchError`."""
         kind = known_type(message.type_url)
         if kind is None:
             return  # Envoy asks for types that nothing here configures
@@ -177,6 +206,10 @@ class Discovery(grpc.GenericRpcHandler):
             )
         connection.session.take(variant.request(message, kind))
         variant.answered(kind, connection.session)
+        named = connection.session.watches[kind].named
+        if named > STRANGE_NAMES:
+            snapshot = self._snapshots.of(connection.proxy.group)
+            check_names(named, len(snapshot.versions[kind]) if snapshot else 0)
 
     async def newer(self, generation: int) -> int:
         """Wait for a mesh after ``generation``; return which it is."""
@@ -202,40 +235,35 @@ class _Stream:
         self._variant, self._context = variant, context
         self._wake = asyncio.Event()
 
-    async def run(
-        self, first: bytes, denied: Coroutine[None, None, DeniedError]
-    ) -> None:
-        """Serve until the proxy ends the stream, or is ``denied``."""
+    async def run(self, first: bytes) -> MeshError | None:
+        """Serve until the proxy ends the stream, or says what ends it: that error."""
         async with asyncio.TaskGroup() as tasks:
-            serving = [
+            serving = (
                 tasks.create_task(self._follow_mesh()),
                 tasks.create_task(self._write()),
-            ]
-            ends = {
-                tasks.create_task(self._until_left(first)),
-                tasks.create_task(denied),
-            }
-            done, others = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in (*serving, *others):
+            )
+            error = await self._until_left(first)
+            for task in serving:
                 task.cancel()
-        error = done.pop().result()
-        if error:
-            raise error
+        return error
 
-    async def _until_left(self, first: bytes) -> AnotherNodeError | None:
-        """Take what the proxy says, until it leaves or says that it is another."""
+    async def _until_left(self, first: bytes) -> MeshError | None:
+        """Take what the proxy says, until it leaves or says what nobody may."""
         try:
             self._take(first)
             self._wake.set()
             await self._read()
-        except AnotherNodeError as error:
+        except (AnotherNodeError, MalformedRequestError, TooMuchError) as error:
             return error
         return None
 
     async def _read(self) -> None:
+        pace = Pace(asyncio.get_running_loop().time)
         while isinstance(message := await self._context.read(), bytes):
             self._take(message)
             self._wake.set()
+            if wait := pace.wait():
+                await asyncio.sleep(wait)
 
     async def _follow_mesh(self) -> None:
         generation = self._discovery.generation
@@ -254,6 +282,29 @@ class _Stream:
         known = self._connection.proxy.node_id
         if message.node.id not in ("", known):
             raise AnotherNodeError(
-                f"{known} says in mid-stream that it is {message.node.id}"
+                f"{known} says in mid-stream that it is {message.node.id[:200]}"
             )
         self._discovery.take(self._connection, self._variant, message)
+
+
+async def _first_word(context: Context) -> bytes | None:
+    """Return the first message; None from who leaves or says nothing for long."""
+    try:
+        async with asyncio.timeout(FIRST_WORD_SECONDS):
+            first = await context.read()
+    except TimeoutError:
+        return None
+    return first if isinstance(first, bytes) else None
+
+
+async def ended(
+    serving: Coroutine[None, None, MeshError | None],
+    *ends: Coroutine[None, None, MeshError],
+) -> MeshError | None:
+    """Run ``serving`` until it is done, or one of ``ends``; return what it ended by."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(each) for each in (serving, *ends)]
+        done, others = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in others:
+            task.cancel()
+    return next((task.result() for task in done if task.result()), None)

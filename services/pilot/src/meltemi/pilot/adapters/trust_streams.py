@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from meltemi.identity.trust import TYPE_URL, TrustBundle
 from meltemi.identity.wire import InvalidMessageError
+from meltemi.pilot.adapters.allowance import Pace
 from meltemi.pilot.latest import Latest
 
 if TYPE_CHECKING:
@@ -75,8 +76,10 @@ class TrustStreams:
             async with asyncio.TaskGroup() as tasks:
                 telling = tasks.create_task(self._tell(context))
                 raw: object = first
+                pace = Pace(asyncio.get_running_loop().time)
                 while isinstance(raw, bytes):
                     self._heard(held, raw)
+                    await asyncio.sleep(pace.wait())
                     raw = await context.read()
                 telling.cancel()
         finally:

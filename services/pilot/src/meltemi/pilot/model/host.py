@@ -66,7 +66,7 @@ def domains(host: str, dns_domain: str) -> tuple[str, ...]:
         pilot/pkg/networking/core/httproute.go generateVirtualHostDomains.
 
     """
-    if _is_address(host):
+    if is_address(host):
         return (f"[{host}]" if ":" in host else host,)
     if SERVICES in dns_domain:
         return (host, f"{host}.", *_within_cluster(host, dns_domain))
@@ -100,7 +100,8 @@ def _within_domain(host: str, dns_domain: str) -> tuple[str, ...]:
     return (unique, f"{unique}.{labels[len(own)]}") if named_with_home else (unique,)
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Tell whether ``host`` is an IPv4 or IPv6 address."""
     try:
         ip_address(host)
     except ValueError:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from meltemi.pilot.ir import Locality
+from meltemi.pilot.model.host import is_address
 from meltemi.pilot.scope.node import (
     Interception,
     InvalidNodeError,
@@ -144,13 +145,14 @@ def proxy(
     namespace = metadata.get("NAMESPACE")
     labels = _strings(metadata.get("LABELS"), "LABELS")
     explicit = _explicit(metadata.get(EXPLICIT, {}))
+    addresses = _addresses(metadata, parts[1])
     group = ProxyClass(
         role=Role(parts[0]),
         namespace=namespace if isinstance(namespace, str) and namespace else home,
         labels=tuple(sorted(labels.items())),
         explicit=explicit,
         interception=_interception(metadata, explicit),
-        addresses=_addresses(metadata, parts[1]) if explicit == Explicit() else (),
+        addresses=addresses if explicit == Explicit() else (),
         dns_domain=parts[3],
         locality=_place(labels) or locality,
         node=node_settings(metadata, extensions),
@@ -169,10 +171,23 @@ def _interception(metadata: Mapping[str, object], explicit: Explicit) -> Interce
 
 
 def _addresses(metadata: Mapping[str, object], in_id: str) -> tuple[str, ...]:
-    """Return the node's valid addresses; that of its id where it names none."""
+    """Return the node's valid addresses; that of its id where it names none.
+
+    Raises:
+        InvalidNodeError: If the id holds no address, or another than the metadata.
+
+    """
     given = metadata.get("INSTANCE_IPS")
     words = given if isinstance(given, list) else str(given or "").split(",")
-    return tuple(str(each) for each in words if each) or ((in_id,) if in_id else ())
+    named = tuple(str(each) for each in words if each)
+    if in_id and not is_address(in_id):
+        raise InvalidNodeError(f"node id names {in_id!r}, which is no IP address")
+    if in_id and named and in_id not in named:
+        raise InvalidNodeError(
+            f"node id names the address {in_id}, INSTANCE_IPS of its metadata are "
+            f"{', '.join(named)}"
+        )
+    return named or ((in_id,) if in_id else ())
 
 
 def _place(labels: Mapping[str, str]) -> Locality | None:

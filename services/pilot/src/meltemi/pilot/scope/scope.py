@@ -257,7 +257,8 @@ def _rules(
 def _targets(services: Sequence[Service], group: ProxyClass) -> list[Target]:
     """Return what answers at one of the proxy's addresses.
 
-    A workload that joined by name is known by the labels of its proxy as well.
+    What answers there with another service account than the proxy's is not its own: a
+    proxy proves its account, and only says what its address is.
     """
     own = set(group.addresses)
     return [
@@ -265,5 +266,12 @@ def _targets(services: Sequence[Service], group: ProxyClass) -> list[Target]:
         for service in services
         for port in service.ports
         for instance in service.of(port)
-        if own.intersection(instance.addresses)
+        if own.intersection(instance.addresses) and _may_be(instance, group)
     ]
+
+
+def _may_be(instance: Instance, group: ProxyClass) -> bool:
+    shown, own = instance.service_account, group.node.service_account
+    if not shown or not own:
+        return True
+    return shown == own or shown.endswith(f"/ns/{group.namespace}/sa/{own}")

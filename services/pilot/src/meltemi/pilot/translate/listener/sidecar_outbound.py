@@ -6,12 +6,13 @@ Source: pilot/pkg/networking/core/listener.go buildSidecarOutboundListeners.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.service_entry import Resolution
 from meltemi.config.schema.sidecar import CaptureMode
 from meltemi.pilot import ir
+from meltemi.pilot.model.host import is_address
 from meltemi.pilot.model.protocol import Protocol, protocol
 from meltemi.pilot.model.service import UNSPECIFIED, Port, Registry
 from meltemi.pilot.scope.node import Interception
@@ -191,7 +192,7 @@ def _headless(scope: Scope, opening: Opening) -> Iterator[Opening]:
     endpoints = [
         each.address
         for each in opening.service.of(opening.port)
-        if each.addresses and _is_address(each.address) and each.address not in own
+        if each.addresses and is_address(each.address) and each.address not in own
     ]
     if scope.config.features.headless_filter_chains:
         ranges = tuple(dict.fromkeys(endpoints))
@@ -200,14 +201,6 @@ def _headless(scope: Scope, opening: Opening) -> Iterator[Opening]:
         return
     for each in endpoints:
         yield replace(opening, binds=(each,))
-
-
-def _is_address(written: str) -> bool:
-    try:
-        ip_address(written)
-    except ValueError:
-        return False
-    return True
 
 
 def _held(opening: Opening, made: tuple[ir.FilterChain, ...], *, locked: bool) -> Held:
