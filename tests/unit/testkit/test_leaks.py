@@ -50,6 +50,7 @@ def test_an_ec_key_is_found_in_every_encoding(
         f"Bearer {PART}.{PART}.{'s' * 86}",
         "X-Vault-Token: hvs." + "C" * 24,
     ],
+    ids=["PEM", "RSA", "JWK", "JWT", "Vault"],
 )
 def test_keys_and_tokens_are_found(text: str) -> None:
     assert leaks(text.encode())
