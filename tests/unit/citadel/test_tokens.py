@@ -49,7 +49,7 @@ def believed(
 ) -> TokenRecord:
     parsed = parse_token(text)
     assert parsed is not None
-    return check_token(parsed, KEY, trust_domain=trust_domain, now=NOON + after)
+    return check_token(parsed, KEY.public, trust_domain=trust_domain, now=NOON + after)
 
 
 def test_a_token_proves_what_it_was_made_for_until_it_ends() -> None:

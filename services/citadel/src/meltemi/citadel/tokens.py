@@ -29,7 +29,10 @@ from meltemi.kernel.identity import InvalidIdentityError, SpiffeId
 from meltemi.kernel.names import Namespace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meltemi.citadel.token_key import TokenKey
+    from meltemi.identity.issued_tokens import Key
 
 AUDIENCE = "istio-ca"
 """Istio's audience of tokens for its certificate authority."""
@@ -212,7 +215,7 @@ class _Own:
 
 
 def check_token(
-    token: Unproved, key: TokenKey, *, trust_domain: str, now: datetime
+    token: Unproved, keys: Sequence[Key], *, trust_domain: str, now: datetime
 ) -> TokenRecord:
     """Return what ``token`` proves.
 
@@ -223,7 +226,7 @@ def check_token(
     """
     own = _Own(own_issuer(trust_domain))
     try:
-        chosen = choose_key(token, own, key.public) if token.key_id else None
+        chosen = choose_key(token, own, keys) if token.key_id else None
         if chosen is None:
             raise UnauthenticatedError(f"token by no key of ours: {token.key_id!r}")
         claims = msgspec.convert(

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from meltemi.citadel.adapters.issuer_keys import IssuerKeys
+    from meltemi.citadel.adapters.key_keeping import KeyKeeping
     from meltemi.citadel.adapters.token_book import TokenBook
     from meltemi.citadel.entries import Entries
     from meltemi.citadel.issuers import Issuer
-    from meltemi.citadel.token_key import TokenKey
     from meltemi.kernel.clock import Clock
     from meltemi.kernel.identity import SpiffeId
 
@@ -31,9 +31,9 @@ class OwnTokens:
     """Recognises workload tokens, and uses them up."""
 
     def __init__(
-        self, book: TokenBook, key: TokenKey, trust_domain: str, clock: Clock
+        self, book: TokenBook, keys: KeyKeeping, trust_domain: str, clock: Clock
     ) -> None:
-        self._book, self._key = book, key
+        self._book, self._keys = book, keys
         self._trust_domain, self._clock = trust_domain, clock
         self.issuer = own_issuer(trust_domain)
 
@@ -43,10 +43,15 @@ class OwnTokens:
         Raises:
             UnauthenticatedError: If it proves nothing here and now.
             LedgerUnavailableError: If it is unknown whether it is spent.
+            SignerUnavailableError: If the keys of tokens are not known yet.
 
         """
-        now = self._clock.now()
-        record = check_token(token, self._key, trust_domain=self._trust_domain, now=now)
+        record = check_token(
+            token,
+            self._keys.ring.public,
+            trust_domain=self._trust_domain,
+            now=self._clock.now(),
+        )
         record.check_place(address, node)
         await self._book.check(record)
         name = record.name

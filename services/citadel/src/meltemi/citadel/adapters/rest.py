@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from meltemi.citadel.access import Scope
 from meltemi.citadel.adapters.desk import Desk, answer_json
+from meltemi.citadel.adapters.rest_keys import key_routes
 from meltemi.citadel.adapters.rest_rotation import rotation_routes
 from meltemi.citadel.adapters.rest_rules import denial_routes, entry_routes
 from meltemi.citadel.adapters.rest_tokens import token_routes
@@ -32,6 +33,7 @@ def admin_app(desk: Desk) -> FastAPI:
         denial_routes,
         entry_routes,
         rotation_routes,
+        key_routes,
     ):
         app.include_router(routes(desk))
     return app
@@ -47,7 +49,7 @@ def public_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/v1/ca/jwks")
     async def jwks() -> Response:
-        return answer_json({"keys": [desk.key.jwk]})
+        return answer_json({"keys": desk.token_keys.ring.jwks})
 
     @routes.get("/.well-known/spiffe/bundle/{trust_domain}")
     async def federation(trust_domain: str) -> Response:
@@ -55,7 +57,9 @@ def public_routes(desk: Desk) -> APIRouter:
             raise NoSuchTrustDomainError(
                 f"{trust_domain!r} is not served here: {desk.trust_domain} is"
             )
-        return answer_json(spiffe_bundle(desk.office.roots, [desk.key.jwk]))
+        keys = desk.svid_keys
+        refresh = int(keys.pace.refresh.total_seconds())
+        return answer_json(spiffe_bundle(desk.office.roots, keys.ring, refresh))
 
     return routes
 

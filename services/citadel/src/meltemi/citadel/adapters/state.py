@@ -86,7 +86,7 @@ class Store:
 
     def _loaded(self, trust_domain: str, now: datetime) -> Authority:
         path, plain = self.directory / AUTHORITY_FILE, self.directory / PLAIN_FILE
-        kek = self.kek(needed=path.exists())
+        kek = self.kek(needed=False)
         if not path.exists():
             key_pem, certificate = (
                 _read_plain(plain) if plain.exists() else _made(trust_domain, now)
@@ -115,10 +115,10 @@ class Store:
         try:
             if path.exists():
                 return read_sealing_key(path)
-            if needed:
+            if needed or (self.directory / AUTHORITY_FILE).exists():
                 raise StateError(
-                    f"{path} is not there, and without it the authority's key does not "
-                    f"open: {RESTORE}"
+                    f"{path} is not there, and without it no key that was sealed with "
+                    f"it opens: {RESTORE}"
                 )
             if self.kek_file is not None:
                 raise StateError(
