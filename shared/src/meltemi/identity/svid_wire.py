@@ -37,8 +37,9 @@ class SvidRequest(_Message, frozen=True, forbid_unknown_fields=True):
 
 
 class SvidAnswer(_Message, frozen=True):
-    """The token, and when it ends."""
+    """The token, who it is of, and when it ends."""
 
+    identity: str
     svid: str
     expires: datetime
 

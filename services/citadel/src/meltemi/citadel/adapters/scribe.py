@@ -57,7 +57,7 @@ class Scribe:
         except MeshError as error:
             self._chronicle.refused(error, attempt)
             await refuse(context, error)
-        return SvidAnswer(svid.text, svid.expires).encode()
+        return SvidAnswer(str(svid.identity), svid.text, svid.expires).encode()
 
     async def keys(self, _: bytes, context: Context) -> bytes:
         """Answer with `SvidKeys`: what the handshake let in may verify."""
