@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
 from meltemi.credentials.citadel import CitadelClient
 from meltemi.credentials.keeper import Keeper, Proofs
 from meltemi.credentials.wallet import Wallet
+from meltemi.identity.certificate import spiffe_id
 from meltemi.kernel.clock import SystemClock
 from meltemi.testkit.agents import NOWHERE
 from meltemi.testkit.authority import RATINGS, REVIEWS, credential
 from meltemi.testkit.citadels import citadel
 from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.former_names import called
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
@@ -108,6 +111,24 @@ async def test_a_new_authority_with_a_new_token_replaces_the_stored_credential(
         async with keeping(keeper(tmp_path, office)) as shown:
             await until(lambda: bool(shown))
         assert shown[0].roots_pem == office.roots.decode()
+
+
+async def test_a_credential_of_the_meshs_former_name_buys_the_first_of_the_new(
+    tmp_path: Path,
+) -> None:
+    ledger = MemoryLedger()
+    former = replace(REVIEWS, trust_domain="old.example")
+    async with citadel(tmp_path, ledger, trust_domain="old.example") as office:
+        held = await office.join()
+        assert spiffe_id(held.leaf) == former
+    wallet = Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key")
+    wallet.write(held)
+    await ledger.commit([called("old.example")])
+    async with citadel(tmp_path, ledger) as office:
+        kept = keeper(tmp_path, office)
+        async with keeping(kept) as shown:
+            await until(lambda: bool(shown))
+    assert spiffe_id(shown[0].leaf) == REVIEWS, "the old one was never served"
 
 
 def test_a_torn_wallet_is_an_empty_one(tmp_path: Path) -> None:

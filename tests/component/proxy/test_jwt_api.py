@@ -173,7 +173,7 @@ class Away:
     async def svid_keys(self, held: Credential) -> SvidKeys:
         del held
         self._answers()
-        return SvidKeys(({"kid": str(self.asked)},), 300)
+        return SvidKeys(("cluster.local",), ({"kid": str(self.asked)},), 300)
 
 
 async def test_a_token_is_kept_for_half_its_life_and_without_citadel_to_its_end() -> (

@@ -11,6 +11,7 @@ from meltemi.citadel.token_key import TokenKey
 from meltemi.citadel.tokens import check_token
 from meltemi.identity.issued_tokens import Unproved, parse_token
 from meltemi.identity.keys import new_key
+from meltemi.kernel.identity import TrustDomains
 from meltemi.testkit.authority import NOON, REVIEWS
 
 KEY = TokenKey(new_key())
@@ -49,4 +50,4 @@ def test_a_jwt_svid_is_no_workload_token_even_of_the_same_key() -> None:
     assert parse_token(svid.text) is None, "it names no issuer"
     forced = Unproved(svid.text, "ES256", KEY.id, "https://citadel/cluster.local")
     with pytest.raises(UnauthenticatedError):
-        check_token(forced, KEY.public, trust_domain="cluster.local", now=NOON)
+        check_token(forced, KEY.public, domains=TrustDomains("cluster.local"), now=NOON)

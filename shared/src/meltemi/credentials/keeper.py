@@ -12,6 +12,7 @@ import structlog
 from meltemi.credentials.citadel import CertificateRefusedError
 from meltemi.credentials.keeping import (
     hurried,
+    is_predecessor,
     readiness,
     speaks_for,
     trouble_with,
@@ -112,6 +113,8 @@ class Keeper:
         self._citadel, self._proofs, self._wallet = citadel, proofs, wallet
         self._clock, self._rng = clock, rng
         self._why = ""
+        self._former: Credential | None = None
+        """Ours of another trust domain, to show until there is one of this."""
         self._leave_by: datetime | None = None
         self._show: Callable[[Credential], Awaitable[None]] = _unseen
 
@@ -162,8 +165,10 @@ class Keeper:
         stored = self._wallet.read()
         if stored is None:
             return None
-        now = self._clock.now()
-        why = trouble_with(stored, self._citadel.identity, now=now)
+        now, identity = self._clock.now(), self._citadel.identity
+        if is_predecessor(stored, identity, now=now):
+            self._former = stored
+        why = trouble_with(stored, identity, now=now)
         if why is None and self._proofs.read_token() and not self._known(stored):
             why = "the authority is another now, and there is a token for it"
         if why:
@@ -227,12 +232,13 @@ class Keeper:
         """
         roots = self._proofs.read_roots()
         token = self._proofs.read_token()
-        if self.held and not readiness(self.held, now=self._clock.now()):
+        shown = self.held or self._former
+        if shown and not readiness(shown, now=self._clock.now()):
             try:
-                return await self._citadel.renew(self.held, roots)
+                return await self._citadel.renew(shown, roots)
             except MeshError as error:
                 refused = isinstance(error, CertificateRefusedError)
-                if token is None or not (refused or not self._known(self.held)):
+                if token is None or not (refused or not self._known(shown)):
                     raise
                 if str(error) != self._why:
                     log.info("credential.renewal-failed", error=str(error))

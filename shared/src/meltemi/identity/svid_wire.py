@@ -45,8 +45,10 @@ class SvidAnswer(_Message, frozen=True):
 
 
 class SvidKeys(_Message, frozen=True):
-    """The keys of one trust domain's JWT-SVIDs, as its SPIFFE bundle has them."""
+    """The keys of the mesh's JWT-SVIDs, as its SPIFFE bundle has them."""
 
+    trust_domains: tuple[str, ...]
+    """What the mesh is called: whose tokens they verify."""
     keys: tuple[dict[str, str], ...]
     refresh_seconds: float
     """How often to ask again so as to miss no key."""

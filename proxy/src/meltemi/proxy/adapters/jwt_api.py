@@ -67,7 +67,7 @@ class JwtApi:
         async with self._door.entered(context):
             try:
                 async for keys in self._source.newest():
-                    yield jwt_bundles({self._identity.trust_domain: keys.keys})
+                    yield jwt_bundles(dict.fromkeys(keys.trust_domains, keys.keys))
             except MeshError as error:
                 await _refuse(context, error)
 
@@ -90,7 +90,7 @@ class JwtApi:
 
     async def _once(self, asked: ValidationAsked, *, newer: bool) -> Proved:
         keys = await self._source.keys(newer=newer)
-        believed = {self._identity.trust_domain: keys.keys}
+        believed = dict.fromkeys(keys.trust_domains, keys.keys)
         return check_svid(asked.svid, asked.audience, believed, now=self._clock.now())
 
 

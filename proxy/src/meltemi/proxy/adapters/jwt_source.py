@@ -137,7 +137,7 @@ class JwtSource:
         last = None
         while True:
             keys = await self.keys()
-            if last is None or keys.keys != last.keys:
+            if last is None or keys != last:
                 yield keys
             last = keys
             await asyncio.sleep(max(0.05, self._due - self._clock.monotonic()))

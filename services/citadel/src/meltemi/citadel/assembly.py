@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
-from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -43,13 +43,15 @@ from meltemi.citadel.issuers import InvalidIssuersError, Issuer, parse_issuers
 from meltemi.citadel.key_index import KeyIndex
 from meltemi.citadel.signers.chosen import chosen_signer
 from meltemi.citadel.signers.rotating import RotatingSigner
+from meltemi.config.trust_domains import MeshDomains, mesh_config_place
 from meltemi.identity import svid_wire, wire
 from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.guarded_fetch import Guard
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
-from meltemi.store.following import follow
+from meltemi.store.following import follow, look
+from meltemi.store.ports import LedgerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -70,6 +72,7 @@ async def serve(
 ) -> None:
     """Run one Citadel on ``ledger`` until ``stopping``; events go to ``bus``."""
     citadel = Citadel(settings, ledger, bus)
+    await citadel.learn()
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(work) for work in citadel.tasks()]
         app = admin_app(citadel.desk)
@@ -98,6 +101,23 @@ class Citadel:
         return SystemClock()
 
     @cached_property
+    def domains(self) -> MeshDomains:
+        """What the mesh is called."""
+        return MeshDomains(self.settings.trust_domain)
+
+    async def learn(self) -> None:
+        """Hear what else the mesh is called, before its keys are opened.
+
+        Without the ledger nothing is heard; then there is no other name yet.
+        """
+        with contextlib.suppress(LedgerUnavailableError):
+            await look(self.ledger, self._mesh_config, self.domains)
+
+    @property
+    def _mesh_config(self) -> str:
+        return mesh_config_place(self.settings.mesh, self.settings.root_namespace)
+
+    @cached_property
     def registry(self) -> CollectorRegistry:
         """Where everybody counts."""
         return CollectorRegistry()
@@ -106,7 +126,7 @@ class Citadel:
     def signer(self) -> Signer:
         """Who signs."""
         return chosen_signer(
-            self.settings, self.ledger, self.clock, self.registry, SystemRandom()
+            self.settings, self.domains, self.ledger, self.clock, self.registry
         )
 
     @cached_property
@@ -153,14 +173,14 @@ class Citadel:
     def token_keys(self) -> KeyKeeping:
         """What signs workload tokens."""
         settings = self.settings
-        place = token_keys_place(settings.mesh, settings.trust_domain)
+        place = token_keys_place(settings.mesh)
         return self._keys(place, settings.token_pace)
 
     @cached_property
     def svid_keys(self) -> KeyKeeping:
         """What signs JWT-SVIDs."""
         settings = self.settings
-        place = svid_keys_place(settings.mesh, settings.trust_domain)
+        place = svid_keys_place(settings.mesh)
         return self._keys(place, settings.svid_pace)
 
     def _keys(self, place: str, pace: Pace) -> KeyKeeping:
@@ -181,7 +201,7 @@ class Citadel:
     @cached_property
     def desk(self) -> Desk:
         """What administrators reach."""
-        settings, domain = self.settings, self.settings.trust_domain
+        settings = self.settings
         return Desk(
             office=self.office,
             book=self.book,
@@ -195,7 +215,7 @@ class Citadel:
             chronicle=self.chronicle,
             issuers=self.issuers,
             signer=self.signer,
-            trust_domain=domain,
+            domains=self.domains,
         )
 
     @cached_property
@@ -217,24 +237,24 @@ class Citadel:
     @cached_property
     def doors(self) -> Doors:
         """The two ports for callers."""
-        domain, limits = self.settings.trust_domain, self.settings.limits
-        own = OwnTokens(self.book, self.token_keys, domain, self.clock)
+        domains, limits = self.domains, self.settings.limits
+        own = OwnTokens(self.book, self.token_keys, domains, self.clock)
         issued = IssuedTokens(
             self.issuers,
             IssuerKeys(jwks_guard(self.settings), self.clock),
             self.rules.entries,
-            domain,
+            domains,
             self.clock,
         )
         reception = Reception(
             self.office,
-            Recognition(own, issued, domain),
+            Recognition(own, issued, domains),
             self.rules,
             limits,
             self.chronicle,
         )
         terms = Terms(self.settings.jwt_svid_ttl, limits.svids)
-        scribe = Scribe(reception, self.svid_keys, terms, self.chronicle, self.clock)
+        scribe = Scribe(reception, self.svid_keys, terms, domains, self.chronicle)
         joins = Bootstrap(self.chronicle, reception).create
         renews = Renewal(self.chronicle, reception).create
         return Doors(
@@ -287,6 +307,7 @@ class Citadel:
             self.certificates.tend(),
             self.journal.tend(),
             self.announcer.tend(),
+            follow(self.ledger, self._mesh_config, self.domains),
             follow(self.ledger, certificates_prefix(mesh), self.certificates),
             follow(self.ledger, denied_prefix(mesh), self.rules.denials),
             follow(self.ledger, entries_prefix(mesh), self.rules.entries),

@@ -55,13 +55,16 @@ class CheckedRequest:
     """A public key whose holder signed the request for it."""
 
     public_key: PublicKey
+    identity: SpiffeId
+    """Who it is for, as the request spells it."""
 
 
-def check_request(pem: str, identity: SpiffeId) -> CheckedRequest:
-    """Return the key to certify for ``identity``.
+def check_request(pem: str, *spellings: SpiffeId) -> CheckedRequest:
+    """Return the key to certify, and which of ``spellings`` it is for.
 
-    Only the key is taken from the request. Names in it must equal the identity that
-    the caller proved; every other extension is left behind.
+    Only the key is taken from the request, and in which trust domain the caller wants
+    to be called what it proved to be: the first of ``spellings`` where it does not
+    say. Every other extension is left behind.
 
     Raises:
         InvalidRequestError: Naming the first thing that is wrong.
@@ -74,8 +77,7 @@ def check_request(pem: str, identity: SpiffeId) -> CheckedRequest:
     request = _parse(pem)
     key = _allowed_key(request)
     _check_possession(request)
-    _check_names(request, identity)
-    return CheckedRequest(key)
+    return CheckedRequest(key, _named(request, spellings))
 
 
 def _parse(pem: str) -> x509.CertificateSigningRequest:
@@ -136,7 +138,9 @@ def _check_possession(request: x509.CertificateSigningRequest) -> None:
         )
 
 
-def _check_names(request: x509.CertificateSigningRequest, identity: SpiffeId) -> None:
+def _named(
+    request: x509.CertificateSigningRequest, spellings: tuple[SpiffeId, ...]
+) -> SpiffeId:
     try:
         names = list(
             request.extensions.get_extension_for_class(
@@ -144,7 +148,7 @@ def _check_names(request: x509.CertificateSigningRequest, identity: SpiffeId) ->
             ).value
         )
     except x509.ExtensionNotFound:
-        return
+        return spellings[0]
     except (
         ValueError,
         x509.DuplicateExtension,
@@ -153,8 +157,11 @@ def _check_names(request: x509.CertificateSigningRequest, identity: SpiffeId) ->
         raise InvalidRequestError(
             f"the request's extensions are not readable: {error}"
         ) from error
-    if names != [x509.UniformResourceIdentifier(str(identity))]:
-        raise InvalidRequestError(
-            f"the request's SAN must be exactly {identity}, which the caller proved, "
-            f"or absent; found {len(names)} name(s)"
-        )
+    for each in spellings:
+        if names == [x509.UniformResourceIdentifier(str(each))]:
+            return each
+    proved = " or ".join(map(str, spellings))
+    raise InvalidRequestError(
+        f"the request's SAN must be exactly {proved}, which the caller proved, "
+        f"or absent; found {len(names)} name(s)"
+    )

@@ -104,7 +104,7 @@ class Drawer:
 
     Attributes:
         kek: The key encryption key.
-        about: Which kind, of which trust domain: sealed keys open nowhere else.
+        about: Which kind, of which mesh: sealed keys open nowhere else.
 
     """
 

@@ -10,7 +10,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 
 from meltemi.citadel.key_index import REMEMBERED
-from meltemi.identity.certificate import certificate_public_der
+from meltemi.identity.certificate import certificate_public_der, spiffe_id
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -51,7 +51,7 @@ def certificate_record(
     """Return what to remember of ``leaf``, made for ``caller`` at ``now``."""
     return CertificateRecord(
         serial=f"{leaf.serial_number:x}",
-        identity=str(caller.identity),
+        identity=str(spiffe_id(leaf)),
         issuer=leaf.issuer.rfc4514_string(),
         issued=now,
         not_after=leaf.not_valid_after_utc,

@@ -31,6 +31,9 @@ class CitadelSettings(SignerSettings, CallerSettings):
     trust_domain: str = "cluster.local"
     """Istio's default trust domain."""
 
+    root_namespace: str = "istio-system"
+    """Where MeshConfig lies, whose trustDomainAliases are other names of the mesh."""
+
     http_address: Address
     """Admin REST and health, loopback or behind a TLS front."""
 

@@ -11,6 +11,7 @@ from meltemi.config.schema.mesh_config import (
 from meltemi.config.schema.mesh_config import (
     MeshConfig as MeshDocument,
 )
+from meltemi.config.trust_domains import MeshDomains, mesh_config_place
 from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.identity.trust import trust_key
 from meltemi.pilot.adapters.announcement import announce
@@ -78,11 +79,12 @@ class Pilot:
             self._metrics,
         )
         self._denials = Denials()
+        self._domains = MeshDomains(settings.trust_domain)
         self._discovery = Discovery(
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
             self._connections,
-            Trust(Door(self._denials, settings.trust_domain), self._trust),
+            Trust(Door(self._denials, self._domains), self._trust),
         )
         self._secure = secure_port(settings, self._trust.bundle, clock, rng)
 
@@ -112,6 +114,7 @@ class Pilot:
                 tasks.create_task(
                     follow(self._ledger, self._denied_prefix, self._denials)
                 ),
+                tasks.create_task(follow(self._ledger, self._aliases, self._domains)),
                 tasks.create_task(
                     announce(self._ledger, self._settings, self._trust.held)
                 ),
@@ -130,6 +133,10 @@ class Pilot:
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
         server.add_generic_rpc_handlers((self._discovery,))
         return server
+
+    @property
+    def _aliases(self) -> str:
+        return mesh_config_place(self._settings.mesh, self._settings.root_namespace)
 
     @property
     def _denied_prefix(self) -> str:

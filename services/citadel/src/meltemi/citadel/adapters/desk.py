@@ -15,6 +15,7 @@ from meltemi.citadel.adapters.rule_book import RuleBook
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.issuers import Issuer
 from meltemi.citadel.signer import Signer
+from meltemi.config.trust_domains import MeshDomains
 from meltemi.kernel.errors import Blame, MeshError
 
 BODY_LIMIT = 4096
@@ -41,7 +42,12 @@ class Desk:
     chronicle: Chronicle
     issuers: tuple[Issuer, ...]
     signer: Signer
-    trust_domain: str
+    domains: MeshDomains
+
+    @property
+    def trust_domain(self) -> str:
+        """What new identities begin with."""
+        return self.domains.now.own
 
     def check(self, request: Request, scope: Scope) -> str:
         """Return who asks, if ``scope`` allows it; raise what forbids it."""

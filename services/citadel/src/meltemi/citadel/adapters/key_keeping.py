@@ -147,11 +147,11 @@ class KeyKeeping:
         return self._drawer
 
 
-def token_keys_place(mesh: str, trust_domain: str) -> str:
+def token_keys_place(mesh: str) -> str:
     """Return where the keys of workload tokens lie in the ledger."""
-    return f"/mesh/citadel/v1/{mesh}/keys/{trust_domain}/workload-token"
+    return f"/mesh/citadel/v1/{mesh}/keys/workload-token"
 
 
-def svid_keys_place(mesh: str, trust_domain: str) -> str:
+def svid_keys_place(mesh: str) -> str:
     """Return where the keys of JWT-SVIDs lie in the ledger."""
-    return f"/mesh/citadel/v1/{mesh}/keys/{trust_domain}/jwt-svid"
+    return f"/mesh/citadel/v1/{mesh}/keys/jwt-svid"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from meltemi.citadel.limits import Limits
     from meltemi.identity.denials import Denials
     from meltemi.identity.wire import CertificateRequest, CertificateResponse
+    from meltemi.kernel.clock import Clock
 
 
 CERTIFICATE, JWT_SVID = "certificate", "jwt-svid"
@@ -134,6 +135,11 @@ class Reception:
 
         """
         return await self._served(self.recognise(leaf, attempt), request)
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        return self._office.clock
 
     def recognise(self, leaf: x509.Certificate, attempt: Attempt) -> Caller:
         """Return whom a certificate stands for, which a handshake verified.

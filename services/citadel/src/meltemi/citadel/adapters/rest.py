@@ -53,7 +53,7 @@ def public_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/.well-known/spiffe/bundle/{trust_domain}")
     async def federation(trust_domain: str) -> Response:
-        if trust_domain != desk.trust_domain:
+        if trust_domain not in desk.domains.now.names:
             raise NoSuchTrustDomainError(
                 f"{trust_domain!r} is not served here: {desk.trust_domain} is"
             )
@@ -73,12 +73,12 @@ def certificate_routes(desk: Desk) -> APIRouter:
         request: Request, identity: str = "", namespace: str = ""
     ) -> Response:
         desk.check(request, Scope.READ)
-        inside = f"spiffe://{desk.trust_domain}/ns/{namespace}/"
+        inside = f"/ns/{namespace}/"
         items = [
             each
             for each in desk.certificates.all()
             if identity in ("", each.identity)
-            and (not namespace or each.identity.startswith(inside))
+            and (not namespace or inside in each.identity)
         ]
         return answer_json({"items": items})
 

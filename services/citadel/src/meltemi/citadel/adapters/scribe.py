@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meltemi.citadel.adapters.reception import Attempt, Reception
     from meltemi.citadel.jwt_svid import JwtSvid
     from meltemi.citadel.limits import Buckets
-    from meltemi.kernel.clock import Clock
+    from meltemi.config.trust_domains import MeshDomains
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,12 @@ class Scribe:
         reception: Reception,
         keys: KeyKeeping,
         terms: Terms,
+        domains: MeshDomains,
         chronicle: Chronicle,
-        clock: Clock,
     ) -> None:
+        self._domains, self._clock = domains, reception.clock
         self._reception, self._keys, self._terms = reception, keys, terms
-        self._chronicle, self._clock = chronicle, clock
+        self._chronicle = chronicle
 
     async def create(self, raw: bytes, context: Context) -> bytes:
         """Answer a `SvidRequest` with a `SvidAnswer`."""
@@ -63,7 +64,11 @@ class Scribe:
         """Answer with `SvidKeys`: what the handshake let in may verify."""
         try:
             refresh = self._keys.pace.refresh.total_seconds()
-            found = SvidKeys(tuple(jwt_authorities(self._keys.ring)), refresh)
+            found = SvidKeys(
+                self._domains.now.names,
+                tuple(jwt_authorities(self._keys.ring)),
+                refresh,
+            )
         except MeshError as error:
             await refuse(context, error)
         return found.encode()
