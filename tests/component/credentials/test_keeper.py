@@ -10,6 +10,7 @@ from meltemi.credentials.citadel import CitadelClient
 from meltemi.credentials.keeper import Keeper, Proofs
 from meltemi.credentials.wallet import Wallet
 from meltemi.identity.certificate import spiffe_id
+from meltemi.identity.federation import Anchor, Federation
 from meltemi.kernel.clock import SystemClock
 from meltemi.testkit.agents import NOWHERE
 from meltemi.testkit.authority import RATINGS, REVIEWS, credential
@@ -140,3 +141,13 @@ def test_a_torn_wallet_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "credential.sealed").write_bytes(stored[:-9])
     assert wallet.read() is None
     assert (tmp_path / "credential.sealed").stat().st_mode & 0o777 == 0o600
+
+
+def test_whom_else_we_believe_is_stored_with_the_credential(tmp_path: Path) -> None:
+    wallet = Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key")
+    anchor = Anchor("partner.example", ("PEM",))
+    held = replace(credential(), federation=Federation(("a",), (anchor,)))
+    wallet.write(held)
+    again = wallet.read()
+    assert again
+    assert again.federation == held.federation

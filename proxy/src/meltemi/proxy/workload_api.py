@@ -47,13 +47,26 @@ def x509_svids(credential: Credential) -> bytes:
         + field(3, key)
         + field(4, _der(credential.roots))
     )
-    return field(1, svid)
+    return field(1, svid) + _foreign(3, credential)
 
 
 def x509_bundles(credential: Credential) -> bytes:
-    """Return an ``X509BundlesResponse``: the roots of the trust domain."""
-    domain = f"spiffe://{spiffe_id(credential.leaf).trust_domain}"
-    return field(2, field(1, domain.encode()) + field(2, _der(credential.roots)))
+    """Return an ``X509BundlesResponse``: the roots of every trust domain believed."""
+    own = _bundle(2, spiffe_id(credential.leaf).trust_domain, credential.roots)
+    return own + _foreign(2, credential)
+
+
+def _foreign(number: int, credential: Credential) -> bytes:
+    return b"".join(
+        _bundle(number, each.trust_domain, each.certificates)
+        for each in credential.federation.foreign
+    )
+
+
+def _bundle(number: int, trust_domain: str, roots: Iterable[x509.Certificate]) -> bytes:
+    """Return one entry of a map from trust domains to roots."""
+    name = f"spiffe://{trust_domain}".encode()
+    return field(number, field(1, name) + field(2, _der(roots)))
 
 
 def _der(certificates: Iterable[x509.Certificate]) -> bytes:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from meltemi.config.canonical import UnreadableObjectError, from_stored
 from meltemi.config.ledger_keys import ledger_key
-from meltemi.config.schema.mesh_config import MeshConfig
+from meltemi.config.schema.mesh_config import CertificateData, MeshConfig
 from meltemi.kernel.identity import TrustDomains
 from meltemi.kernel.names import Key, Namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def mesh_config_place(mesh: str, root_namespace: str) -> str:
@@ -25,12 +25,18 @@ class MeshDomains:
 
     Attributes:
         now: The trust domain a service was told, and MeshConfig's aliases of it.
+        authorities: MeshConfig's caCertificates.
 
     """
 
-    def __init__(self, trust_domain: str) -> None:
+    def __init__(
+        self, trust_domain: str, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        """Call ``changed`` whenever there is something new."""
+        self._changed = changed
         self._own = trust_domain
         self.now = TrustDomains(trust_domain)
+        self.authorities: tuple[CertificateData, ...] = ()
 
     def replace(self, found: Mapping[str, bytes]) -> None:
         """Take what the ledger has: the object's key is the prefix that is followed."""
@@ -40,12 +46,11 @@ class MeshDomains:
         """Take a new MeshConfig; one that cannot be read changes nothing."""
         if key:
             return
-        if value is None:
-            self.now = TrustDomains(self._own)
-            return
         try:
-            spec = from_stored(value).spec
+            spec = MeshConfig() if value is None else from_stored(value).spec
         except UnreadableObjectError:
             return
         if isinstance(spec, MeshConfig):
             self.now = TrustDomains(self._own, spec.trust_domain_aliases)
+            self.authorities = spec.ca_certificates
+            self._changed()

@@ -24,6 +24,7 @@ from meltemi.identity.certificate import (
     parse_chain,
     verify_chain,
 )
+from meltemi.identity.federation import NOBODY, Federation
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -134,11 +135,14 @@ class Keeper:
             await show(credential)
             self.arrived.set()
             await self._until_due(credential, since)
-            credential = await self._obtained(NEXT)
+            fresh = await self._obtained(NEXT)
+            credential = replace(fresh, federation=self.held.federation)
             since = self._clock.now()
 
-    async def believe(self, roots: tuple[x509.Certificate, ...]) -> None:
-        """Believe ``roots`` from now on, and no others.
+    async def believe(
+        self, roots: tuple[x509.Certificate, ...], beside: Federation = NOBODY
+    ) -> None:
+        """Believe ``roots`` from now on, and ``beside`` them, and no others.
 
         When the first of them, which signs now, is not the one that signed for us,
         the next certificate is asked for soon: spread out, for everybody does so.
@@ -148,10 +152,10 @@ class Keeper:
 
         """
         held = self.held
-        if held is None or held.roots == roots:
+        if held is None or (held.roots, held.federation) == (roots, beside):
             return
         verify_chain(held.chain, roots, now=self._clock.now())
-        self.held = replace(held, roots=roots)
+        self.held = replace(held, roots=roots, federation=beside)
         self._wallet.write(self.held)
         log.info("trust.changed", roots=[fingerprint(each) for each in roots])
         await self._show(self.held)

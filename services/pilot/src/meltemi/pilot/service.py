@@ -24,6 +24,7 @@ from meltemi.pilot.connections import Connections
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
+from meltemi.pilot.model.federation import federation
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
@@ -79,7 +80,7 @@ class Pilot:
             self._metrics,
         )
         self._denials = Denials()
-        self._domains = MeshDomains(settings.trust_domain)
+        self._domains = MeshDomains(settings.trust_domain, self._federate)
         self._discovery = Discovery(
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
@@ -133,6 +134,11 @@ class Pilot:
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
         server.add_generic_rpc_handlers((self._discovery,))
         return server
+
+    def _federate(self) -> None:
+        """Have every agent believe whom MeshConfig names."""
+        domains = self._domains
+        self._trust.federate(federation(domains.now, domains.authorities))
 
     @property
     def _aliases(self) -> str:

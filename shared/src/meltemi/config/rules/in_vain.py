@@ -189,6 +189,18 @@ def _mesh(spec: MeshConfig) -> Iterator[Finding]:
         )
     for index, provider in enumerate(spec.extension_providers):
         yield from _provider(f"spec.extensionProviders[{index}]", provider)
+    for index, data in enumerate(spec.ca_certificates):
+        if data.cert_signers:
+            yield _nothing(
+                f"spec.caCertificates[{index}].certSigners",
+                "signers are Kubernetes'; here Citadel alone signs",
+            )
+        if data.spiffe_bundle_url is not None:
+            yield _nothing(
+                f"spec.caCertificates[{index}].spiffeBundleUrl",
+                "nobody fetches it yet",
+                "write pem",
+            )
     if spec.default_config is not None:
         yield from proxy_settings("spec.defaultConfig", spec.default_config)
 
