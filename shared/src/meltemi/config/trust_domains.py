@@ -26,6 +26,7 @@ class MeshDomains:
     Attributes:
         now: The trust domain a service was told, and MeshConfig's aliases of it.
         authorities: MeshConfig's caCertificates.
+        known: Whether the ledger was read once.
 
     """
 
@@ -36,10 +37,12 @@ class MeshDomains:
         self._changed = changed
         self._own = trust_domain
         self.now = TrustDomains(trust_domain)
+        self.known = False
         self.authorities: tuple[CertificateData, ...] = ()
 
     def replace(self, found: Mapping[str, bytes]) -> None:
         """Take what the ledger has: the object's key is the prefix that is followed."""
+        self.known = True
         self.change("", found.get(""))
 
     def change(self, key: str, value: bytes | None) -> None:

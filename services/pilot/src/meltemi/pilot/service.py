@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from meltemi.config.key_sets import keys_prefix
 from meltemi.config.schema.mesh_config import (
     AccessLogEncoding,
 )
@@ -21,6 +22,7 @@ from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
 from meltemi.pilot.adapters.trust_streams import TrustStreams
 from meltemi.pilot.connections import Connections
+from meltemi.pilot.foreign_bundles import ForeignBundles
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
@@ -35,7 +37,7 @@ from meltemi.runtime.operations import Readiness, operations
 from meltemi.store.following import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from random import Random
 
     import grpc
@@ -81,6 +83,7 @@ class Pilot:
         )
         self._denials = Denials()
         self._domains = MeshDomains(settings.trust_domain, self._federate)
+        self._bundles = ForeignBundles(self._federate)
         self._discovery = Discovery(
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
@@ -110,19 +113,7 @@ class Pilot:
             asyncio.TaskGroup() as tasks,
             serving(server, self._settings.xds_address, grace=GRACE_SECONDS),
         ):
-            background = [
-                tasks.create_task(self._ingest.run()),
-                tasks.create_task(
-                    follow(self._ledger, self._denied_prefix, self._denials)
-                ),
-                tasks.create_task(follow(self._ledger, self._aliases, self._domains)),
-                tasks.create_task(
-                    announce(self._ledger, self._settings, self._trust.held)
-                ),
-                tasks.create_task(
-                    follow(self._ledger, trust_key(self._settings.mesh), self._trust)
-                ),
-            ]
+            background = [tasks.create_task(each) for each in self._work()]
             if self._secure:
                 behind = self._answering(new_server())
                 serve = self._secure.serve(behind, grace=GRACE_SECONDS)
@@ -131,22 +122,30 @@ class Pilot:
             for task in background:
                 task.cancel()
 
+    def _work(self) -> tuple[Coroutine[None, None, None], ...]:
+        """Return what runs beside serving, as long as Pilot does."""
+        ledger, mesh = self._ledger, self._settings.mesh
+        root = self._settings.root_namespace
+        return (
+            self._ingest.run(),
+            announce(ledger, self._settings, self._trust.held),
+            follow(ledger, denied_prefix(mesh), self._denials),
+            follow(ledger, trust_key(mesh), self._trust),
+            follow(ledger, mesh_config_place(mesh, root), self._domains),
+            follow(ledger, keys_prefix(mesh), self._bundles),
+        )
+
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
         server.add_generic_rpc_handlers((self._discovery,))
         return server
 
     def _federate(self) -> None:
         """Have every agent believe whom MeshConfig names."""
-        domains = self._domains
-        self._trust.federate(federation(domains.now, domains.authorities))
-
-    @property
-    def _aliases(self) -> str:
-        return mesh_config_place(self._settings.mesh, self._settings.root_namespace)
-
-    @property
-    def _denied_prefix(self) -> str:
-        return denied_prefix(self._settings.mesh)
+        domains, bundles = self._domains, self._bundles
+        if domains.known and bundles.known:
+            self._trust.federate(
+                federation(domains.now, domains.authorities, bundles.by_url)
+            )
 
     def _unread(self) -> str | None:
         if self._ingest.ready:

@@ -195,12 +195,6 @@ def _mesh(spec: MeshConfig) -> Iterator[Finding]:
                 f"spec.caCertificates[{index}].certSigners",
                 "signers are Kubernetes'; here Citadel alone signs",
             )
-        if data.spiffe_bundle_url is not None:
-            yield _nothing(
-                f"spec.caCertificates[{index}].spiffeBundleUrl",
-                "nobody fetches it yet",
-                "write pem",
-            )
     if spec.default_config is not None:
         yield from proxy_settings("spec.defaultConfig", spec.default_config)
 

@@ -47,7 +47,7 @@ class TrustStreams:
 
     def __init__(self) -> None:
         self.bundle: Latest[TrustBundle | None] = Latest(None)
-        self._beside = NOBODY
+        self._beside: Federation | None = None
         self._news: Latest[None] = Latest(None)
         self.held: Latest[str] = Latest("")
         self._agents: set[Held] = set()
@@ -71,7 +71,11 @@ class TrustStreams:
             self._count()
 
     def federate(self, beside: Federation) -> None:
-        """Have ``beside`` believed as well as the bundle."""
+        """Have ``beside`` believed as well as the bundle.
+
+        Until then nobody is told anything: a Pilot that starts must not take from
+        its proxies whom they believe.
+        """
         if beside != self._beside:
             self._beside = beside
             self._news.set(None)
@@ -96,9 +100,10 @@ class TrustStreams:
 
     async def _tell(self, context: Context) -> None:
         while True:
-            generation, bundle = self._news.generation, self.bundle.value
-            if bundle is not None:
-                said = _response(bundle, self._beside)
+            generation = self._news.generation
+            bundle, beside = self.bundle.value, self._beside
+            if bundle is not None and beside is not None:
+                said = _response(bundle, beside)
                 await context.write(said.SerializeToString())
             await self._news.newer(generation)
 
@@ -116,7 +121,7 @@ class TrustStreams:
     def _count(self) -> None:
         """Work out what all hold; without any agent that is the bundle itself."""
         bundle = self.bundle.value
-        wanted = _version(bundle, self._beside) if bundle else ""
+        wanted = _version(bundle, self._beside or NOBODY) if bundle else ""
         every = all(each.version == wanted for each in self._agents)
         held = bundle.version if bundle and every else ""
         if held != self.held.value:
