@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+from spiffe import WorkloadApiClient
 
 from meltemi.identity.certificate import spiffe_id
 from meltemi.proxy.settings import Explicit
@@ -60,6 +62,13 @@ async def settings_for(
     )
 
 
+def token_of(address: str) -> str:
+    with WorkloadApiClient(address) as client:
+        svid = client.fetch_jwt_svid(audience={"payments"})
+        checked = client.validate_jwt_svid(svid.token, audience="payments")
+    return str(checked.spiffe_id)
+
+
 async def readiness(settings: AgentSettings) -> tuple[int, str]:
     async with httpx2.AsyncClient(trust_env=False) as http:
         answer = await http.get(f"http://{settings.status_address}/healthz/ready")
@@ -80,6 +89,9 @@ async def test_envoy_serves_mtls_with_the_certificate_its_agent_got(
             assert await fetch(inbound, client) == "one"
             assert agent.keeper.held
             assert spiffe_id(agent.keeper.held.leaf) == REVIEWS
+            address = f"unix://{settings.sds_socket}"
+            told = await asyncio.to_thread(token_of, address)
+            assert told == str(REVIEWS), "its application has a token of its own"
     assert not accepts(settings.admin_address.port), "Envoy went with its agent"
 
 

@@ -25,6 +25,7 @@ from meltemi.citadel.sealing import Sealed
 from meltemi.citadel.signed import BadIssueError, check_signed
 from meltemi.citadel.signer import SignerUnavailableError, obtain
 from meltemi.citadel.signers.rotating import RotatingSigner, pilots_prefix, record_key
+from meltemi.config.trust_domains import MeshDomains
 from meltemi.identity.keys import new_key
 from meltemi.identity.trust import TrustBundle, trust_key
 from meltemi.kernel.clock import SystemClock
@@ -47,7 +48,7 @@ PATIENT = Waits(distribute=timedelta(hours=1), drain=timedelta(hours=1))
 def replica(
     folder: Path, ledger: MemoryLedger, waits: Waits = AT_ONCE
 ) -> RotatingSigner:
-    safe = StateSafe(Store(folder), "cluster.local", CLOCK)
+    safe = StateSafe(Store(folder), MeshDomains("cluster.local"), CLOCK)
     safe.sealed()
     return RotatingSigner(ledger, "default", safe, waits, CLOCK)
 

@@ -18,6 +18,7 @@ from meltemi.citadel.adapters.state import (
 from meltemi.citadel.issue import ROOT_LIFETIME, SignerExpiredError, create_root
 from meltemi.citadel.signers.held import HeldSigner
 from meltemi.identity.keys import key_to_pem, new_key
+from meltemi.kernel.identity import TrustDomains
 from meltemi.testkit.authority import NOON, authority
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def load(directory: Path, now: datetime = NOON) -> str:
-    return Store(directory).load(trust_domain="cluster.local", now=now).bundle_pem
+    return Store(directory).load(TrustDomains("cluster.local"), now=now).bundle_pem
 
 
 def test_replicas_that_start_together_on_one_folder_have_one_root(
@@ -92,11 +93,11 @@ def test_an_encryption_key_of_ones_own_is_used_and_never_made(tmp_path: Path) ->
     kek = tmp_path / "kek"
     store = Store(tmp_path / "state", kek)
     with pytest.raises(StateError, match="openssl"):
-        store.load(trust_domain="cluster.local", now=NOON)
+        store.load(TrustDomains("cluster.local"), now=NOON)
     kek.write_bytes(base64.b64encode(bytes(32)))
     kek.chmod(0o600)
-    made = store.load(trust_domain="cluster.local", now=NOON)
-    again = store.load(trust_domain="cluster.local", now=NOON)
+    made = store.load(TrustDomains("cluster.local"), now=NOON)
+    again = store.load(TrustDomains("cluster.local"), now=NOON)
     assert again.bundle_pem == made.bundle_pem
     assert not (tmp_path / "state" / KEK_FILE).exists()
 
@@ -104,7 +105,7 @@ def test_an_encryption_key_of_ones_own_is_used_and_never_made(tmp_path: Path) ->
 def test_a_key_of_another_trust_domain_is_not_used(tmp_path: Path) -> None:
     load(tmp_path)
     with pytest.raises(StateError, match="belongs to"):
-        Store(tmp_path).load(trust_domain="elsewhere", now=NOON)
+        Store(tmp_path).load(TrustDomains("elsewhere"), now=NOON)
 
 
 def test_a_key_that_an_older_version_left_in_plain_is_encrypted(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from meltemi.citadel.signers.rotating import pilots_prefix
 from meltemi.credentials.citadel import CitadelClient, CitadelUnavailableError
 from meltemi.credentials.keeper import Keeper, Proofs
 from meltemi.credentials.wallet import Wallet
+from meltemi.identity.certificate import spiffe_id
+from meltemi.identity.federation import Anchor, Federation
 from meltemi.identity.trust import TrustBundle, trust_key
 from meltemi.kernel.clock import SystemClock
 from meltemi.store.ports import Write
@@ -19,6 +22,7 @@ from meltemi.testkit.agents import NOWHERE
 from meltemi.testkit.authority import RATINGS, REVIEWS, credential
 from meltemi.testkit.citadels import citadel
 from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.former_names import called
 from meltemi.testkit.waiting import eventually, until
 
 if TYPE_CHECKING:
@@ -121,6 +125,24 @@ async def test_a_new_authority_with_a_new_token_replaces_the_stored_credential(
         assert shown[0].roots_pem == office.roots.decode()
 
 
+async def test_a_credential_of_the_meshs_former_name_buys_the_first_of_the_new(
+    tmp_path: Path,
+) -> None:
+    ledger = MemoryLedger()
+    former = replace(REVIEWS, trust_domain="old.example")
+    async with citadel(tmp_path, ledger, trust_domain="old.example") as office:
+        held = await office.join()
+        assert spiffe_id(held.leaf) == former
+    wallet = Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key")
+    wallet.write(held)
+    await ledger.commit([called("old.example")])
+    async with citadel(tmp_path, ledger) as office:
+        kept = keeper(tmp_path, office)
+        async with keeping(kept) as shown:
+            await until(lambda: bool(shown))
+    assert spiffe_id(shown[0].leaf) == REVIEWS, "the old one was never served"
+
+
 def test_a_torn_wallet_is_an_empty_one(tmp_path: Path) -> None:
     wallet = Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key")
     assert wallet.read() is None
@@ -191,3 +213,13 @@ async def test_case_22_who_was_away_while_the_root_changed_is_back(
         async with keeping(keeper(tmp_path, office)) as again:
             await until(lambda: bool(again))
         assert not set(again[0].roots) & set(shown[0].roots), "it joined anew"
+
+
+def test_whom_else_we_believe_is_stored_with_the_credential(tmp_path: Path) -> None:
+    wallet = Wallet(tmp_path / "credential.sealed", tmp_path / "credential.key")
+    anchor = Anchor("partner.example", ("PEM",))
+    held = replace(credential(), federation=Federation(("a",), (anchor,)))
+    wallet.write(held)
+    again = wallet.read()
+    assert again
+    assert again.federation == held.federation

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest_asyncio
 
 from meltemi.config.canonical import stored
-from meltemi.config.key_sets import KeptKeys, KeySource, kept_keys, keys_prefix
+from meltemi.config.key_sets import BUNDLE, KeptKeys, KeySource, kept_keys, keys_prefix
 from meltemi.config.ledger_keys import ledger_key
 from meltemi.galley.adapters import key_keeper
 from meltemi.galley.adapters.key_keeper import KeyKeeper, KeyPolicy
+from meltemi.identity.certificate import certificate_pem
 from meltemi.kernel.names import Revision
 from meltemi.runtime.dial_rule import networks
 from meltemi.runtime.guarded_fetch import Guard
 from meltemi.store.ports import Entry, Listing, Write
-from meltemi.testkit.authority import NOON
+from meltemi.testkit.authority import NOON, authority
+from meltemi.testkit.bundles import FAR, bundle
 from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.fakes.ledger import MemoryLedger
-from meltemi.testkit.https_site import Site, answer, https_site
+from meltemi.testkit.https_site import Site, answer, https_site, redirect
 from meltemi.testkit.mesh import resources
 from meltemi.testkit.tokens import key_set
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import pytest
+
+    from meltemi.config.schema.message import Message
 
 DAY = 24 * 3600.0
 
@@ -41,6 +45,7 @@ class Kept:
     ledger: MemoryLedger
     clock: StillClock
     keeper: KeyKeeper
+    spec: Message | None = None
 
     def name(self, *rules: str) -> None:
         """Have the mesh name these rules, and nothing else."""
@@ -58,6 +63,25 @@ class Kept:
         self.keeper.sources.replace(
             Listing(self.ledger.epoch, Revision(2), (entry,) if rules else ())
         )
+
+    def name_bundle(self, url: str) -> KeySource:
+        """Have the mesh believe what is published at ``url``; return what that is."""
+        (made,) = resources(
+            f"""
+            apiVersion: mesh.istio.io/v1alpha1
+            kind: MeshConfig
+            metadata: {{name: default, namespace: istio-system}}
+            spec:
+              caCertificates:
+              - {{spiffeBundleUrl: '{url}', trustDomains: [partner.example]}}
+            """
+        )
+        entry = Entry(
+            ledger_key("default", made.key), stored(made), Revision(2), Revision(2)
+        )
+        self.keeper.sources.replace(Listing(self.ledger.epoch, Revision(2), (entry,)))
+        self.spec = made.spec
+        return KeySource("", url, BUNDLE)
 
     async def of(self, source: KeySource) -> KeptKeys | None:
         """Return what the ledger holds for ``source``."""
@@ -103,6 +127,55 @@ async def test_keys_are_fetched_once_and_again_when_they_are_old(kept: Kept) -> 
     newer = await kept.of(source)
     assert newer is not None
     assert newer.keys != found.keys
+
+
+async def test_the_last_good_bundle_serves_on_whatever_its_endpoint_says(
+    kept: Kept,
+) -> None:
+    partner = authority("partner.example")
+    source = kept.name_bundle(kept.site.url("/bundle"))
+
+    async def reason(**expected: str) -> str:
+        kept.clock.advance(3600)
+        await kept.keeper.keep()
+        found = await kept.of(source)
+        assert found is not None
+        assert found.keys == expected.get("roots", "")
+        assert kept.spec is not None
+        (told,) = kept.keeper.conditions(kept.spec)
+        assert told.type == "BundlesFetched"
+        return told.reason
+
+    good = certificate_pem(partner.certificate)
+    assert await reason() == "NoBundle", "nothing is there yet"
+    kept.site.pages["/bundle"] = answer(bundle(partner))
+    assert await reason(roots=good) == "Fetched"
+    for page in (
+        answer("<html>", "text/html"),
+        answer(bundle(authority("evil.example"), FAR - 1)),
+        answer(bundle(authority("evil.example")) + " " * 2**20),
+        redirect("http://169.254.169.254/latest/meta-data"),
+    ):
+        kept.site.pages["/bundle"] = page
+        assert await reason(roots=good) == "LastGood"
+    kept.clock.advance(30 * DAY)
+    assert await reason(roots=good) == "LastGood", "longer than keys of tokens"
+    newer = authority("newer.example")
+    kept.site.pages["/bundle"] = answer(bundle(newer, FAR + 1))
+    assert await reason(roots=certificate_pem(newer.certificate)) == "Fetched"
+
+
+async def test_a_bundle_is_asked_for_again_as_soon_as_it_wishes(kept: Kept) -> None:
+    kept.name_bundle(kept.site.url("/bundle"))
+    page = answer(bundle(authority("partner.example"), refresh=300))
+    kept.site.pages["/bundle"] = page
+    await kept.keeper.keep()
+    kept.clock.advance(299)
+    await kept.keeper.keep()
+    assert kept.site.asked == ["/bundle"]
+    kept.clock.advance(1)
+    await kept.keeper.keep()
+    assert kept.site.asked == ["/bundle", "/bundle"]
 
 
 async def test_an_issuer_without_uri_is_asked_where_its_keys_are(kept: Kept) -> None:

@@ -11,9 +11,10 @@ import grpc
 from spiffe import WorkloadApiClient, X509Source
 from spiffe.spiffe_id.spiffe_id import TrustDomain
 
-from meltemi.proxy.adapters import workload_api as module
+from meltemi.proxy.adapters import workload_door as module
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.workload_api import WorkloadApi
+from meltemi.proxy.adapters.workload_door import WorkloadDoor
 from meltemi.testkit.authority import REVIEWS, authority, credential
 from meltemi.testkit.web_certificates import NOW
 
@@ -35,7 +36,7 @@ def fresh(trust_domain: str = "cluster.local") -> Credential:
 async def served(folder: Path) -> AsyncIterator[tuple[WorkloadApi, str]]:
     private_folder(folder / "run")
     socket = folder / "run" / "sds.sock"
-    api = WorkloadApi()
+    api = WorkloadApi(WorkloadDoor())
     async with serving_sockets((api.handler(),), (socket,)):
         yield api, f"unix://{socket}"
 
@@ -116,7 +117,7 @@ async def test_without_the_security_header_nothing_is_answered(tmp_path: Path) -
 async def test_case_35_streams_are_bounded_and_free_their_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_STREAMS", 1)
+    monkeypatch.setattr(module, "MOST_CALLS", 1)
     header = ("workload.spiffe.io", "true")
     async with served(tmp_path) as (api, address):
         await api.show(fresh())

@@ -13,7 +13,7 @@ from meltemi.citadel.admit import (
     joining_identity,
     renewing_identity,
 )
-from meltemi.kernel.identity import InvalidIdentityError
+from meltemi.kernel.identity import InvalidIdentityError, TrustDomains
 from meltemi.testkit.authority import REVIEWS, authority, credential
 
 POLICY = Lifetimes.around(timedelta(hours=24))
@@ -50,17 +50,24 @@ def test_a_service_account_cannot_name_another_namespace() -> None:
 
 
 def test_a_client_certificate_renews_the_name_in_it() -> None:
-    assert renewing_identity(credential().leaf, "cluster.local") == REVIEWS
+    assert (
+        renewing_identity(credential().leaf, TrustDomains("cluster.local")) == REVIEWS
+    )
 
 
 def test_a_client_certificate_of_another_trust_domain_renews_nothing() -> None:
     with pytest.raises(UnauthenticatedError, match="serves elsewhere"):
-        renewing_identity(credential().leaf, "elsewhere")
+        renewing_identity(credential().leaf, TrustDomains("elsewhere"))
+
+
+def test_a_client_certificate_of_an_alias_is_one_of_the_mesh() -> None:
+    domains = TrustDomains("new.example", ("cluster.local",))
+    assert renewing_identity(credential().leaf, domains) == REVIEWS
 
 
 def test_a_certificate_without_a_workloads_name_renews_nothing() -> None:
     with pytest.raises(UnauthenticatedError):
-        renewing_identity(authority().certificate, "cluster.local")
+        renewing_identity(authority().certificate, TrustDomains("cluster.local"))
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer  ", "Basic abc"])

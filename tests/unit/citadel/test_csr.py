@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from meltemi.citadel.csr import InvalidRequestError, check_request
 from meltemi.identity.keys import new_key
+from meltemi.kernel.identity import TrustDomains
 from meltemi.testkit.authority import REVIEWS
 from meltemi.testkit.odd_requests import GOOD, LIES, SAME, der, pem, signed, uri
 
@@ -43,6 +44,18 @@ def test_an_allowed_key_is_taken_from_the_request(
 
 def test_a_request_without_names_is_granted_the_callers() -> None:
     assert check_request(signed(new_key()), REVIEWS)
+
+
+def test_a_request_may_name_the_caller_in_any_trust_domain_of_the_mesh() -> None:
+    spellings = TrustDomains("new.example", ("cluster.local",)).spellings(REVIEWS)
+    new, old = spellings
+    assert str(new) == "spiffe://new.example/ns/default/sa/bookinfo-reviews"
+    for each in spellings:
+        named = signed(new_key(), uri(str(each)))
+        assert check_request(named, *spellings).identity == each
+    assert check_request(signed(new_key()), *spellings).identity == new
+    with pytest.raises(InvalidRequestError, match="SAN must be exactly"):
+        check_request(signed(new_key(), uri(str(old))), new)
 
 
 def test_other_extensions_are_left_behind_not_refused() -> None:

@@ -50,7 +50,7 @@ def test_a_way_to_log_in_needs_its_files(login: str, missing: str) -> None:
     [
         ("self-signed", "plugin_dir"),
         ("self-signed", "vault_mount"),
-        ("plugin", "key_file"),
+        ("plugin", "vault_mount"),
         ("vault-sign", "vault_intermediate_ttl"),
         ("vault-intermediate", "vault_role"),
     ],

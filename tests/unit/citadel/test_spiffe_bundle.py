@@ -1,21 +1,30 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
+from meltemi.citadel.key_ring import Ring, StoredRing
 from meltemi.citadel.spiffe_bundle import spiffe_bundle
 from meltemi.citadel.token_key import TokenKey
 from meltemi.identity.keys import new_key
 from meltemi.testkit.authority import NOON, authority
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 KEY = TokenKey(new_key())
 
 
-def test_a_bundle_holds_every_root_and_the_keys_of_tokens() -> None:
+def ring(changed: datetime) -> Ring:
+    return Ring(StoredRing(changed, ()), (KEY,))
+
+
+def test_a_bundle_holds_every_root_and_the_keys_of_jwt_svids() -> None:
     roots = [authority(name).certificate for name in ("a", "b")]
-    bundle: dict[str, Any] = spiffe_bundle(roots, [KEY.jwk])
+    bundle: dict[str, Any] = spiffe_bundle(roots, ring(NOON), 300)
     first, second, last = bundle["keys"]
     for key, root in ((first, roots[0]), (second, roots[1])):
         assert key["use"] == "x509-svid"
@@ -29,7 +38,11 @@ def test_a_bundle_holds_every_root_and_the_keys_of_tokens() -> None:
     assert bundle["spiffe_refresh_hint"] == 300
 
 
-def test_the_sequence_grows_with_the_newest_root() -> None:
-    old = spiffe_bundle([authority().certificate], [])
+def test_the_sequence_grows_with_the_newest_root_and_with_every_change_of_keys() -> (
+    None
+):
+    roots = [authority().certificate]
+    old = spiffe_bundle(roots, ring(NOON - timedelta(hours=1)), 300)
     assert old["spiffe_sequence"] == int(NOON.timestamp()) - 120
-    assert spiffe_bundle([], [])["spiffe_sequence"] == 0
+    new = spiffe_bundle(roots, ring(NOON), 300)
+    assert new["spiffe_sequence"] == int(NOON.timestamp())

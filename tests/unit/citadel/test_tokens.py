@@ -21,7 +21,7 @@ from meltemi.citadel.tokens import (
 )
 from meltemi.identity.issued_tokens import parse_token
 from meltemi.identity.keys import new_key
-from meltemi.kernel.identity import SpiffeId
+from meltemi.kernel.identity import SpiffeId, TrustDomains
 from meltemi.kernel.names import Namespace
 from meltemi.testkit.authority import NOON, REVIEWS
 
@@ -49,7 +49,9 @@ def believed(
 ) -> TokenRecord:
     parsed = parse_token(text)
     assert parsed is not None
-    return check_token(parsed, KEY, trust_domain=trust_domain, now=NOON + after)
+    return check_token(
+        parsed, KEY.public, domains=TrustDomains(trust_domain), now=NOON + after
+    )
 
 
 def test_a_token_proves_what_it_was_made_for_until_it_ends() -> None:

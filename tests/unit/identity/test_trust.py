@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from meltemi.identity.federation import NOBODY
 from meltemi.identity.trust import TrustBundle
 from meltemi.identity.wire import InvalidMessageError
 from meltemi.testkit.authority import authority
@@ -17,7 +18,7 @@ def test_the_message_is_istios_with_the_roots_in_field_34() -> None:
     length = len(first)
     assert raw.startswith(bytes([0x92, 0x02, length & 0x7F | 0x80, length >> 7]))
     assert raw[4 : 4 + length] == first
-    assert TrustBundle.from_wire(raw) == BUNDLE
+    assert TrustBundle.from_wire(raw) == (BUNDLE, NOBODY)
 
 
 def test_both_forms_are_read_back_and_rubbish_is_refused() -> None:

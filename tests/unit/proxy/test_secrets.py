@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_spiffe_validator_config_pb2 import (
+    SPIFFECertValidatorConfig,
+)
 from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
     DiscoveryRequest,
 )
 from google.rpc.status_pb2 import Status
 
+from meltemi.identity.certificate import certificate_pem
+from meltemi.identity.federation import Anchor, Federation
 from meltemi.proxy.secrets import (
     DEFAULT,
     ROOTCA,
@@ -14,7 +22,14 @@ from meltemi.proxy.secrets import (
     SotwSession,
     secrets_of,
 )
-from meltemi.testkit.authority import credential
+from meltemi.testkit.authority import authority, credential
+
+if TYPE_CHECKING:
+    from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+        CertificateValidationContext,
+    )
+
+    from meltemi.identity.credential import Credential
 
 FIRST, SECOND = secrets_of(credential()), secrets_of(credential())
 
@@ -125,3 +140,39 @@ def test_files_that_a_rule_names_are_served_by_their_paths() -> None:
     assert own.tls_certificate.private_key.filename == "/a/key.pem"
     assert trusted.validation_context.trusted_ca.filename.endswith(".crt")
     assert session.offer({}) is None, "nothing is sent twice"
+
+
+def validation(shown: Credential) -> CertificateValidationContext:
+    body = secrets_of(shown)[ROOTCA].body
+    return Secret.FromString(body.value).validation_context
+
+
+def test_each_root_speaks_for_its_own_trust_domain_where_there_are_others() -> None:
+    held = credential()
+    theirs, added = (
+        certificate_pem(authority(each).certificate) for each in ("c", "d")
+    )
+    beside = Federation(
+        ("cluster.local", "old.example"),
+        (Anchor("partner.example", (theirs,)), Anchor("cluster.local", (added,))),
+    )
+    context = validation(replace(held, federation=beside))
+    own = held.roots_pem + added
+    assert context.trusted_ca.inline_bytes.decode() == own, "theirs is not among it"
+    bound = SPIFFECertValidatorConfig.FromString(
+        context.custom_validator_config.typed_config.value
+    )
+    found = {
+        each.name: each.trust_bundle.inline_bytes.decode()
+        for each in bound.trust_domains
+    }
+    assert found == {
+        "cluster.local": own,
+        "old.example": own,
+        "partner.example": theirs,
+    }
+
+
+def test_a_mesh_that_believes_itself_alone_needs_no_binding() -> None:
+    context = validation(credential())
+    assert not context.HasField("custom_validator_config")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.identity.certificate import certificate_pem
+from meltemi.kernel.identity import TrustDomains
 from meltemi.runtime.proof_verification import InvalidProofError, verify_proof
 from meltemi.runtime.workload_proof import sign_proof
 from meltemi.testkit.authority import NOON, REVIEWS, authority, credential
@@ -32,7 +33,7 @@ def verified(token: str, *, now: datetime = NOON, bundle: bytes = b"") -> str:
             token,
             bundle or BUNDLE,
             audience="meltemi-galley",
-            trust_domain="cluster.local",
+            domains=TrustDomains("cluster.local"),
             now=now,
         )
     )

@@ -23,6 +23,8 @@ from meltemi.proxy.adapters.dial import dial_plain, dial_with
 from meltemi.proxy.adapters.envoy import EnvoyProcess, Surroundings
 from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
 from meltemi.proxy.adapters.envoy_binary import find_envoy
+from meltemi.proxy.adapters.jwt_api import JwtApi
+from meltemi.proxy.adapters.jwt_source import JwtSource
 from meltemi.proxy.adapters.registrar import Registrar
 from meltemi.proxy.adapters.relay import Memory, XdsRelay
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
@@ -31,6 +33,7 @@ from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
 from meltemi.proxy.adapters.status import status_app
 from meltemi.proxy.adapters.trust import TrustFollower
 from meltemi.proxy.adapters.workload_api import WorkloadApi
+from meltemi.proxy.adapters.workload_door import WorkloadDoor
 from meltemi.proxy.bootstrap import bootstrap, node_id, node_of
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.envoy_argv import envoy_argv
@@ -57,8 +60,13 @@ class Agent:
         self.recorder = Recorder(node, self.checkpoint.load(node).types)
         files = SecretFiles(settings.file_roots)
         self.board = SecretBoard(files, self._registry)
-        self.workload_api = WorkloadApi()
-        self.keeper = settings.joining.keeper(settings.identity, clock, rng)
+        door, identity = WorkloadDoor(), settings.identity
+        self.workload_api = WorkloadApi(door)
+        self.keeper = settings.joining.keeper(identity, clock, rng)
+        source = JwtSource(
+            settings.joining.client(identity), lambda: self.keeper.held, clock
+        )
+        self.jwt_api = JwtApi(source, identity, door, clock)
         ring = PilotRing(settings.pilots, node)
         dial = dial_plain if settings.pilots_plaintext else dial_with(self.keeper)
         self.trust = TrustFollower(
@@ -108,6 +116,7 @@ class Agent:
                 self.relay.handler(),
                 secret_service(self.board),
                 self.workload_api.handler(),
+                self.jwt_api.handler(),
             ),
             (self._settings.xds_socket, self._settings.sds_socket),
         )

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_spiffe_validator_config_pb2 import (
+    SPIFFECertValidatorConfig,
+)
 from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
@@ -25,6 +28,10 @@ from meltemi.proxy.file_secrets import file_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+        CertificateValidationContext,
+    )
 
     from meltemi.identity.credential import Credential
 
@@ -58,8 +65,33 @@ def secrets_of(credential: Credential) -> Secrets:
     own.tls_certificate.certificate_chain.inline_bytes = credential.chain_pem.encode()
     own.tls_certificate.private_key.inline_bytes = credential.key_pem.encode()
     roots = Secret(name=ROOTCA)
-    roots.validation_context.trusted_ca.inline_bytes = credential.roots_pem.encode()
+    _believe(roots.validation_context, credential)
     return {secret.name: _versioned(secret) for secret in (own, roots)}
+
+
+def _believe(context: CertificateValidationContext, credential: Credential) -> None:
+    """Say who is believed: each root for its own trust domain, where there are others.
+
+    Without that binding an authority of another mesh could name our workloads: Envoy
+    takes a certificate of any root for any name (T3).
+
+    Source:
+        Envoy's page on the extension envoy.tls.cert_validator.spiffe.
+
+    """
+    federation = credential.federation
+    own = credential.roots_pem + "".join(federation.added)
+    context.trusted_ca.inline_bytes = own.encode()
+    if not federation.foreign:
+        return
+    bound = SPIFFECertValidatorConfig()
+    for name in federation.own:
+        bound.trust_domains.add(name=name).trust_bundle.inline_bytes = own.encode()
+    for each in federation.foreign:
+        domain = bound.trust_domains.add(name=each.trust_domain)
+        domain.trust_bundle.inline_bytes = "".join(each.roots).encode()
+    context.custom_validator_config.name = "envoy.tls.cert_validator.spiffe"
+    context.custom_validator_config.typed_config.Pack(bound)
 
 
 def _versioned(secret: Secret) -> VersionedSecret:

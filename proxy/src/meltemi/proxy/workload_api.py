@@ -42,18 +42,31 @@ def x509_svids(credential: Credential) -> bytes:
         serialization.NoEncryption(),
     )
     svid = (
-        _field(1, str(spiffe_id(credential.leaf)).encode())
-        + _field(2, _der(credential.chain))
-        + _field(3, key)
-        + _field(4, _der(credential.roots))
+        field(1, str(spiffe_id(credential.leaf)).encode())
+        + field(2, _der(credential.chain))
+        + field(3, key)
+        + field(4, _der(credential.roots))
     )
-    return _field(1, svid)
+    return field(1, svid) + _foreign(3, credential)
 
 
 def x509_bundles(credential: Credential) -> bytes:
-    """Return an ``X509BundlesResponse``: the roots of the trust domain."""
-    domain = f"spiffe://{spiffe_id(credential.leaf).trust_domain}"
-    return _field(2, _field(1, domain.encode()) + _field(2, _der(credential.roots)))
+    """Return an ``X509BundlesResponse``: the roots of every trust domain believed."""
+    own = _bundle(2, spiffe_id(credential.leaf).trust_domain, credential.roots)
+    return own + _foreign(2, credential)
+
+
+def _foreign(number: int, credential: Credential) -> bytes:
+    return b"".join(
+        _bundle(number, each.trust_domain, each.certificates)
+        for each in credential.federation.foreign
+    )
+
+
+def _bundle(number: int, trust_domain: str, roots: Iterable[x509.Certificate]) -> bytes:
+    """Return one entry of a map from trust domains to roots."""
+    name = f"spiffe://{trust_domain}".encode()
+    return field(number, field(1, name) + field(2, _der(roots)))
 
 
 def _der(certificates: Iterable[x509.Certificate]) -> bytes:
@@ -61,7 +74,7 @@ def _der(certificates: Iterable[x509.Certificate]) -> bytes:
     return b"".join(each.public_bytes(der) for each in certificates)
 
 
-def _field(number: int, content: bytes) -> bytes:
+def field(number: int, content: bytes) -> bytes:
     """Return one field as it travels (Protocol Buffers encoding, wire type LEN)."""
     tag = number << 3 | BYTES_WITH_LENGTH
     return _varint(tag) + _varint(len(content)) + content

@@ -1,4 +1,6 @@
-"""Keys that verify tokens and had to be fetched: whose, from where, and how it went.
+"""What others publish and had to be fetched: whose, from where, and how it went.
+
+Keys that verify tokens, and the roots of other meshes (`foreign_bundle`).
 
 Galley fetches and writes them, every Pilot reads them:
 ``/mesh/runtime/v1/MESH/keys/HASH`` (ADR 0010). They are no configuration object: nobody
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from meltemi.config.schema.request_authentication import JWTRule
 
+KEYS: Final = ""
+BUNDLE: Final = "bundle"
+"""What is fetched: the keys of an issuer, or the roots of another mesh."""
 MOST_KEYS: Final = 100
 PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 """What only the issuer may know (RFC 7518 section 6, RFC 8037)."""
@@ -43,11 +48,13 @@ class KeySource:
         issuer: Its name, and where OpenID discovery begins (OpenID Connect Discovery
             1.0 §4) when there is no URI.
         uri: Of the key set; empty: to be discovered.
+        kind: `KEYS`, or what else is there.
 
     """
 
     issuer: str
     uri: str
+    kind: str = KEYS
 
     def __str__(self) -> str:
         return self.uri or self.issuer
@@ -59,7 +66,8 @@ class KeptKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     issuer: str = ""
     uri: str = ""
     keys: str = ""
-    """The last good set, as `public_keys` spells it; empty: none, or it is too old."""
+    """The last good set, as `public_keys` spells it; empty: none, or it is too old.
+    Of a bundle: the roots, PEM."""
     fetched: str = ""
     """When it was fetched."""
     tried: str = ""
@@ -68,11 +76,16 @@ class KeptKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tries in a row that brought nothing."""
     problem: str = ""
     """Why the last try brought nothing."""
+    kind: str = KEYS
+    sequence: int = 0
+    """Of a bundle: it never goes backwards."""
+    refresh_seconds: int = 0
+    """How soon whoever publishes it wants to be asked again; 0: does not say."""
 
     @property
     def source(self) -> KeySource:
         """Whose keys they are."""
-        return KeySource(self.issuer, self.uri)
+        return KeySource(self.issuer, self.uri, self.kind)
 
     def encoded(self) -> bytes:
         """Return it as it is stored."""
@@ -93,7 +106,8 @@ def keys_prefix(mesh: str) -> str:
 
 def keys_place(mesh: str, source: KeySource) -> str:
     """Return where the keys of ``source`` lie in the ledger."""
-    name = content_version(f"{source.issuer}\n{source.uri}".encode())
+    named = (source.issuer, source.uri, *((source.kind,) if source.kind else ()))
+    name = content_version("\n".join(named).encode())
     return keys_prefix(mesh) + name
 
 
@@ -120,7 +134,7 @@ def public_keys(document: bytes) -> str:
 
     """
     known: dict[tuple[str, str], dict[str, str]] = {}
-    for key in _listed(document):
+    for key in listed(opened(document, 'a key set {"keys": [...]}')):
         made = _public(key)
         if made is None:
             continue
@@ -145,7 +159,7 @@ def discovered(document: bytes, issuer: str) -> str:
         OpenID Connect Discovery 1.0 §4.3: the issuer in it must be the one asked.
 
     """
-    found = _object(document, "an OpenID configuration")
+    found = opened(document, "an OpenID configuration")
     if found.get("issuer") != issuer:
         raise BadKeySetError(
             f"the OpenID configuration is of {found.get('issuer')!r}, not of {issuer!r}"
@@ -156,8 +170,9 @@ def discovered(document: bytes, issuer: str) -> str:
     return uri
 
 
-def _listed(document: bytes) -> list[object]:
-    keys = _object(document, 'a key set {"keys": [...]}').get("keys")
+def listed(document: Mapping[str, object]) -> list[object]:
+    """Return the keys of a JWK set; raise `BadKeySetError` if it is none."""
+    keys = document.get("keys")
     if not isinstance(keys, list):
         raise BadKeySetError('it is not a key set {"keys": [...]}')
     if len(keys) > MOST_KEYS:
@@ -165,7 +180,8 @@ def _listed(document: bytes) -> list[object]:
     return keys
 
 
-def _object(document: bytes, what: str) -> Mapping[str, object]:
+def opened(document: bytes, what: str) -> Mapping[str, object]:
+    """Return the JSON object that was fetched as ``what``; raise `BadKeySetError`."""
     try:
         found = load(document.decode())
     except (NotStrictJsonError, UnicodeDecodeError) as error:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from meltemi.identity import svid_wire
 from meltemi.identity.credential import Credential
 from meltemi.identity.keys import build_csr, new_key
+from meltemi.identity.svid_wire import SvidAnswer, SvidKeys, SvidRequest
 from meltemi.identity.wire import (
     CREATE_CERTIFICATE,
     CertificateRequest,
@@ -77,12 +79,24 @@ class CitadelClient:
             CitadelUnavailableError: If Citadel is away, or of another root.
 
         """
-        trust = grpc.ssl_channel_credentials(
-            roots_pem + held.roots_pem.encode(),
-            held.key_pem.encode(),
-            held.chain_pem.encode(),
-        )
-        return await self._ask(self.renewal, trust, ())
+        return await self._ask(self.renewal, _shown(held, roots_pem), ())
+
+    async def svid(self, held: Credential, audience: tuple[str, ...]) -> SvidAnswer:
+        """Return a JWT-SVID for ``audience``, bought with ``held``.
+
+        Raises:
+            CertificateRefusedError: If Citadel gives us none.
+            CitadelUnavailableError: If it is away.
+
+        """
+        raw = SvidRequest(audience).encode()
+        method = f"/{svid_wire.SERVICE}/{svid_wire.CREATE}"
+        return SvidAnswer.decode(await _called(self.renewal, _shown(held), method, raw))
+
+    async def svid_keys(self, held: Credential) -> SvidKeys:
+        """Return the keys that verify JWT-SVIDs of the mesh; raise as `svid`."""
+        method = f"/{svid_wire.SERVICE}/{svid_wire.KEYS}"
+        return SvidKeys.decode(await _called(self.renewal, _shown(held), method, b""))
 
     async def _ask(
         self,
@@ -92,18 +106,37 @@ class CitadelClient:
     ) -> Credential:
         key = new_key()
         request = CertificateRequest(build_csr(key, self.identity), node=self.node)
-        channel = grpc.aio.secure_channel(str(address), trust, OPTIONS)
-        async with channel:
-            method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = (
-                channel.unary_unary(CREATE_CERTIFICATE)
-            )
-            try:
-                raw = await method(
-                    request.encode(), metadata=metadata, timeout=TIMEOUT_SECONDS
-                )
-            except grpc.aio.AioRpcError as error:
-                raise _mapped(address, error) from error
+        raw = await _called(
+            address, trust, CREATE_CERTIFICATE, request.encode(), metadata
+        )
         return Credential.from_answer(key, CertificateResponse.decode(raw).chain)
+
+
+def _shown(held: Credential, roots_pem: bytes = b"") -> grpc.ChannelCredentials:
+    """Return what shows ``held``, and believes its roots and ``roots_pem``."""
+    return grpc.ssl_channel_credentials(
+        roots_pem + held.roots_pem.encode(),
+        held.key_pem.encode(),
+        held.chain_pem.encode(),
+    )
+
+
+async def _called(
+    address: Address,
+    trust: grpc.ChannelCredentials,
+    name: str,
+    raw: bytes,
+    metadata: tuple[tuple[str, str], ...] = (),
+) -> bytes:
+    """Call ``name`` once; raise what `CitadelClient` says."""
+    async with grpc.aio.secure_channel(str(address), trust, OPTIONS) as channel:
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            name
+        )
+        try:
+            return await method(raw, metadata=metadata, timeout=TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _mapped(address, error) from error
 
 
 def _mapped(address: Address, error: grpc.aio.AioRpcError) -> MeshError:

@@ -49,6 +49,10 @@ class Joining:
     wallet_key: Path | None = None
     node: str = ""
 
+    def client(self, identity: SpiffeId) -> CitadelClient:
+        """Return what asks Citadel for ``identity``."""
+        return CitadelClient(self.bootstrap, self.renewal, identity, self.node)
+
     def keeper(self, identity: SpiffeId, clock: Clock, rng: Random) -> Keeper:
         """Return the keeper of the credential of ``identity``, and make its folder.
 
@@ -64,7 +68,7 @@ class Joining:
             ) from error
         key = self.wallet_key or self.folder / "credential.key"
         return Keeper(
-            CitadelClient(self.bootstrap, self.renewal, identity, self.node),
+            self.client(identity),
             Proofs(self.roots, self.token),
             Wallet(self.folder / "credential.sealed", key),
             clock,

@@ -12,6 +12,7 @@ import structlog
 from meltemi.credentials.citadel import CertificateRefusedError
 from meltemi.credentials.keeping import (
     hurried,
+    is_predecessor,
     patience,
     readiness,
     speaks_for,
@@ -24,6 +25,7 @@ from meltemi.identity.certificate import (
     parse_chain,
     verify_chain,
 )
+from meltemi.identity.federation import NOBODY, Federation
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ class Keeper:
         self._citadel, self._proofs, self._wallet = citadel, proofs, wallet
         self._clock, self._rng = clock, rng
         self._why = ""
+        self._former: Credential | None = None
+        """Ours of another trust domain, to show until there is one of this."""
         self._leave_by: datetime | None = None
         self._show: Callable[[Credential], Awaitable[None]] = _unseen
 
@@ -125,11 +129,14 @@ class Keeper:
             await show(credential)
             self.arrived.set()
             await self._until_due(credential, since)
-            credential = await self._obtained()
+            fresh = await self._obtained()
+            credential = replace(fresh, federation=self.held.federation)
             since = self._clock.now()
 
-    async def believe(self, roots: tuple[x509.Certificate, ...]) -> None:
-        """Believe ``roots`` from now on, and no others.
+    async def believe(
+        self, roots: tuple[x509.Certificate, ...], beside: Federation = NOBODY
+    ) -> None:
+        """Believe ``roots`` from now on, and ``beside`` them, and no others.
 
         When the first of them, which signs now, is not the one that signed for us,
         the next certificate is asked for soon: spread out, for everybody does so.
@@ -139,10 +146,10 @@ class Keeper:
 
         """
         held = self.held
-        if held is None or held.roots == roots:
+        if held is None or (held.roots, held.federation) == (roots, beside):
             return
         verify_chain(held.chain, roots, now=self._clock.now())
-        self.held = replace(held, roots=roots)
+        self.held = replace(held, roots=roots, federation=beside)
         self._wallet.write(self.held)
         log.info("trust.changed", roots=[fingerprint(each) for each in roots])
         await self._show(self.held)
@@ -156,8 +163,10 @@ class Keeper:
         stored = self._wallet.read()
         if stored is None:
             return None
-        now = self._clock.now()
-        why = trouble_with(stored, self._citadel.identity, now=now)
+        now, identity = self._clock.now(), self._citadel.identity
+        if is_predecessor(stored, identity, now=now):
+            self._former = stored
+        why = trouble_with(stored, identity, now=now)
         if why is None and self._proofs.read_token() and not self._known(stored):
             why = "the authority is another now, and there is a token for it"
         if why:
@@ -222,12 +231,13 @@ class Keeper:
         """
         roots = self._proofs.read_roots()
         token = self._proofs.read_token()
-        if self.held and not readiness(self.held, now=self._clock.now()):
+        shown = self.held or self._former
+        if shown and not readiness(shown, now=self._clock.now()):
             try:
-                return await self._citadel.renew(self.held, roots)
+                return await self._citadel.renew(shown, roots)
             except MeshError as error:
                 refused = isinstance(error, CertificateRefusedError)
-                if token is None or not (refused or not self._known(self.held)):
+                if token is None or not (refused or not self._known(shown)):
                     raise
                 if str(error) != self._why:
                     log.info("credential.renewal-failed", error=str(error))

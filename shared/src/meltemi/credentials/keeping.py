@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from meltemi.identity.certificate import InvalidCertificateError, verify_chain
+from meltemi.identity.certificate import (
+    InvalidCertificateError,
+    spiffe_id,
+    verify_chain,
+)
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.renewal import renewal_delay
 
@@ -43,6 +48,21 @@ def trouble_with(
     except InvalidCertificateError as error:
         return str(error)
     return None
+
+
+def is_predecessor(
+    credential: Credential, identity: SpiffeId, *, now: datetime
+) -> bool:
+    """Tell whether ``credential`` is ``identity``'s of another trust domain.
+
+    It is not served, but Citadel takes it as a proof where the mesh was called so.
+    """
+    try:
+        found = spiffe_id(credential.leaf)
+    except InvalidCertificateError:
+        return False
+    former = replace(identity, trust_domain=found.trust_domain)
+    return found != identity and trouble_with(credential, former, now=now) is None
 
 
 def speaks_for(

@@ -9,6 +9,7 @@ import structlog
 
 from meltemi.identity.certificate import parse_chain
 from meltemi.identity.credential import Credential
+from meltemi.identity.federation import NOBODY, Federation
 from meltemi.identity.keys import key_from_pem
 from meltemi.kernel.errors import MeshError
 from meltemi.runtime.durable import replace_file
@@ -22,12 +23,15 @@ ABOUT = "credential"
 log = structlog.get_logger()
 
 
-class StoredCredential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StoredCredential(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Key, chain and roots in one file: they cannot fail to match each other."""
 
     key: str
     chain: str
     roots: str
+    federation: Federation = NOBODY
 
 
 class Wallet:
@@ -51,6 +55,7 @@ class Wallet:
                 key_from_pem(stored.key),
                 parse_chain(stored.chain),
                 parse_chain(stored.roots),
+                stored.federation,
             )
         except FileNotFoundError:
             return None
@@ -61,7 +66,10 @@ class Wallet:
     def write(self, credential: Credential) -> None:
         """Store ``credential``. A full disk costs the copy, not the service."""
         stored = StoredCredential(
-            credential.key_pem, credential.chain_pem, credential.roots_pem
+            credential.key_pem,
+            credential.chain_pem,
+            credential.roots_pem,
+            credential.federation,
         )
         try:
             key = load_sealing_key(self._key_file)

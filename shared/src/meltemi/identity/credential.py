@@ -12,6 +12,7 @@ from meltemi.identity.certificate import (
     parse_chain,
     verify_chain,
 )
+from meltemi.identity.federation import NOBODY, Federation
 from meltemi.identity.keys import key_to_pem, public_der
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Credential:
     key: ec.EllipticCurvePrivateKey
     chain: tuple[x509.Certificate, ...]
     roots: tuple[x509.Certificate, ...]
+    federation: Federation = NOBODY
+    """Whose workloads are believed beside those of ``roots``."""
 
     @classmethod
     def from_answer(

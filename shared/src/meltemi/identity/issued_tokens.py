@@ -137,7 +137,7 @@ def parse_token(text: str) -> Unproved | None:
     if len(text) > LONGEST:
         raise InvalidTokenError(f"the JWT is longer than {LONGEST // 1024} KiB")
     try:
-        _refuse_repetition(text)
+        refuse_repetition(text)
         header = jwt.get_unverified_header(text)
         claims = jwt.decode(text, options=UNVERIFIED)
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
@@ -151,7 +151,7 @@ def parse_token(text: str) -> Unproved | None:
     return Unproved(text, str(algorithm), str(key_id), issuer)
 
 
-def _refuse_repetition(text: str) -> None:
+def refuse_repetition(text: str) -> None:
     """Refuse a JWT in which a name stands twice: parsers differ in which they take.
 
     Source:

@@ -17,10 +17,13 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from google.protobuf.message import DecodeError, Message
 
 from meltemi.identity.certificate import certificate_pem, parse_chain
+from meltemi.identity.federation import NOBODY, Federation
 from meltemi.identity.wire import InvalidMessageError
 
 TYPE_URL = "type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig"
 ROOTS_FIELD = 34
+FEDERATION_FIELD = 20_034
+"""Ours: far from what Istio's message has or will have."""
 
 
 class TrustBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,18 +59,25 @@ class TrustBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except msgspec.DecodeError as error:
             raise InvalidMessageError(f"no trust bundle: {error}") from error
 
-    def to_wire(self) -> bytes:
-        """Return the message of PCDS."""
-        return _PROXY_CONFIG(ca_certificates_pem=self.roots).SerializeToString()
+    def to_wire(self, beside: Federation = NOBODY) -> bytes:
+        """Return the message of PCDS; ``beside`` is believed, too."""
+        more = {"federation": msgspec.json.encode(beside)} if beside.anchors else {}
+        message = _PROXY_CONFIG(ca_certificates_pem=self.roots, **more)
+        return message.SerializeToString()
 
     @classmethod
-    def from_wire(cls, raw: bytes) -> Self:
+    def from_wire(cls, raw: bytes) -> tuple[Self, Federation]:
         """Read a message of PCDS; raise `InvalidMessageError` if ``raw`` is none."""
         try:
             found: Any = _PROXY_CONFIG.FromString(raw)
-        except DecodeError as error:
+            beside = (
+                msgspec.json.decode(found.federation, type=Federation)
+                if found.federation
+                else NOBODY
+            )
+        except (DecodeError, msgspec.MsgspecError) as error:
             raise InvalidMessageError(f"{len(raw)} bytes are no ProxyConfig") from error
-        return cls(tuple(found.ca_certificates_pem))
+        return cls(tuple(found.ca_certificates_pem)), beside
 
 
 def trust_key(mesh: str) -> str:
@@ -87,7 +97,13 @@ def _proxy_config() -> type[Message]:
         type=FieldDescriptorProto.TYPE_STRING,
         label=FieldDescriptorProto.LABEL_REPEATED,
     )
-    file.message_type.add(name="ProxyConfig").field.append(roots)
+    federation = FieldDescriptorProto(
+        name="federation",
+        number=FEDERATION_FIELD,
+        type=FieldDescriptorProto.TYPE_BYTES,
+        label=FieldDescriptorProto.LABEL_OPTIONAL,
+    )
+    file.message_type.add(name="ProxyConfig").field.extend([roots, federation])
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(

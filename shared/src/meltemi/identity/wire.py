@@ -20,7 +20,8 @@ from google.protobuf.message import DecodeError, Message
 from meltemi.kernel.errors import Blame, MeshError
 
 SERVICE = "istio.v1.auth.IstioCertificateService"
-CREATE_CERTIFICATE = f"/{SERVICE}/CreateCertificate"
+CREATE = "CreateCertificate"
+CREATE_CERTIFICATE = f"/{SERVICE}/{CREATE}"
 NODE, IMPERSONATED = "NodeName", "ImpersonatedIdentity"
 """Keys of the metadata that are read."""
 

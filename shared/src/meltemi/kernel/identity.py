@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.names import Namespace
@@ -67,6 +67,29 @@ class SpiffeId:
             )
         trust_domain, namespace, service_account = match.groups()
         return cls(trust_domain, Namespace(namespace), service_account)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustDomains:
+    """The trust domain of a mesh, and former or other names of the same mesh.
+
+    Attributes:
+        own: What new identities begin with.
+        aliases: MeshConfig.trustDomainAliases: who is of one is of the mesh.
+
+    """
+
+    own: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, each once, our own first."""
+        return tuple(dict.fromkeys((self.own, *self.aliases)))
+
+    def spellings(self, identity: SpiffeId) -> tuple[SpiffeId, ...]:
+        """Return ``identity``, one of the mesh's, in every trust domain, ours first."""
+        return tuple(replace(identity, trust_domain=each) for each in self.names)
 
 
 CONTROL_NAMESPACE = Namespace("istio-system")

@@ -13,6 +13,7 @@ BY_CODE = MappingProxyType(
     {
         "admin.denied": 401,
         "citadel.forbidden-identity": 403,
+        "citadel.no-such-key": 404,
         "citadel.no-such-rule": 404,
         "citadel.no-such-token": 404,
         "citadel.rotation": 409,

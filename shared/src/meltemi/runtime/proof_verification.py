@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from meltemi.kernel.identity import SpiffeId
+    from meltemi.kernel.identity import SpiffeId, TrustDomains
 
 LONGEST_LIFE = 120
 """Seconds a proof may be good for: it is made for one request."""
@@ -57,7 +57,12 @@ class _Claims(msgspec.Struct, frozen=True):
 
 
 def verify_proof(
-    token: str, bundle: bytes, *, audience: str, trust_domain: str, now: datetime
+    token: str,
+    bundle: bytes,
+    *,
+    audience: str,
+    domains: TrustDomains,
+    now: datetime,
 ) -> SpiffeId:
     """Return the identity that ``token`` proves.
 
@@ -65,7 +70,7 @@ def verify_proof(
         token: The JWT `workload_proof.sign_proof` made.
         bundle: The mesh's root certificates, PEM.
         audience: Who we are: a proof made for somebody else is none for us.
-        trust_domain: The only one believed.
+        domains: The only ones believed.
         now: The current time, timezone-aware.
 
     Raises:
@@ -83,9 +88,9 @@ def verify_proof(
     chain = _chain(header.x5c)
     identity = _verified(chain, bundle, now)
     _check_signature(chain[0], signed, signature)
-    if identity.trust_domain != trust_domain:
+    if identity.trust_domain not in domains.names:
         raise InvalidProofError(
-            f"{identity} is not of the trust domain {trust_domain!r}"
+            f"{identity} is not of the trust domain {domains.own!r}"
         )
     return identity
 

@@ -29,6 +29,20 @@ class Follower(Protocol):
         ...
 
 
+async def look(ledger: LedgerReader, prefix: str, follower: Follower) -> Revision:
+    """Tell ``follower`` once what lies under ``prefix``; return as of when.
+
+    Raises:
+        LedgerUnavailableError: If the ledger does not answer.
+
+    """
+    listing = await ledger.list(prefix)
+    follower.replace(
+        {each.key.removeprefix(prefix): each.value for each in listing.entries}
+    )
+    return listing.revision
+
+
 async def follow(ledger: LedgerReader, prefix: str, follower: Follower) -> None:
     """Tell ``follower`` what lies under ``prefix``, then every change, for ever.
 
@@ -36,11 +50,7 @@ async def follow(ledger: LedgerReader, prefix: str, follower: Follower) -> None:
     """
     while True:
         with contextlib.suppress(CompactedError, LedgerUnavailableError):
-            listing = await ledger.list(prefix)
-            follower.replace(
-                {each.key.removeprefix(prefix): each.value for each in listing.entries}
-            )
-            start = Revision(listing.revision + 1)
+            start = Revision(await look(ledger, prefix, follower) + 1)
             async with contextlib.aclosing(ledger.watch(prefix, start)) as steps:
                 async for step in steps:
                     for each in step.mutations:

@@ -112,3 +112,32 @@ def test_unknown_and_repeated_curves_are_warned_of() -> None:
         "spec.tlsDefaults.ecdhCurves[1]: 'P-256' stands twice",
         "spec.tlsDefaults.ecdhCurves[2]: 'P-1' is no known curve",
     ]
+
+
+def test_an_authority_must_be_readable_and_fetched_safely() -> None:
+    found = problems(
+        "MeshConfig",
+        """
+        caCertificates:
+        - {pem: rubbish, trustDomains: [partner.example]}
+        - {spiffeBundleUrl: 'http://partner.example/b', trustDomains: ['a b']}
+        """,
+        name="default",
+    )
+    assert [each.partition(":")[0] for each in found] == [
+        "spec.caCertificates[0].pem",
+        "spec.caCertificates[1].trustDomains[0]",
+        "spec.caCertificates[1].spiffeBundleUrl",
+    ]
+
+
+def test_signers_of_kubernetes_sign_nothing_here() -> None:
+    found = warnings(
+        "MeshConfig",
+        """
+        caCertificates:
+        - {spiffeBundleUrl: 'https://partner.example/b', certSigners: [a.example/b]}
+        """,
+        name="default",
+    )
+    assert any("certSigners" in each for each in found)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meltemi.kernel.identity import SpiffeId
+from meltemi.kernel.identity import SpiffeId, TrustDomains
 from meltemi.pilot.scope.caller import ForbiddenNodeError, check_caller
 from meltemi.pilot.scope.proxy import Proxy, proxy
 
@@ -15,7 +15,7 @@ def node(name: str = "reviews-v1.default", **metadata: str) -> Proxy:
 
 
 def check(claimed: Proxy, identity: SpiffeId = REVIEWS) -> None:
-    check_caller(claimed, identity, trust_domain="cluster.local")
+    check_caller(claimed, identity, TrustDomains("cluster.local"))
 
 
 def test_a_proxy_that_is_who_it_says_is_let_in() -> None:
@@ -40,5 +40,9 @@ def test_t9_a_node_that_claims_another_place_is_named_with_its_claim(
 
 def test_case_42_and_t9_an_identity_of_another_trust_domain_is_nobody_here() -> None:
     foreign = SpiffeId.parse("spiffe://elsewhere/ns/default/sa/reviews")
-    with pytest.raises(ForbiddenNodeError, match="trust domain is"):
+    with pytest.raises(ForbiddenNodeError, match="one of the trust domain"):
         check(node(), foreign)
+
+
+def test_a_certificate_of_an_alias_of_the_trust_domain_is_the_meshs() -> None:
+    check_caller(node(), REVIEWS, TrustDomains("new.example", ("cluster.local",)))

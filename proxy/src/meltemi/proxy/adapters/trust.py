@@ -89,8 +89,8 @@ class TrustFollower:
         said = DiscoveryRequest(type_url=TYPE_URL, response_nonce=answer.nonce)
         try:
             (one,) = answer.resources
-            bundle = TrustBundle.from_wire(one.value)
-            await self._keeper.believe(bundle.certificates)
+            bundle, beside = TrustBundle.from_wire(one.value)
+            await self._keeper.believe(bundle.certificates, beside)
         except (MeshError, ValueError) as error:
             log.warning("trust.not-taken", error=str(error))
             said.error_detail.message = str(error)

@@ -14,6 +14,8 @@ from meltemi.kernel.names import Namespace
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from meltemi.kernel.identity import TrustDomains
+
 CITADEL_ACCOUNT = "citadel"
 """Citadel's service account. Its certificate is made here and given to nobody."""
 
@@ -111,8 +113,8 @@ def joining_identity(
     return identity
 
 
-def renewing_identity(leaf: x509.Certificate, trust_domain: str) -> SpiffeId:
-    """Return the identity that a client certificate, already verified, may renew.
+def renewing_identity(leaf: x509.Certificate, domains: TrustDomains) -> SpiffeId:
+    """Return who shows a client certificate, already verified, so as to renew it.
 
     Raises:
         UnauthenticatedError: If it names no workload, or one of another trust domain.
@@ -122,9 +124,10 @@ def renewing_identity(leaf: x509.Certificate, trust_domain: str) -> SpiffeId:
         identity = spiffe_id(leaf)
     except InvalidCertificateError as error:
         raise UnauthenticatedError(f"client certificate: {error}") from error
-    if identity.trust_domain != trust_domain:
+    if identity.trust_domain not in domains.names:
+        served = ", ".join(domains.names)
         raise UnauthenticatedError(
-            f"client certificate of {identity}: this authority serves {trust_domain}"
+            f"client certificate of {identity}: this authority serves {served}"
         )
     return identity
 

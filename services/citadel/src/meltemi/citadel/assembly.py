@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
-from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -23,31 +23,41 @@ from meltemi.citadel.adapters.doors import Doors
 from meltemi.citadel.adapters.grpc_csr import Bootstrap, Renewal, server
 from meltemi.citadel.adapters.issuer_keys import IssuerKeys
 from meltemi.citadel.adapters.journal import Journal
+from meltemi.citadel.adapters.key_keeping import (
+    KeyKeeping,
+    svid_keys_place,
+    token_keys_place,
+)
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.own_certificate import OwnCertificate
 from meltemi.citadel.adapters.reception import Reception, Rules
 from meltemi.citadel.adapters.recognition import IssuedTokens, OwnTokens, Recognition
 from meltemi.citadel.adapters.rest import admin_app
 from meltemi.citadel.adapters.rule_book import RuleBook
+from meltemi.citadel.adapters.scribe import Scribe, Terms
+from meltemi.citadel.adapters.state import Store
 from meltemi.citadel.adapters.token_book import TokenBook
-from meltemi.citadel.adapters.token_key_file import load_token_key
 from meltemi.citadel.adapters.trust_publisher import TrustPublisher
 from meltemi.citadel.entries import Entries, entries_prefix
 from meltemi.citadel.issuers import InvalidIssuersError, Issuer, parse_issuers
 from meltemi.citadel.key_index import KeyIndex
 from meltemi.citadel.signers.chosen import chosen_signer
 from meltemi.citadel.signers.rotating import RotatingSigner
+from meltemi.config.trust_domains import MeshDomains, mesh_config_place
+from meltemi.identity import svid_wire, wire
 from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.guarded_fetch import Guard
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
-from meltemi.store.following import follow
+from meltemi.store.following import follow, look
+from meltemi.store.ports import LedgerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from meltemi.bus.ports import Publisher
+    from meltemi.citadel.key_ring import Pace
     from meltemi.citadel.settings import CitadelSettings
     from meltemi.citadel.signer import Signer
     from meltemi.kernel.clock import Clock
@@ -62,6 +72,7 @@ async def serve(
 ) -> None:
     """Run one Citadel on ``ledger`` until ``stopping``; events go to ``bus``."""
     citadel = Citadel(settings, ledger, bus)
+    await citadel.learn()
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(work) for work in citadel.tasks()]
         app = admin_app(citadel.desk)
@@ -90,6 +101,23 @@ class Citadel:
         return SystemClock()
 
     @cached_property
+    def domains(self) -> MeshDomains:
+        """What the mesh is called."""
+        return MeshDomains(self.settings.trust_domain)
+
+    async def learn(self) -> None:
+        """Hear what else the mesh is called, before its keys are opened.
+
+        Without the ledger nothing is heard; then there is no other name yet.
+        """
+        with contextlib.suppress(LedgerUnavailableError):
+            await look(self.ledger, self._mesh_config, self.domains)
+
+    @property
+    def _mesh_config(self) -> str:
+        return mesh_config_place(self.settings.mesh, self.settings.root_namespace)
+
+    @cached_property
     def registry(self) -> CollectorRegistry:
         """Where everybody counts."""
         return CollectorRegistry()
@@ -98,7 +126,7 @@ class Citadel:
     def signer(self) -> Signer:
         """Who signs."""
         return chosen_signer(
-            self.settings, self.ledger, self.clock, self.registry, SystemRandom()
+            self.settings, self.domains, self.ledger, self.clock, self.registry
         )
 
     @cached_property
@@ -142,6 +170,24 @@ class Citadel:
         return TokenBook(self.ledger, self.settings.mesh)
 
     @cached_property
+    def token_keys(self) -> KeyKeeping:
+        """What signs workload tokens."""
+        settings = self.settings
+        place = token_keys_place(settings.mesh)
+        return self._keys(place, settings.token_pace)
+
+    @cached_property
+    def svid_keys(self) -> KeyKeeping:
+        """What signs JWT-SVIDs."""
+        settings = self.settings
+        place = svid_keys_place(settings.mesh)
+        return self._keys(place, settings.svid_pace)
+
+    def _keys(self, place: str, pace: Pace) -> KeyKeeping:
+        store = Store(self.settings.state_dir, self.settings.key_file)
+        return KeyKeeping(self.ledger, place, store, pace, self.clock)
+
+    @cached_property
     def rules(self) -> Rules:
         """Who is shut out."""
         domain, registration = self.settings.trust_domain, self.settings.registration
@@ -155,7 +201,7 @@ class Citadel:
     @cached_property
     def desk(self) -> Desk:
         """What administrators reach."""
-        settings, domain = self.settings, self.settings.trust_domain
+        settings = self.settings
         return Desk(
             office=self.office,
             book=self.book,
@@ -163,12 +209,13 @@ class Citadel:
             administrators=Administrators(
                 settings.admin_token_file, settings.access_file
             ),
-            key=load_token_key(settings.state_dir),
+            token_keys=self.token_keys,
+            svid_keys=self.svid_keys,
             certificates=self.certificates,
             chronicle=self.chronicle,
             issuers=self.issuers,
             signer=self.signer,
-            trust_domain=domain,
+            domains=self.domains,
         )
 
     @cached_property
@@ -190,25 +237,37 @@ class Citadel:
     @cached_property
     def doors(self) -> Doors:
         """The two ports for callers."""
-        domain = self.settings.trust_domain
-        own = OwnTokens(self.book, self.desk.key, domain, self.clock)
+        domains, limits = self.domains, self.settings.limits
+        own = OwnTokens(self.book, self.token_keys, domains, self.clock)
         issued = IssuedTokens(
             self.issuers,
             IssuerKeys(jwks_guard(self.settings), self.clock),
             self.rules.entries,
-            domain,
+            domains,
             self.clock,
         )
         reception = Reception(
             self.office,
-            Recognition(own, issued, domain),
+            Recognition(own, issued, domains),
             self.rules,
-            self.settings.limits,
+            limits,
             self.chronicle,
         )
+        terms = Terms(self.settings.jwt_svid_ttl, limits.svids)
+        scribe = Scribe(reception, self.svid_keys, terms, domains, self.chronicle)
+        joins = Bootstrap(self.chronicle, reception).create
+        renews = Renewal(self.chronicle, reception).create
         return Doors(
-            server(Bootstrap(self.chronicle, reception).create),
-            server(Renewal(self.chronicle, reception).create),
+            server({wire.SERVICE: {wire.CREATE: joins}}),
+            server(
+                {
+                    wire.SERVICE: {wire.CREATE: renews},
+                    svid_wire.SERVICE: {
+                        svid_wire.CREATE: scribe.create,
+                        svid_wire.KEYS: scribe.keys,
+                    },
+                }
+            ),
         )
 
     def readiness(self) -> Readiness:
@@ -217,11 +276,16 @@ class Citadel:
         readiness.check("ledger", lambda: self.book.trouble)
         readiness.check("rules", lambda: self.rules.trouble)
         readiness.check("signer", lambda: self.signer.trouble)
+        readiness.check("token-keys", lambda: self.token_keys.trouble)
+        readiness.check("jwt-svid-keys", lambda: self.svid_keys.trouble)
         readiness.check("certificate", lambda: self.own.trouble)
         readiness.check("bundle", lambda: self.bundle.trouble)
         readiness.check("audit", lambda: self.journal.trouble)
         readiness.check("doors", lambda: self.doors.trouble)
         return readiness
+
+    def _knows_roots(self) -> bool:
+        return bool(self.signer.roots)
 
     def tasks(self) -> tuple[Coroutine[None, None, None], ...]:
         """Return what runs as long as Citadel does."""
@@ -236,11 +300,14 @@ class Citadel:
             self.signer.tend(),
             self.bundle.tend(),
             self.own.tend(),
+            self.token_keys.tend(self._knows_roots),
+            self.svid_keys.tend(self._knows_roots),
             self.book.sweep(self.clock),
             self.rule_book.tend(self.clock),
             self.certificates.tend(),
             self.journal.tend(),
             self.announcer.tend(),
+            follow(self.ledger, self._mesh_config, self.domains),
             follow(self.ledger, certificates_prefix(mesh), self.certificates),
             follow(self.ledger, denied_prefix(mesh), self.rules.denials),
             follow(self.ledger, entries_prefix(mesh), self.rules.entries),

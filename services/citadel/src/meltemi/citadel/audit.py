@@ -47,6 +47,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     identity: str = ""
     voucher: str = ""
     serial: str = ""
+    """Of a certificate; the ``jti`` of a JWT-SVID."""
     issuer: str = ""
     not_after: datetime | None = None
     key_sha256: str = ""
@@ -54,7 +55,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the refusal."""
     reason: str = ""
     subject: str = ""
-    """What an administrator's doing is about, where that is no identity."""
+    """What it is about, where that is no identity: a token, a key, an audience."""
 
 
 class _Chained(Line, frozen=True, kw_only=True, omit_defaults=True):

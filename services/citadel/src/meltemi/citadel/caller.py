@@ -50,6 +50,8 @@ class Caller:
 
     Attributes:
         evidence: How.
+        names: That identity in every trust domain of the mesh: which a certificate
+            may name, the first where the request does not say.
         token: The workload token that is to be used up, if it was one.
         serial: The certificate that is renewed, if it was one.
 
@@ -57,5 +59,6 @@ class Caller:
 
     identity: SpiffeId
     evidence: Evidence
+    names: tuple[SpiffeId, ...]
     token: TokenRecord | None = None
     serial: int | None = None

@@ -51,6 +51,9 @@ class CallerSettings(ServiceSettings):
     """Requests for one identity, ``NUMBER/s`` or ``NUMBER/min`` and ``:BURST``. Unset:
     ``5/min:10``, and more where certificates live so short that renewals need it."""
 
+    jwt_svid_rate: Annotated[Rate, BeforeValidator(_rate)] = Rate(10, 100)
+    """JWT-SVIDs for one identity: each audience is asked for twice in a lifetime."""
+
     address_rate: Annotated[Rate, BeforeValidator(_rate)] = Rate(20, 40)
     """Requests from one IP address, a second."""
 

@@ -57,13 +57,16 @@ class CheckedRequest:
     public_key: PublicKey
     key_der: bytes
     """Its SubjectPublicKeyInfo."""
+    identity: SpiffeId
+    """Who it is for, as the request spells it."""
 
 
-def check_request(pem: str, identity: SpiffeId) -> CheckedRequest:
-    """Return the key to certify for ``identity``.
+def check_request(pem: str, *spellings: SpiffeId) -> CheckedRequest:
+    """Return the key to certify, and which of ``spellings`` it is for.
 
-    Only the key is taken from the request. Names in it must equal the identity that
-    the caller proved; every other extension is left behind.
+    Only the key is taken from the request, and in which trust domain the caller wants
+    to be called what it proved to be: the first of ``spellings`` where it does not
+    say. Every other extension is left behind.
 
     Raises:
         InvalidRequestError: Naming the first thing that is wrong.
@@ -74,10 +77,9 @@ def check_request(pem: str, identity: SpiffeId) -> CheckedRequest:
 
     """
     request = _parse(pem)
-    checked = _allowed_key(request)
+    key, canonical = _allowed_key(request)
     _check_possession(request)
-    _check_names(request, identity)
-    return checked
+    return CheckedRequest(key, canonical, _named(request, spellings))
 
 
 def _parse(pem: str) -> x509.CertificateSigningRequest:
@@ -99,7 +101,7 @@ def _parse(pem: str) -> x509.CertificateSigningRequest:
         ) from error
 
 
-def _allowed_key(request: x509.CertificateSigningRequest) -> CheckedRequest:
+def _allowed_key(request: x509.CertificateSigningRequest) -> tuple[PublicKey, bytes]:
     try:
         key = request.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -117,7 +119,7 @@ def _allowed_key(request: x509.CertificateSigningRequest) -> CheckedRequest:
     )
     if not allowed or canonical not in request.tbs_certrequest_bytes:
         raise _key_error()
-    return CheckedRequest(key, canonical)
+    return key, canonical
 
 
 def _key_error() -> InvalidRequestError:
@@ -138,7 +140,9 @@ def _check_possession(request: x509.CertificateSigningRequest) -> None:
         )
 
 
-def _check_names(request: x509.CertificateSigningRequest, identity: SpiffeId) -> None:
+def _named(
+    request: x509.CertificateSigningRequest, spellings: tuple[SpiffeId, ...]
+) -> SpiffeId:
     try:
         names = list(
             request.extensions.get_extension_for_class(
@@ -146,7 +150,7 @@ def _check_names(request: x509.CertificateSigningRequest, identity: SpiffeId) ->
             ).value
         )
     except x509.ExtensionNotFound:
-        return
+        return spellings[0]
     except (
         ValueError,
         x509.DuplicateExtension,
@@ -155,8 +159,11 @@ def _check_names(request: x509.CertificateSigningRequest, identity: SpiffeId) ->
         raise InvalidRequestError(
             f"the request's extensions are not readable: {error}"
         ) from error
-    if names != [x509.UniformResourceIdentifier(str(identity))]:
-        raise InvalidRequestError(
-            f"the request's SAN must be exactly {identity}, which the caller proved, "
-            f"or absent; found {len(names)} name(s)"
-        )
+    for each in spellings:
+        if names == [x509.UniformResourceIdentifier(str(each))]:
+            return each
+    proved = " or ".join(map(str, spellings))
+    raise InvalidRequestError(
+        f"the request's SAN must be exactly {proved}, which the caller proved, "
+        f"or absent; found {len(names)} name(s)"
+    )

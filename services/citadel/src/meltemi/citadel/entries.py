@@ -133,7 +133,8 @@ class Entries:
         return {
             name: each
             for name, each in sorted(self._entries.items())
-            if each.identity(self._trust_domain) == identity
+            if each.namespace == identity.namespace
+            and each.service_account == identity.service_account
         }
 
     def check(self, identity: SpiffeId, evidence: Evidence) -> None:

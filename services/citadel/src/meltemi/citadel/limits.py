@@ -98,10 +98,12 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The three that every request passes."""
+    """How often anything may be asked for."""
 
     identity: Buckets
     """By whom a certificate is for."""
+    svids: Buckets
+    """By whom a JWT-SVID is for."""
     address: Buckets
     """By where it is asked from."""
     failures: Buckets

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.citadel.key_index import REMEMBERED
+from meltemi.identity.certificate import spiffe_id
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -48,7 +49,7 @@ def certificate_record(
     """Return what to remember of ``leaf``, made for ``caller`` at ``now``."""
     return CertificateRecord(
         serial=f"{leaf.serial_number:x}",
-        identity=str(caller.identity),
+        identity=str(spiffe_id(leaf)),
         issuer=leaf.issuer.rfc4514_string(),
         issued=now,
         not_after=leaf.not_valid_after_utc,

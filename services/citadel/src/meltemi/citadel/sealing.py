@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from meltemi.identity.sealed import SealingKey
+    from meltemi.kernel.identity import TrustDomains
 
 
 class UnsealError(MeshError):
@@ -34,7 +35,7 @@ class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         trust_domain: Whose it is. The key opens for no other, nor for another
-            generation.
+            generation; but a mesh that was called otherwise may be the same.
         generation: Counts the authorities of a trust domain, from 1.
         key: The sealed PKCS #8 PEM.
         certificate: The root, PEM.
@@ -46,17 +47,19 @@ class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
     certificate: str
 
-    def open(self, kek: SealingKey, trust_domain: str) -> Authority:
+    def open(self, kek: SealingKey, domains: TrustDomains) -> Authority:
         """Return the authority.
 
         Raises:
-            UnsealError: If ``kek`` or ``trust_domain`` is another, or it is damaged.
+            UnsealError: If ``kek`` is another, its trust domain none of ``domains``,
+                or it is damaged.
 
         """
-        if self.trust_domain != trust_domain:
+        if self.trust_domain not in domains.names:
             raise UnsealError(
-                f"the key belongs to trust domain {self.trust_domain}, "
-                f"this authority serves {trust_domain}"
+                f"the key belongs to trust domain {self.trust_domain}, this authority "
+                f"serves {domains.own}: name the other in MeshConfig's "
+                "trustDomainAliases if it is the same mesh"
             )
         try:
             about = _about(self.trust_domain, self.generation)

@@ -6,9 +6,11 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.citadel import jwt_svid, tokens
 from meltemi.citadel.admit import Lifetimes
 from meltemi.citadel.caller_settings import CallerSettings
 from meltemi.citadel.issue import BACKDATE
+from meltemi.citadel.key_ring import Pace
 from meltemi.citadel.limits import Buckets, Limits, Rate
 from meltemi.citadel.rotation.record import Waits
 from meltemi.citadel.signer_settings import Seconds, SignerSettings
@@ -30,6 +32,9 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     trust_domain: str = "cluster.local"
     """Istio's default trust domain."""
 
+    root_namespace: str = "istio-system"
+    """Where MeshConfig lies, whose trustDomainAliases are other names of the mesh."""
+
     http_address: Address
     """Admin REST and health, loopback or behind a TLS front."""
 
@@ -43,8 +48,7 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     """The ledger, which holds what is known of the tokens."""
 
     state_dir: Path
-    """Where ``root-cert.pem`` is put, and keys lie (0600): that of workload tokens, and
-    a self-signed root's."""
+    """Where ``root-cert.pem`` is put, and what keys are encrypted with (0600)."""
 
     admin_token_file: Path
     """The bearer token of those who may make workload tokens."""
@@ -54,6 +58,18 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     )
     """Lifetime of a certificate when none is asked; a bare number is seconds.
     Istio's default and maximum."""
+
+    jwt_svid_ttl: Seconds = Field(
+        default=jwt_svid.DEFAULT_LIFETIME,
+        ge=timedelta(seconds=1),
+        le=jwt_svid.LONGEST_LIFETIME,
+    )
+    """Lifetime of a JWT-SVID. Whoever steals one has it for as long."""
+
+    token_key_life: Seconds = Field(
+        default=timedelta(days=1), ge=timedelta(seconds=4), le=timedelta(days=365)
+    )
+    """How long a key signs tokens before the next one does."""
 
     rotation_distribute: Seconds | None = Field(default=None, ge=timedelta(0))
     """How long the bundle of a new root is out, at least, before that root signs.
@@ -74,10 +90,21 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
         )
 
     @property
+    def token_pace(self) -> Pace:
+        """How fast the keys of workload tokens follow each other."""
+        return Pace.of(self.token_key_life, tokens.LONGEST_LIFETIME)
+
+    @property
+    def svid_pace(self) -> Pace:
+        """How fast the keys of JWT-SVIDs follow each other."""
+        return Pace.of(self.token_key_life, self.jwt_svid_ttl)
+
+    @property
     def limits(self) -> Limits:
-        """Fresh buckets for the three rates."""
+        """Fresh buckets for every rate."""
         rates = (
             self.identity_rate or self._usual,
+            self.jwt_svid_rate,
             self.address_rate,
             self.failure_rate,
         )

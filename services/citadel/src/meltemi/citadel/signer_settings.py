@@ -79,8 +79,9 @@ class SignerSettings(ServiceSettings):
     """Who signs certificates."""
 
     key_file: Path | None = None
-    """self-signed: 32 bytes, base64, that the root's key is encrypted with. Made
-    beside the key when not set."""
+    """32 bytes, base64, that the keys in the ledger are encrypted with: of tokens, and
+    of a self-signed root. The same for every replica. Made in the state folder when
+    not set."""
 
     plugin_dir: Path | None = None
     """plugin: the folder with Istio's ca-cert.pem, ca-key.pem, cert-chain.pem and
@@ -162,10 +163,8 @@ class SignerSettings(ServiceSettings):
 
     def _read(self) -> set[str]:
         """Return the settings that the signer reads."""
-        read = {"signer", *self._needed()}
-        if self.signer is Kind.SELF_SIGNED:
-            return read | {"key_file"}
-        if self.signer is Kind.PLUGIN:
+        read = {"signer", "key_file", *self._needed()}
+        if self.signer in (Kind.SELF_SIGNED, Kind.PLUGIN):
             return read
         shared = ["ca_file", "namespace", "mount", "issuer", "login", "login_mount"]
         read |= {f"vault_{name}" for name in shared}

@@ -21,26 +21,33 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-REFRESH_SECONDS = 300
+    from meltemi.citadel.key_ring import Ring
 
 
 def spiffe_bundle(
-    roots: Sequence[x509.Certificate], jwt_keys: Sequence[Mapping[str, str]]
+    roots: Sequence[x509.Certificate], ring: Ring, refresh_seconds: int
 ) -> dict[str, object]:
-    """Return the bundle of ``roots``, and of the public keys of JWT-SVIDs.
+    """Return the bundle of ``roots``, and of ``ring``, the keys of JWT-SVIDs.
 
-    The sequence is the newest root's beginning, Unix seconds: a bundle that gains a
-    root has a higher one, on every replica the same.
+    The sequence is when the newest root began or the keys changed, Unix seconds: a
+    bundle that gains a root, or gains or loses a key, has a higher one, on every
+    replica the same.
     """
-    newest = max((each.not_valid_before_utc.timestamp() for each in roots), default=0)
+    begun = (each.not_valid_before_utc for each in roots)
+    newest = max((*begun, ring.stored.changed))
     return {
         "keys": [
             *(_root(each) for each in roots),
-            *({**_public(each), "use": "jwt-svid"} for each in jwt_keys),
+            *jwt_authorities(ring),
         ],
-        "spiffe_sequence": int(newest),
-        "spiffe_refresh_hint": REFRESH_SECONDS,
+        "spiffe_sequence": int(newest.timestamp()),
+        "spiffe_refresh_hint": refresh_seconds,
     }
+
+
+def jwt_authorities(ring: Ring) -> list[dict[str, str]]:
+    """Return the public keys of JWT-SVIDs as a SPIFFE bundle names them."""
+    return [{**_public(each), "use": "jwt-svid"} for each in ring.jwks]
 
 
 def _public(key: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,11 @@ from meltemi.kernel.identity import InvalidIdentityError, SpiffeId
 from meltemi.kernel.names import Namespace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meltemi.citadel.token_key import TokenKey
+    from meltemi.identity.issued_tokens import Key
+    from meltemi.kernel.identity import TrustDomains
 
 AUDIENCE = "istio-ca"
 """Istio's audience of tokens for its certificate authority."""
@@ -212,7 +216,7 @@ class _Own:
 
 
 def check_token(
-    token: Unproved, key: TokenKey, *, trust_domain: str, now: datetime
+    token: Unproved, keys: Sequence[Key], *, domains: TrustDomains, now: datetime
 ) -> TokenRecord:
     """Return what ``token`` proves.
 
@@ -221,21 +225,22 @@ def check_token(
             missing, of another type, or not as `make_token` makes it.
 
     """
-    own = _Own(own_issuer(trust_domain))
+    issuers = {own_issuer(each) for each in domains.names}
+    own = _Own(token.issuer if token.issuer in issuers else own_issuer(domains.own))
     try:
-        chosen = choose_key(token, own, key.public) if token.key_id else None
+        chosen = choose_key(token, own, keys) if token.key_id else None
         if chosen is None:
             raise UnauthenticatedError(f"token by no key of ours: {token.key_id!r}")
         claims = msgspec.convert(
             verify_token(token, own, chosen, now=now), type=_Claims
         )
-        record = _record(claims, trust_domain)
+        record = _record(claims, domains.own)
     except (InvalidTokenError, InvalidIdentityError, msgspec.MsgspecError) as error:
         raise UnauthenticatedError(f"workload token: {error}") from error
     except (ValueError, OverflowError, OSError) as error:
         raise UnauthenticatedError(f"workload token: no such time: {error}") from error
     _check_life(record, now)
-    if record.name == citadel_identity(trust_domain):
+    if record.name == citadel_identity(domains.own):
         raise UnauthenticatedError(f"token for {record.identity}, the authority's")
     return record
 

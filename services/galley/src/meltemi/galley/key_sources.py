@@ -1,23 +1,25 @@
-"""Whose keys have to be fetched: what the objects of the mesh name, as they change."""
+"""What has to be fetched: whatever objects of the mesh name, as they change."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.canonical import UnreadableObjectError, from_stored
-from meltemi.config.key_sets import source_of
+from meltemi.config.key_sets import BUNDLE, KeySource, source_of
 from meltemi.config.ledger_keys import object_key
+from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.config.schema.request_authentication import RequestAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from meltemi.config.key_sets import KeySource
     from meltemi.config.schema.message import Message
     from meltemi.store.ports import Listing, Step
 
-KIND: Final = RequestAuthentication.__name__
+KINDS: Final = (RequestAuthentication.__name__, MeshConfig.__name__)
 DEFAULT_SECONDS: Final = 5.0
+BUNDLE_SECONDS: Final = 10.0
+"""As Istio's."""
 MOST_SECONDS: Final = 30.0
 NANOSECONDS: Final = 1e9
 
@@ -52,7 +54,7 @@ class KeySources:
             self._changed()
 
     def _take(self, key: str, value: bytes | None) -> bool:
-        if object_key(key).kind != KIND:
+        if object_key(key).kind not in KINDS:
             return False
         self._named.pop(key, None)
         if value is not None:
@@ -69,6 +71,12 @@ def _sources(value: bytes) -> Mapping[KeySource, float]:
 
 def sources_of(spec: Message) -> Mapping[KeySource, float]:
     """Return whose keys an object needs fetched, and the seconds it lets that take."""
+    if isinstance(spec, MeshConfig):
+        return {
+            KeySource("", each.spiffe_bundle_url, BUNDLE): BUNDLE_SECONDS
+            for each in spec.ca_certificates
+            if each.spiffe_bundle_url is not None
+        }
     if not isinstance(spec, RequestAuthentication):
         return {}
     return {

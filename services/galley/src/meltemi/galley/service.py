@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from meltemi.config.trust_domains import MeshDomains, mesh_config_place
 from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
@@ -31,6 +32,7 @@ from meltemi.galley.sight import Sight
 from meltemi.galley.sweeping import Sweeping
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness, operations
+from meltemi.store.following import follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +67,7 @@ class GalleyService:
         self._keys = KeyKeeper(ledger, settings.mesh, settings.key_policy, clock)
         self._keys.measure(self._metrics)
         self._relay.mirror.followers.append(self._keys.sources)
+        self._domains = MeshDomains(settings.trust_domain)
         self._pruning = Pruning(ledger, settings.mesh)
         self._sweeping = Sweeping(ledger, settings.mesh, clock)
 
@@ -94,6 +97,7 @@ class GalleyService:
                 tasks.create_task(self._relay.run()),
                 tasks.create_task(self._pruning.run()),
                 tasks.create_task(self._sweeping.run()),
+                tasks.create_task(follow(self._ledger, self._aliases, self._domains)),
                 tasks.create_task(self._keys.run()),
                 tasks.create_task(_sourced(directory)),
             ]
@@ -115,7 +119,7 @@ class GalleyService:
         mirror.followers.append(foresight)
         tokens = TokenBook(ledger, mesh, self._clock)
         access = AccessBook(settings.access_file, self._clock, client)
-        callers = Callers(settings, tokens, access, self._clock)
+        callers = Callers(settings, tokens, access, self._clock, self._domains)
         reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
             reads=reads,
@@ -138,6 +142,11 @@ class GalleyService:
     def _directory(self, galley: Galley) -> Directory | None:
         path = self._settings.config_dir
         return None if path is None else Directory(path, galley)
+
+    @property
+    def _aliases(self) -> str:
+        settings = self._settings
+        return mesh_config_place(settings.mesh, settings.root_namespace)
 
     def _unfollowed(self) -> str | None:
         if self._relay.following:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from meltemi.config.key_sets import keys_prefix
 from meltemi.config.schema.mesh_config import (
     AccessLogEncoding,
 )
 from meltemi.config.schema.mesh_config import (
     MeshConfig as MeshDocument,
 )
+from meltemi.config.trust_domains import MeshDomains, mesh_config_place
 from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.identity.trust import trust_key
 from meltemi.pilot.adapters.announcement import announce
@@ -20,9 +22,11 @@ from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
 from meltemi.pilot.adapters.trust_streams import TrustStreams
 from meltemi.pilot.connections import Connections
+from meltemi.pilot.foreign_bundles import ForeignBundles
 from meltemi.pilot.ingest import Ingest, Rhythm, Sources
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
+from meltemi.pilot.model.federation import federation
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
@@ -33,7 +37,7 @@ from meltemi.runtime.operations import Readiness, operations
 from meltemi.store.following import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from random import Random
 
     import grpc
@@ -78,11 +82,13 @@ class Pilot:
             self._metrics,
         )
         self._denials = Denials()
+        self._domains = MeshDomains(settings.trust_domain, self._federate)
+        self._bundles = ForeignBundles(self._federate)
         self._discovery = Discovery(
             mesh,
             Snapshots(mesh, config, clock, self._metrics),
             self._connections,
-            Trust(Door(self._denials, settings.trust_domain), self._trust),
+            Trust(Door(self._denials, self._domains), self._trust),
         )
         self._secure = secure_port(settings, self._trust.bundle, clock, rng)
 
@@ -107,18 +113,7 @@ class Pilot:
             asyncio.TaskGroup() as tasks,
             serving(server, self._settings.xds_address, grace=GRACE_SECONDS),
         ):
-            background = [
-                tasks.create_task(self._ingest.run()),
-                tasks.create_task(
-                    follow(self._ledger, self._denied_prefix, self._denials)
-                ),
-                tasks.create_task(
-                    announce(self._ledger, self._settings, self._trust.held)
-                ),
-                tasks.create_task(
-                    follow(self._ledger, trust_key(self._settings.mesh), self._trust)
-                ),
-            ]
+            background = [tasks.create_task(each) for each in self._work()]
             if self._secure:
                 behind = self._answering(new_server())
                 serve = self._secure.serve(behind, grace=GRACE_SECONDS)
@@ -127,13 +122,30 @@ class Pilot:
             for task in background:
                 task.cancel()
 
+    def _work(self) -> tuple[Coroutine[None, None, None], ...]:
+        """Return what runs beside serving, as long as Pilot does."""
+        ledger, mesh = self._ledger, self._settings.mesh
+        root = self._settings.root_namespace
+        return (
+            self._ingest.run(),
+            announce(ledger, self._settings, self._trust.held),
+            follow(ledger, denied_prefix(mesh), self._denials),
+            follow(ledger, trust_key(mesh), self._trust),
+            follow(ledger, mesh_config_place(mesh, root), self._domains),
+            follow(ledger, keys_prefix(mesh), self._bundles),
+        )
+
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
         server.add_generic_rpc_handlers((self._discovery,))
         return server
 
-    @property
-    def _denied_prefix(self) -> str:
-        return denied_prefix(self._settings.mesh)
+    def _federate(self) -> None:
+        """Have every agent believe whom MeshConfig names."""
+        domains, bundles = self._domains, self._bundles
+        if domains.known and bundles.known:
+            self._trust.federate(
+                federation(domains.now, domains.authorities, bundles.by_url)
+            )
 
     def _unread(self) -> str | None:
         if self._ingest.ready:

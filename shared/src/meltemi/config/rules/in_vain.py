@@ -189,6 +189,12 @@ def _mesh(spec: MeshConfig) -> Iterator[Finding]:
         )
     for index, provider in enumerate(spec.extension_providers):
         yield from _provider(f"spec.extensionProviders[{index}]", provider)
+    for index, data in enumerate(spec.ca_certificates):
+        if data.cert_signers:
+            yield _nothing(
+                f"spec.caCertificates[{index}].certSigners",
+                "signers are Kubernetes'; here Citadel alone signs",
+            )
     if spec.default_config is not None:
         yield from proxy_settings("spec.defaultConfig", spec.default_config)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from cryptography import x509
+
 from meltemi.config.rules.durations import check_duration
 from meltemi.config.rules.hosts import (
     HIGHEST_PORT,
@@ -28,12 +30,13 @@ if TYPE_CHECKING:
     from meltemi.config.finding import Finding
     from meltemi.config.resource import Metadata
     from meltemi.config.schema.extension_provider import ExtensionProvider
-    from meltemi.config.schema.mesh_config import MeshConfig, TLSConfig
+    from meltemi.config.schema.mesh_config import CertificateData, MeshConfig, TLSConfig
     from meltemi.config.schema.proxy_defaults import ProxyDefaults
 
 SINGLETON: Final = "default"
 """The only name the document can have: a mesh has one."""
 CURVES: Final = frozenset(("X25519", "X25519MLKEM768", "P-256", "P-384", "P-521"))
+SECURE: Final = "https://"
 HOUR: Final = 3_600_000_000_000
 ADDRESS: Final = re.compile(r"(.+):([0-9]{1,5})")
 HOST_ADDRESS: Final = "$(HOST_IP)"
@@ -56,6 +59,8 @@ def check_mesh_config(spec: MeshConfig, metadata: Metadata) -> Iterator[Finding]
     root = spec.root_namespace
     if root is not None and not LABEL.fullmatch(root):
         yield problem("spec.rootNamespace", f"{root!r} is not a namespace")
+    for index, data in enumerate(spec.ca_certificates):
+        yield from _check_authority(f"spec.caCertificates[{index}]", data)
     yield from _check_exports(spec)
     path = "spec.localityLbSetting"
     yield from check_locality(path, spec.locality_lb_setting, outlier=True)
@@ -69,6 +74,28 @@ def check_mesh_config(spec: MeshConfig, metadata: Metadata) -> Iterator[Finding]
     yield from _check_tls(spec)
     if spec.default_config is not None:
         yield from check_proxy_defaults("spec.defaultConfig", spec.default_config)
+
+
+def _check_authority(path: str, data: CertificateData) -> Iterator[Finding]:
+    """Yield what makes an authority useless; Istio finds that out when it reads it."""
+    for index, domain in enumerate(data.trust_domains):
+        if not is_trust_domain(domain):
+            where = f"{path}.trustDomains[{index}]"
+            yield problem(where, f"{domain!r} is not a trust domain")
+    if data.pem is not None and not _has_certificates(data.pem):
+        message = "there is no certificate in it that can be read"
+        yield problem(f"{path}.pem", message, "write PEM: -----BEGIN CERTIFICATE-----")
+    url = data.spiffe_bundle_url
+    if url is not None and not url.startswith(SECURE):
+        message = f"{url!r} is not fetched: whoever stands between could answer"
+        yield problem(f"{path}.spiffeBundleUrl", message, f"write {SECURE}HOST/PATH")
+
+
+def _has_certificates(pem: str) -> bool:
+    try:
+        return bool(x509.load_pem_x509_certificates(pem.encode()))
+    except ValueError:
+        return False
 
 
 def check_singleton(name: str) -> Iterator[Finding]:

@@ -107,7 +107,8 @@ class Citadel:
 
     async def join(self, account: str = "bookinfo-reviews") -> Credential:
         key = new_key()
-        identity = replace(REVIEWS, service_account=account)
+        domain = self.settings.trust_domain
+        identity = replace(REVIEWS, trust_domain=domain, service_account=account)
         request = CertificateRequest(build_csr(key, identity))
         answer = await self.ask(request, token=await self.token(account))
         return Credential.from_answer(key, answer.chain)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from meltemi.config.trust_domains import MeshDomains
 from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
@@ -76,8 +77,7 @@ async def galley_api(
     ``more`` are settings beside those that are needed (GALLEY_…).
     """
     clock, ledger, mirror = StillClock(now), MemoryLedger(), Mirror()
-    tokens = TokenBook(ledger, "default", clock)
-    pruning = Pruning(ledger, "default")
+    tokens, pruning = TokenBook(ledger, "default", clock), Pruning(ledger, "default")
     stopping = asyncio.Event()
     answers, uids = dict[str, object](), count(1)
     async with (
@@ -87,7 +87,8 @@ async def galley_api(
     ):
         settings = _settings(directory, more or {})
         access = AccessBook(settings.access_file, clock, outside)
-        callers = Callers(settings, tokens, access, clock)
+        domains = MeshDomains("cluster.local")
+        callers = Callers(settings, tokens, access, clock, domains)
         foresight = Foresight(settings.root_namespace)
         mirror.followers.append(foresight)
         reads = Reads(ledger, mirror, "default", clock)

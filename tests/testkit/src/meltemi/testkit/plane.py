@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from meltemi.testkit.citadels import Citadel, answers, citadel
 from meltemi.testkit.processes import etcd_server, free_port, nats_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
 
@@ -67,6 +67,27 @@ def path(found: Mapping[str, Any]) -> str:
     return f"{group}/{kind.plural}/{metadata['name']}"
 
 
+@dataclass(frozen=True)
+class Backbone:
+    """What a plane stands on, and what outlives it."""
+
+    etcd: str
+    nats: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"ETCD_ENDPOINTS": self.etcd, "NATS_URL": self.nats}
+
+
+@dataclass(frozen=True)
+class Told:
+    """More settings of the services, and what their mesh is called."""
+
+    galley: Mapping[str, str] = field(default_factory=dict)
+    pilot: Mapping[str, str] = field(default_factory=dict)
+    trust_domain: str = "cluster.local"
+
+
 @contextlib.asynccontextmanager
 async def plane(
     directory: Path,
@@ -74,36 +95,53 @@ async def plane(
     pilot: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Plane]:
     """Run it while the context lasts; ``galley`` and ``pilot`` are more settings."""
-    stopping = asyncio.Event()
+    with backbone() as where:
+        told = Told(galley or {}, pilot or {})
+        async with plane_on(where, directory, told) as made:
+            yield made
+
+
+@contextlib.contextmanager
+def backbone() -> Iterator[Backbone]:
+    """Run etcd and NATS while the context lasts."""
     with etcd_server() as etcd, nats_server() as nats:
-        around = {"ETCD_ENDPOINTS": etcd.address, "NATS_URL": nats.url}
-        for_galley = _galley(directory, around, galley or {})
-        async with (
-            EtcdLedger([etcd.address]) as ledger,
-            NatsBus(nats.url, name="test") as bus,
-            citadel(directory, ledger) as office,
-            asyncio.TaskGroup() as tasks,
-            httpx2.AsyncClient(
-                base_url=f"http://{for_galley.http_address}",
-                headers={"Authorization": "Bearer secret"},
-                trust_env=False,
-            ) as client,
-        ):
-            clock, rng = SystemClock(), Random(1)  # noqa: S311 - it spreads load
-            service = GalleyService(for_galley, ledger, bus, clock)
-            tasks.create_task(service.run(stopping))
-            joining = await _joining(directory, office)
-            for_pilot = _pilot({**around, **joining}, pilot or {})
-            made = Pilot(for_pilot, ledger, bus, clock, rng)
-            running = made.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
-            tasks.create_task(running)
-            await _ready(client, for_pilot.http_address)
-            plain, views = for_pilot.xds_address, for_pilot.http_address
-            secure = for_pilot.xds_tls_address or plain
-            try:
-                yield Plane(office, client, secure, plain, views, etcd.address)
-            finally:
-                stopping.set()
+        yield Backbone(etcd.address, nats.url)
+
+
+@contextlib.asynccontextmanager
+async def plane_on(
+    where: Backbone, directory: Path, told: Told
+) -> AsyncIterator[Plane]:
+    """Run the services of ``directory`` while the context lasts."""
+    stopping = asyncio.Event()
+    around = {**where.settings, "TRUST_DOMAIN": told.trust_domain}
+    for_galley = _galley(directory, around, told.galley)
+    async with (
+        EtcdLedger([where.etcd]) as ledger,
+        NatsBus(where.nats, name="test") as bus,
+        citadel(directory, ledger, trust_domain=told.trust_domain) as office,
+        asyncio.TaskGroup() as tasks,
+        httpx2.AsyncClient(
+            base_url=f"http://{for_galley.http_address}",
+            headers={"Authorization": "Bearer secret"},
+            trust_env=False,
+        ) as client,
+    ):
+        clock, rng = SystemClock(), Random(1)  # noqa: S311 - it spreads load
+        service = GalleyService(for_galley, ledger, bus, clock)
+        tasks.create_task(service.run(stopping))
+        joining = await _joining(directory, office)
+        for_pilot = _pilot({**around, **joining}, told.pilot)
+        made = Pilot(for_pilot, ledger, bus, clock, rng)
+        running = made.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
+        tasks.create_task(running)
+        await _ready(client, for_pilot.http_address)
+        plain, views = for_pilot.xds_address, for_pilot.http_address
+        secure = for_pilot.xds_tls_address or plain
+        try:
+            yield Plane(office, client, secure, plain, views, where.etcd)
+        finally:
+            stopping.set()
 
 
 def _galley(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter
 
 from meltemi.citadel.adapters.announcer import CertificateEvent
+from meltemi.citadel.adapters.reception import CERTIFICATE
 from meltemi.citadel.audit import Line
 from meltemi.citadel.caller import Proof
 from meltemi.kernel.identity import SpiffeId
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from meltemi.citadel.adapters.certificate_book import CertificateBook
     from meltemi.citadel.adapters.journal import Journal
     from meltemi.citadel.adapters.reception import Attempt
+    from meltemi.citadel.jwt_svid import JwtSvid
     from meltemi.citadel.records import CertificateRecord
     from meltemi.kernel.clock import Clock
     from meltemi.kernel.errors import MeshError
@@ -40,6 +42,13 @@ class Chronicle:
             "meltemi_citadel_certificate_requests",
             "Requests by what became of them: issued, or the code of the refusal.",
             ["proof", "result"],
+            registry=registry,
+        )
+
+        self._svids = Counter(
+            "meltemi_citadel_jwt_svid_requests",
+            "Requests for JWT-SVIDs by what became of them, as above.",
+            ["result"],
             registry=registry,
         )
 
@@ -71,12 +80,12 @@ class Chronicle:
 
     def refused(self, error: MeshError, attempt: Attempt) -> None:
         """Write down why somebody got nothing."""
-        self._decisions.labels(attempt.proof, error.code).inc()
+        self._count(attempt, error.code)
         now, caller = self._clock.now(), attempt.caller
         self._journal.note(
             Line(
                 time=now,
-                what="certificate.refused",
+                what=f"{attempt.wish}.refused",
                 peer=attempt.address or attempt.peer,
                 proof=attempt.proof,
                 identity=str(caller.identity) if caller else "",
@@ -85,10 +94,32 @@ class Chronicle:
                 reason=str(error),
             )
         )
-        if caller:
+        if caller and attempt.wish == CERTIFICATE:
             self._announcer.tell(
                 CertificateEvent("failed", caller.identity, now, error.code)
             )
+
+    def svid_issued(self, svid: JwtSvid, attempt: Attempt) -> None:
+        """Write down a JWT-SVID that goes out: for whom, never its text."""
+        self._count(attempt, "issued")
+        self._journal.note(
+            Line(
+                time=self._clock.now(),
+                what="jwt-svid.issued",
+                peer=attempt.address or attempt.peer,
+                proof=attempt.proof,
+                identity=str(svid.identity),
+                serial=svid.id,
+                not_after=svid.expires,
+                subject=" ".join(svid.audience),
+            )
+        )
+
+    def _count(self, attempt: Attempt, result: str) -> None:
+        if attempt.wish == CERTIFICATE:
+            self._decisions.labels(attempt.proof, result).inc()
+        else:
+            self._svids.labels(result).inc()
 
     def done(
         self, what: str, by: str, *, identity: str = "", subject: str = ""

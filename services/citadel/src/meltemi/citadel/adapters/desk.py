@@ -9,12 +9,13 @@ from meltemi.citadel.access import Scope
 from meltemi.citadel.adapters.administrators import Administrators
 from meltemi.citadel.adapters.certificate_book import CertificateBook
 from meltemi.citadel.adapters.chronicle import Chronicle
+from meltemi.citadel.adapters.key_keeping import KeyKeeping
 from meltemi.citadel.adapters.office import Office
 from meltemi.citadel.adapters.rule_book import RuleBook
 from meltemi.citadel.adapters.token_book import TokenBook
 from meltemi.citadel.issuers import Issuer
 from meltemi.citadel.signer import Signer
-from meltemi.citadel.token_key import TokenKey
+from meltemi.config.trust_domains import MeshDomains
 from meltemi.kernel.errors import Blame, MeshError
 
 BODY_LIMIT = 4096
@@ -35,12 +36,18 @@ class Desk:
     book: TokenBook
     rules: RuleBook
     administrators: Administrators
-    key: TokenKey
+    token_keys: KeyKeeping
+    svid_keys: KeyKeeping
     certificates: CertificateBook
     chronicle: Chronicle
     issuers: tuple[Issuer, ...]
     signer: Signer
-    trust_domain: str
+    domains: MeshDomains
+
+    @property
+    def trust_domain(self) -> str:
+        """What new identities begin with."""
+        return self.domains.now.own
 
     def check(self, request: Request, scope: Scope) -> str:
         """Return who asks, if ``scope`` allows it; raise what forbids it."""

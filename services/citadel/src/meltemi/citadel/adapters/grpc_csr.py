@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote
@@ -10,11 +10,11 @@ from urllib.parse import unquote
 import grpc
 from cryptography import x509
 
-from meltemi.citadel.adapters.reception import Attempt, Reception
+from meltemi.citadel.adapters.reception import CERTIFICATE, Attempt, Reception
 from meltemi.citadel.admit import UnauthenticatedError
 from meltemi.citadel.caller import Proof
 from meltemi.citadel.limits import TooManyRequestsError
-from meltemi.identity.wire import SERVICE, CertificateRequest
+from meltemi.identity.wire import CertificateRequest
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
@@ -87,20 +87,26 @@ class Renewal:
         return answer.encode()
 
 
-def attempt_of(context: Context, proof: Proof) -> Attempt:
+def attempt_of(context: Context, proof: Proof, wish: str = CERTIFICATE) -> Attempt:
     """Return who calls, before it is anybody."""
     peer = context.peer()
-    return Attempt(proof, peer, ip_address(peer))
+    return Attempt(proof, peer, ip_address(peer), wish=wish)
 
 
-def server(answer: Answer) -> grpc.aio.Server:
-    """Return a server of the certificate service; give it a port to start it."""
+def server(services: Mapping[str, Mapping[str, Answer]]) -> grpc.aio.Server:
+    """Return a server of ``services``, by method; give it a port to start it."""
     made = grpc.aio.server(options=OPTIONS)
-    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
-        answer
-    )
     made.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(SERVICE, {"CreateCertificate": method}),)
+        tuple(
+            grpc.method_handlers_generic_handler(
+                service,
+                {
+                    name: grpc.unary_unary_rpc_method_handler(answer)
+                    for name, answer in methods.items()
+                },
+            )
+            for service, methods in services.items()
+        )
     )
     return made
 

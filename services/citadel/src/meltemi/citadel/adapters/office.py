@@ -92,10 +92,10 @@ class Office:
                 or the key is another's.
 
         """
-        identity = caller.identity
         check_clock(self._signer.roots, now=self._clock.now())
         lifetime = self._lifetimes.grant(request.validity)
-        checked = check_request(request.csr, identity)
+        checked = check_request(request.csr, *caller.names)
+        identity = checked.identity
         digest = key_digest(checked.key_der)
         self._keys.check(digest, identity, self._clock.now())
         template = Template(

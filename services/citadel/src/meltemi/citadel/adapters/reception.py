@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from meltemi.citadel.limits import Limits
     from meltemi.identity.denials import Denials
     from meltemi.identity.wire import CertificateRequest, CertificateResponse
+    from meltemi.kernel.clock import Clock
+
+
+CERTIFICATE, JWT_SVID = "certificate", "jwt-svid"
+"""What may be asked for."""
 
 
 class DeniedError(MeshError):
@@ -79,6 +84,7 @@ class Attempt:
         peer: The other end, in gRPC's words.
         address: Its IP address; empty where it has none.
         caller: Who it is, once that is known.
+        wish: What is asked for: the first part of what the audit calls it.
 
     """
 
@@ -86,6 +92,7 @@ class Attempt:
     peer: str
     address: str
     caller: Caller | None = None
+    wish: str = CERTIFICATE
 
 
 class Reception:
@@ -127,9 +134,28 @@ class Reception:
             MeshError: What is wrong with the caller, the request or the authority.
 
         """
+        return await self._served(self.recognise(leaf, attempt), request)
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        return self._office.clock
+
+    def recognise(self, leaf: x509.Certificate, attempt: Attempt) -> Caller:
+        """Return whom a certificate stands for, which a handshake verified.
+
+        Raises:
+            MeshError: If it is nobody, or asks too often.
+
+        """
         with self._counted(attempt):
-            attempt.caller = self._recognition.by_certificate(leaf, attempt.address)
-        return await self._served(attempt.caller, request)
+            caller = self._recognition.by_certificate(leaf, attempt.address)
+        attempt.caller = caller
+        return caller
+
+    def check(self, caller: Caller) -> None:
+        """Let ``caller`` in, as `Rules.check`."""
+        self._rules.check(caller)
 
     async def _served(
         self, caller: Caller, request: CertificateRequest

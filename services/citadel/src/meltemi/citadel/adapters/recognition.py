@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from meltemi.citadel.adapters.issuer_keys import IssuerKeys
+    from meltemi.citadel.adapters.key_keeping import KeyKeeping
     from meltemi.citadel.adapters.token_book import TokenBook
     from meltemi.citadel.entries import Entries
     from meltemi.citadel.issuers import Issuer
-    from meltemi.citadel.token_key import TokenKey
+    from meltemi.config.trust_domains import MeshDomains
     from meltemi.kernel.clock import Clock
     from meltemi.kernel.identity import SpiffeId
 
@@ -31,11 +32,14 @@ class OwnTokens:
     """Recognises workload tokens, and uses them up."""
 
     def __init__(
-        self, book: TokenBook, key: TokenKey, trust_domain: str, clock: Clock
+        self, book: TokenBook, keys: KeyKeeping, domains: MeshDomains, clock: Clock
     ) -> None:
-        self._book, self._key = book, key
-        self._trust_domain, self._clock = trust_domain, clock
-        self.issuer = own_issuer(trust_domain)
+        self._book, self._keys = book, keys
+        self._domains, self._clock = domains, clock
+
+    def made(self, token: Unproved) -> bool:
+        """Tell whether ``token`` says that it is one of ours."""
+        return token.issuer in map(own_issuer, self._domains.now.names)
 
     async def recognise(self, token: Unproved, address: str, node: str) -> Caller:
         """Return whom ``token`` stands for, shown from ``address``.
@@ -43,16 +47,22 @@ class OwnTokens:
         Raises:
             UnauthenticatedError: If it proves nothing here and now.
             LedgerUnavailableError: If it is unknown whether it is spent.
+            SignerUnavailableError: If the keys of tokens are not known yet.
 
         """
-        now = self._clock.now()
-        record = check_token(token, self._key, trust_domain=self._trust_domain, now=now)
+        record = check_token(
+            token,
+            self._keys.ring.public,
+            domains=self._domains.now,
+            now=self._clock.now(),
+        )
         record.check_place(address, node)
         await self._book.check(record)
         name = record.name
         subject = f"system:serviceaccount:{name.namespace}:{name.service_account}"
-        evidence = Evidence(Proof.TOKEN, address, node, self.issuer, subject)
-        return Caller(name, evidence, token=record)
+        evidence = Evidence(Proof.TOKEN, address, node, token.issuer, subject)
+        names = self._domains.now.spellings(name)
+        return Caller(name, evidence, names, token=record)
 
     async def spend(self, caller: Caller) -> None:
         """Use up the token of ``caller``, if it is good for one certificate.
@@ -74,12 +84,12 @@ class IssuedTokens:
         issuers: Sequence[Issuer],
         keys: IssuerKeys,
         entries: Entries,
-        trust_domain: str,
+        domains: MeshDomains,
         clock: Clock,
     ) -> None:
         self._issuers = {each.issuer: each for each in issuers}
         self._keys, self._entries = keys, entries
-        self._trust_domain, self._clock = trust_domain, clock
+        self._domains, self._clock = domains, clock
 
     async def recognise(self, token: Unproved, address: str, node: str) -> Caller:
         """Return whom ``token`` stands for.
@@ -94,17 +104,18 @@ class IssuedTokens:
         key = await self._keys.find(token, issuer)
         subject = issuer.claims(token, key, now=self._clock.now())
         evidence = Evidence(Proof.ISSUER, address, node, issuer.issuer, subject)
-        named = issuer.identity(subject, self._trust_domain)
-        identity = named or self._entries.select(evidence)
-        return Caller(_allowed(identity), evidence)
+        named = issuer.identity(subject, self._domains.now.own)
+        identity = _allowed(named or self._entries.select(evidence))
+        return Caller(identity, evidence, self._domains.now.spellings(identity))
 
 
 class Recognition:
     """Tells whom a token or a certificate stands for."""
 
-    def __init__(self, own: OwnTokens, issued: IssuedTokens, trust_domain: str) -> None:
-        self._own, self._issued = own, issued
-        self._trust_domain = trust_domain
+    def __init__(
+        self, own: OwnTokens, issued: IssuedTokens, domains: MeshDomains
+    ) -> None:
+        self._own, self._issued, self._domains = own, issued, domains
 
     async def by_token(self, text: str, address: str, node: str) -> Caller:
         """Return whom the token ``text`` stands for, shown from ``address``.
@@ -115,7 +126,7 @@ class Recognition:
 
         """
         token = _parsed(text)
-        if token.issuer == self._own.issuer:
+        if self._own.made(token):
             return await self._own.recognise(token, address, node)
         return await self._issued.recognise(token, address, node)
 
@@ -126,9 +137,13 @@ class Recognition:
             UnauthenticatedError: If it is nobody who may renew.
 
         """
-        identity = renewing_identity(leaf, self._trust_domain)
-        evidence = Evidence(Proof.CERTIFICATE, address)
-        return Caller(identity, evidence, serial=leaf.serial_number)
+        domains = self._domains.now
+        identity = renewing_identity(leaf, domains)
+        evidence, names = (
+            Evidence(Proof.CERTIFICATE, address),
+            domains.spellings(identity),
+        )
+        return Caller(identity, evidence, names, serial=leaf.serial_number)
 
     async def spend(self, caller: Caller) -> None:
         """Use up what ``caller`` showed, as `OwnTokens.spend`."""

@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from meltemi.citadel.access import Scope
 from meltemi.citadel.adapters.desk import Desk, answer_json
+from meltemi.citadel.adapters.rest_keys import key_routes
 from meltemi.citadel.adapters.rest_rotation import rotation_routes
 from meltemi.citadel.adapters.rest_rules import denial_routes, entry_routes
 from meltemi.citadel.adapters.rest_tokens import token_routes
@@ -32,6 +33,7 @@ def admin_app(desk: Desk) -> FastAPI:
         denial_routes,
         entry_routes,
         rotation_routes,
+        key_routes,
     ):
         app.include_router(routes(desk))
     return app
@@ -47,15 +49,17 @@ def public_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/v1/ca/jwks")
     async def jwks() -> Response:
-        return answer_json({"keys": [desk.key.jwk]})
+        return answer_json({"keys": desk.token_keys.ring.jwks})
 
     @routes.get("/.well-known/spiffe/bundle/{trust_domain}")
     async def federation(trust_domain: str) -> Response:
-        if trust_domain != desk.trust_domain:
+        if trust_domain not in desk.domains.now.names:
             raise NoSuchTrustDomainError(
                 f"{trust_domain!r} is not served here: {desk.trust_domain} is"
             )
-        return answer_json(spiffe_bundle(desk.office.roots, [desk.key.jwk]))
+        keys = desk.svid_keys
+        refresh = int(keys.pace.refresh.total_seconds())
+        return answer_json(spiffe_bundle(desk.office.roots, keys.ring, refresh))
 
     return routes
 
@@ -69,12 +73,12 @@ def certificate_routes(desk: Desk) -> APIRouter:
         request: Request, identity: str = "", namespace: str = ""
     ) -> Response:
         desk.check(request, Scope.READ)
-        inside = f"spiffe://{desk.trust_domain}/ns/{namespace}/"
+        inside = f"/ns/{namespace}/"
         items = [
             each
             for each in desk.certificates.all()
             if identity in ("", each.identity)
-            and (not namespace or each.identity.startswith(inside))
+            and (not namespace or inside in each.identity)
         ]
         return answer_json({"items": items})
 

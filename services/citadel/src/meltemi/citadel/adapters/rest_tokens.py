@@ -104,7 +104,7 @@ async def _made(desk: Desk, wish: TokenRequest, who: str) -> Token:
     token = make_token(
         identity,
         wish.bounds,
-        desk.key,
+        desk.token_keys.signing,
         now=desk.office.clock.now(),
         number=token_bytes(ID_BYTES),
     )

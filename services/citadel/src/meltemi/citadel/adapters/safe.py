@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.citadel.issue import Authority
+    from meltemi.config.trust_domains import MeshDomains
     from meltemi.kernel.clock import Clock
 
 
@@ -33,7 +34,7 @@ class StateSafe:
     """
 
     store: Store
-    trust_domain: str
+    domains: MeshDomains
     clock: Clock
 
     @property
@@ -47,7 +48,7 @@ class StateSafe:
             StateError: If a file cannot be used. Nothing is replaced.
 
         """
-        self.store.load(trust_domain=self.trust_domain, now=self.clock.now())
+        self.store.load(self.domains.now, now=self.clock.now())
         return Sealed.decode(self._path.read_bytes())
 
     def successor(self, generation: int, now: datetime) -> Sealed:
@@ -55,7 +56,7 @@ class StateSafe:
         key = new_key()
         made = create_root(
             key,
-            trust_domain=self.trust_domain,
+            trust_domain=self.domains.now.own,
             now=now,
             serial=x509.random_serial_number(),
         )
@@ -63,7 +64,7 @@ class StateSafe:
             key_to_pem(key),
             made.certificate,
             self.store.kek(needed=True),
-            self.trust_domain,
+            self.domains.now.own,
             generation,
         )
 
@@ -76,7 +77,7 @@ class StateSafe:
             MeshError: If it cannot sign.
 
         """
-        authority = sealed.open(self.store.kek(needed=True), self.trust_domain)
+        authority = sealed.open(self.store.kek(needed=True), self.domains.now)
         check_authority(authority, now=self.clock.now())
         return authority
 

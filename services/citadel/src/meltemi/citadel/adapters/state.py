@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.identity.sealed import SealingKey
+    from meltemi.kernel.identity import TrustDomains
 
 AUTHORITY_FILE = "authority.json"
 KEK_FILE = "authority.kek"
@@ -61,7 +62,7 @@ class Store:
     directory: Path
     kek_file: Path | None = None
 
-    def load(self, *, trust_domain: str, now: datetime) -> Authority:
+    def load(self, domains: TrustDomains, *, now: datetime) -> Authority:
         """Return the authority, making it when there is none.
 
         Every file is linked into place: of two replicas that start together on one
@@ -76,7 +77,7 @@ class Store:
         """
         try:
             self.directory.mkdir(mode=FOLDER, parents=True, exist_ok=True)
-            authority = self._loaded(trust_domain, now)
+            authority = self._loaded(domains, now)
         except OSError as error:
             raise StateError(
                 f"{self.directory}: {error.strerror}: {error.filename}"
@@ -84,19 +85,19 @@ class Store:
         check_authority(authority, now=now)
         return authority
 
-    def _loaded(self, trust_domain: str, now: datetime) -> Authority:
+    def _loaded(self, domains: TrustDomains, now: datetime) -> Authority:
         path, plain = self.directory / AUTHORITY_FILE, self.directory / PLAIN_FILE
-        kek = self.kek(needed=path.exists())
+        kek = self.kek(needed=False)
         if not path.exists():
             key_pem, certificate = (
-                _read_plain(plain) if plain.exists() else _made(trust_domain, now)
+                _read_plain(plain) if plain.exists() else _made(domains.own, now)
             )
             authority = Authority(key_from_pem(key_pem), certificate)
             check_authority(authority, now=now)
-            sealed = seal(key_pem, certificate, kek, trust_domain)
+            sealed = seal(key_pem, certificate, kek, domains.own)
             create_file(path, sealed.encode())
         try:
-            opened = Sealed.decode(_private(path)).open(kek, trust_domain)
+            opened = Sealed.decode(_private(path)).open(kek, domains)
         except UnsealError as error:
             raise StateError(f"{path}: {error}: {RESTORE}") from error
         if plain.exists():
@@ -115,10 +116,10 @@ class Store:
         try:
             if path.exists():
                 return read_sealing_key(path)
-            if needed:
+            if needed or (self.directory / AUTHORITY_FILE).exists():
                 raise StateError(
-                    f"{path} is not there, and without it the authority's key does not "
-                    f"open: {RESTORE}"
+                    f"{path} is not there, and without it no key that was sealed with "
+                    f"it opens: {RESTORE}"
                 )
             if self.kek_file is not None:
                 raise StateError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
@@ -20,23 +21,22 @@ from meltemi.citadel.vault.login import AppRole, CertificateLogin, JwtLogin
 from meltemi.citadel.vault.pki import Engine
 
 if TYPE_CHECKING:
-    from random import Random
-
     from prometheus_client import CollectorRegistry
 
     from meltemi.citadel.settings import CitadelSettings
     from meltemi.citadel.signer import Signer
     from meltemi.citadel.vault.login import Login
+    from meltemi.config.trust_domains import MeshDomains
     from meltemi.kernel.clock import Clock
     from meltemi.store.ports import LedgerWriter
 
 
 def chosen_signer(
     settings: CitadelSettings,
+    domains: MeshDomains,
     ledger: LedgerWriter,
     clock: Clock,
     registry: CollectorRegistry,
-    rng: Random,
 ) -> Signer:
     """Return the signer of ``settings``.
 
@@ -45,11 +45,11 @@ def chosen_signer(
             is there shows later, as `Signer.trouble`.
 
     """
-    domain = settings.trust_domain
+    domain, rng = domains.now.own, SystemRandom()
     match settings.signer:
         case Kind.SELF_SIGNED:
             store = Store(settings.state_dir, settings.key_file)
-            safe = StateSafe(store, domain, clock)
+            safe = StateSafe(store, domains, clock)
             safe.sealed()
             waits = settings.rotation_waits
             return RotatingSigner(ledger, settings.mesh, safe, waits, clock)

@@ -18,6 +18,7 @@ from meltemi.runtime.admin_token import AdminDeniedError, AdminToken
 from meltemi.runtime.proof_verification import InvalidProofError, verify_proof
 
 if TYPE_CHECKING:
+    from meltemi.config.trust_domains import MeshDomains
     from meltemi.galley.adapters.access_book import AccessBook
     from meltemi.galley.adapters.token_book import TokenBook
     from meltemi.galley.permission import Caller, Scope
@@ -59,7 +60,9 @@ class Callers:
         tokens: TokenBook,
         access: AccessBook,
         clock: Clock,
+        domains: MeshDomains,
     ) -> None:
+        self._domains = domains
         self._settings, self._tokens, self._clock = settings, tokens, clock
         self._access = access
         self._admin = AdminToken(settings.admin_token_file)
@@ -138,11 +141,17 @@ class Callers:
             raise UnauthenticatedError(
                 f"the client certificate expired at {leaf.not_valid_after_utc:%FT%TZ}"
             )
-        if identity.trust_domain != self._settings.trust_domain:
+        domains = self._domains.now
+        if identity.trust_domain not in domains.names:
             raise UnauthenticatedError(
-                f"{identity} is not of the trust domain {self._settings.trust_domain!r}"
+                f"{identity} is not of the trust domain {domains.own!r}"
             )
-        scopes = self._access.current().of_certificate(identity)
+        access = self._access.current()
+        scopes = tuple(
+            scope
+            for each in domains.spellings(identity)
+            for scope in access.of_certificate(each)
+        )
         return self._bearer(str(identity), scopes)
 
     def _bearer(self, name: str, scopes: tuple[Scope, ...]) -> Bearer:
@@ -166,7 +175,7 @@ class Callers:
                 token,
                 roots,
                 audience=AUDIENCE,
-                trust_domain=self._settings.trust_domain,
+                domains=self._domains.now,
                 now=self._clock.now(),
             )
         )

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from meltemi.config.foreign_bundle import foreign_bundle
 from meltemi.config.key_sets import (
+    BUNDLE,
     BadKeySetError,
     KeptKeys,
     discovered,
@@ -22,7 +24,14 @@ from meltemi.config.key_sets import (
     keys_prefix,
     public_keys,
 )
-from meltemi.galley.key_schedule import condition, due, failed, fetched, is_outdated
+from meltemi.galley.key_schedule import (
+    condition,
+    due,
+    failed,
+    fetched,
+    fetched_bundle,
+    is_outdated,
+)
 from meltemi.galley.key_sources import KeySources, sources_of
 from meltemi.kernel.errors import MeshError
 from meltemi.kernel.names import Revision
@@ -98,7 +107,8 @@ class KeyKeeper:
         """Return how it stands with the keys that an object needs; nothing for none."""
         sources = sources_of(spec)
         known = [
-            self.kept.get(each) or KeptKeys(issuer=each.issuer, uri=each.uri)
+            self.kept.get(each)
+            or KeptKeys(issuer=each.issuer, uri=each.uri, kind=each.kind)
             for each in sources
         ]
         return (condition(known),) if known else ()
@@ -194,6 +204,10 @@ class KeyKeeper:
     ) -> KeptKeys:
         guard = replace(self._policy.guard, seconds=seconds)
         try:
+            if source.kind == BUNDLE:
+                document = await fetch(source.uri, replace(guard, plain=False))
+                bundle = foreign_bundle(document, known=kept.sequence if kept else 0)
+                return fetched_bundle(source, bundle, self._clock.now())
             uri = source.uri or await _discover(source.issuer, guard)
             keys = public_keys(await fetch(uri, guard))
         except (FetchFailedError, FetchRefusedError, BadKeySetError) as error:

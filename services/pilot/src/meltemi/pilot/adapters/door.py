@@ -12,6 +12,7 @@ from meltemi.pilot.scope.caller import check_caller
 if TYPE_CHECKING:
     from envoy.config.core.v3.base_pb2 import Node
 
+    from meltemi.config.trust_domains import MeshDomains
     from meltemi.credentials.mutual import Peer
     from meltemi.identity.denials import Denials
     from meltemi.pilot.scope.proxy import Proxy
@@ -27,8 +28,8 @@ class DeniedError(MeshError):
 class Door:
     """Lets proxies in. Nobody proves anything on the port for plain text."""
 
-    def __init__(self, denials: Denials, trust_domain: str) -> None:
-        self._denials, self._trust_domain = denials, trust_domain
+    def __init__(self, denials: Denials, domains: MeshDomains) -> None:
+        self._denials, self._domains = denials, domains
 
     def proxy(self, node: Node, peer: Peer | None) -> Proxy:
         """Return who the node describes, which ``peer`` must be where it is known.
@@ -41,7 +42,7 @@ class Door:
         """
         proxy = proxy_of(node)
         if peer is not None:
-            check_caller(proxy, peer.identity, trust_domain=self._trust_domain)
+            check_caller(proxy, peer.identity, self._domains.now)
             why = self._denials.reason(peer.identity, peer.serial)
             if why is not None:
                 raise DeniedError(why)

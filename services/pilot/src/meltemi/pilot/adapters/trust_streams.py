@@ -14,6 +14,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, Discovery
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError
 
+from meltemi.identity.federation import NOBODY, Federation
 from meltemi.identity.trust import TYPE_URL, TrustBundle
 from meltemi.identity.wire import InvalidMessageError
 from meltemi.pilot.adapters.allowance import Pace
@@ -47,6 +48,8 @@ class TrustStreams:
 
     def __init__(self) -> None:
         self.bundle: Latest[TrustBundle | None] = Latest(None)
+        self._beside: Federation | None = None
+        self._news: Latest[None] = Latest(None)
         self.held: Latest[str] = Latest("")
         self._agents: set[Held] = set()
 
@@ -65,6 +68,18 @@ class TrustStreams:
             return
         if bundle != self.bundle.value:
             self.bundle.set(bundle)
+            self._news.set(None)
+            self._count()
+
+    def federate(self, beside: Federation) -> None:
+        """Have ``beside`` believed as well as the bundle.
+
+        Until then nobody is told anything: a Pilot that starts must not take from
+        its proxies whom they believe.
+        """
+        if beside != self._beside:
+            self._beside = beside
+            self._news.set(None)
             self._count()
 
     async def serve(self, first: bytes, context: Context) -> None:
@@ -88,10 +103,12 @@ class TrustStreams:
 
     async def _tell(self, context: Context) -> None:
         while True:
-            generation, bundle = self.bundle.generation, self.bundle.value
-            if bundle is not None:
-                await context.write(_response(bundle).SerializeToString())
-            await self.bundle.newer(generation)
+            generation = self._news.generation
+            bundle, beside = self.bundle.value, self._beside
+            if bundle is not None and beside is not None:
+                said = _response(bundle, beside)
+                await context.write(said.SerializeToString())
+            await self._news.newer(generation)
 
     def _heard(self, held: Held, raw: bytes) -> None:
         try:
@@ -107,17 +124,22 @@ class TrustStreams:
     def _count(self) -> None:
         """Work out what all hold; without any agent that is the bundle itself."""
         bundle = self.bundle.value
-        wanted = bundle.version if bundle else ""
+        wanted = _version(bundle, self._beside or NOBODY) if bundle else ""
         every = all(each.version == wanted for each in self._agents)
-        held = wanted if every else ""
+        held = bundle.version if bundle and every else ""
         if held != self.held.value:
             self.held.set(held)
 
 
-def _response(bundle: TrustBundle) -> DiscoveryResponse:
+def _version(bundle: TrustBundle, beside: Federation) -> str:
+    return bundle.version + beside.version
+
+
+def _response(bundle: TrustBundle, beside: Federation) -> DiscoveryResponse:
+    version = _version(bundle, beside)
     return DiscoveryResponse(
-        version_info=bundle.version,
+        version_info=version,
         type_url=TYPE_URL,
-        nonce=bundle.version,
-        resources=[Any(type_url=TYPE_URL, value=bundle.to_wire())],
+        nonce=version,
+        resources=[Any(type_url=TYPE_URL, value=bundle.to_wire(beside))],
     )

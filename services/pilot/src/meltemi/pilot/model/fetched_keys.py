@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from meltemi.config.key_sets import KeySource, kept_keys
+from meltemi.config.key_sets import KEYS, KeySource, kept_keys
 from meltemi.kernel.names import Revision
 
 if TYPE_CHECKING:
@@ -29,5 +29,9 @@ class FetchedKeys:
         found = (kept_keys(entry.value) for entry in listing.entries)
         return cls(
             listing.revision,
-            {kept.source: kept.keys for kept in found if kept and kept.keys},
+            {
+                kept.source: kept.keys
+                for kept in found
+                if kept and kept.keys and kept.kind == KEYS
+            },
         )

@@ -105,8 +105,10 @@ class MeshConfig:
 
     @property
     def trust_domains(self) -> tuple[str, ...]:
-        """The trust domain and its aliases, sorted."""
+        """The trust domain, its aliases, and those of other authorities, sorted."""
         known = {self.trust_domain, *self.document.trust_domain_aliases}
+        for each in self.document.ca_certificates:
+            known |= set(each.trust_domains)
         return tuple(sorted(known - {""}))
 
     @property

@@ -1,7 +1,8 @@
 """Whether a proxy may be who its node message says it is.
 
 Source: pilot/pkg/xds/ads.go authorize: the namespace and the service account of a node
-must be those of the certificate. Istio's does not look at the trust domain.
+must be those of the certificate. Istio's does not look at the trust domain; ours is
+one of the mesh's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from meltemi.kernel.identity import SpiffeId
+    from meltemi.kernel.identity import SpiffeId, TrustDomains
     from meltemi.pilot.scope.proxy import Proxy
 
 
@@ -22,17 +23,21 @@ class ForbiddenNodeError(MeshError):
     blame = Blame.CALLER
 
 
-def check_caller(proxy: Proxy, identity: SpiffeId, *, trust_domain: str) -> None:
+def check_caller(proxy: Proxy, identity: SpiffeId, domains: TrustDomains) -> None:
     """Make sure that ``identity`` may have what ``proxy`` is to hold.
 
     Raises:
         ForbiddenNodeError: If a part of the identity is not what the node claims.
 
     """
+    if identity.trust_domain not in domains.names:
+        raise ForbiddenNodeError(
+            f"{proxy.node_id} has the certificate of {identity}: expected one of the "
+            f"trust domain {domains.own!r} or an alias of it"
+        )
     group = proxy.group
     home = proxy.name.rpartition(".")[2]
     claims = (
-        ("trust domain", trust_domain, identity.trust_domain),
         ("namespace", group.namespace, identity.namespace),
         ("namespace in its node id", home, identity.namespace),
         ("service account", group.node.service_account, identity.service_account),
