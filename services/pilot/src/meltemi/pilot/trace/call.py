@@ -97,7 +97,7 @@ class Call:
         way: How it comes to the proxy.
         tls: None when the client speaks in the clear.
         http: None when what is sent is not HTTP.
-        source: The peer's address.
+        source: The peer's address; empty: not known.
         source_port: The peer's port.
         now: Seconds since 1970, when it happens; None where nothing expires.
         chance: In [0, 1): where a random choice falls, such as that of a route which

@@ -13,6 +13,7 @@ import json
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -57,12 +58,15 @@ class Verified:
         standing: Whether it is met.
         why: What was found where.
         payloads: The claims of the tokens that are right, by where they are left.
+        status: What a wrong one is answered with; 0 for one of another issuer, which
+            weighs less than what another provider finds.
 
     """
 
     standing: Standing
     why: str
     payloads: Mapping[str, Claims] = field(default_factory=dict[str, "Claims"])
+    status: int = 0
 
 
 def verify(settings: JwtAuthentication, request: Http, now: float | None) -> Verified:
@@ -132,7 +136,8 @@ def _any(
     wrong = any(each.standing is Standing.WRONG for each in named)
     if "allow_missing_or_failed" in kinds or ("allow_missing" in kinds and not wrong):
         return Verified(Standing.RIGHT, f"{why}: it may be missing")
-    return Verified(Standing.WRONG if wrong else Standing.MISSING, why)
+    status = next((each.status for each in reversed(named) if each.status), 0)
+    return Verified(Standing.WRONG if wrong else Standing.MISSING, why, status=status)
 
 
 def _all(made: list[Verified]) -> Verified:
@@ -151,13 +156,12 @@ def _provided(provider: JwtProvider, request: Http, now: float | None) -> Verifi
     read = [_read(each) for each in tokens]
     right = [each for each in read if each is not None]
     if len(right) < len(read):
-        return Verified(Standing.WRONG, "what is there is not a token")
-    problems = [
-        _problem(provider, claims, now) or _key_problem(provider, head)
-        for head, claims in right
-    ]
-    if any(problems):
-        return Verified(Standing.WRONG, "; ".join(filter(None, problems)))
+        why = "what is there is not a token"
+        return Verified(Standing.WRONG, why, status=HTTPStatus.UNAUTHORIZED)
+    for head, claims in right:
+        wrong = _wrong(provider, head, claims, now)
+        if wrong is not None:
+            return wrong
     claims = right[-1][1]
     for name in provider.normalize_payload_in_metadata.space_delimited_claims:
         value = claims.get(name)
@@ -169,20 +173,33 @@ def _provided(provider: JwtProvider, request: Http, now: float | None) -> Verifi
     return Verified(Standing.RIGHT, f"a token of {claims.get('iss')!r}", left)
 
 
-def _problem(provider: JwtProvider, claims: Claims, now: float | None) -> str:
-    """Return what is wrong with a token; empty for nothing."""
+def _wrong(
+    provider: JwtProvider, head: Claims, claims: Claims, now: float | None
+) -> Verified | None:
+    """Return what is wrong with a token; None for nothing.
+
+    Source: source/extensions/filters/http/jwt_authn/filter.cc, onComplete: an audience
+    that is not meant is forbidden, and all else is not authorized.
+
+    """
     issuer = claims.get("iss")
     if provider.issuer and issuer != provider.issuer:
-        return f"a token of {issuer!r} is there, {provider.issuer!r} is wanted"
-    meant = claims.get("aud", [])
-    audiences = meant if isinstance(meant, list) else [meant]
-    if provider.audiences and not set(provider.audiences) & set(map(str, audiences)):
-        return f"a token for {meant!r} is there, for {list(provider.audiences)} wanted"
+        why = f"a token of {issuer!r} is there, {provider.issuer!r} is wanted"
+        return Verified(Standing.WRONG, why)
     expiry = claims.get("exp")
     skew = provider.clock_skew_seconds or 60
     if now is not None and isinstance(expiry, int | float) and now > expiry + skew:
-        return "the token has expired"
-    return ""
+        why = "the token has expired"
+        return Verified(Standing.WRONG, why, status=HTTPStatus.UNAUTHORIZED)
+    meant = claims.get("aud", [])
+    audiences = meant if isinstance(meant, list) else [meant]
+    if provider.audiences and not set(provider.audiences) & set(map(str, audiences)):
+        why = f"a token for {meant!r} is there, for {list(provider.audiences)} wanted"
+        return Verified(Standing.WRONG, why, status=HTTPStatus.FORBIDDEN)
+    why = _key_problem(provider, head)
+    return (
+        Verified(Standing.WRONG, why, status=HTTPStatus.UNAUTHORIZED) if why else None
+    )
 
 
 def _tokens(provider: JwtProvider, request: Http) -> Iterator[str]:
