@@ -53,6 +53,17 @@ class AnotherNodeError(MeshError):
     blame = Blame.CALLER
 
 
+class DebugTypeError(MeshError):
+    """Somebody asks for the control plane's own state, as ``istioctl`` would."""
+
+    code = "xds.debug-type"
+    blame = Blame.CALLER
+
+
+Misconduct = AnotherNodeError | DebugTypeError
+DEBUG = "istio.io/debug"
+"""What Istio's types about the control plane begin with: of every proxy's
+configuration, some say. No proxy has a use for them."""
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 log = structlog.get_logger("meltemi.pilot")
@@ -130,7 +141,7 @@ class Discovery(grpc.GenericRpcHandler):
         try:
             stream = _Stream(self, connection, variant, context)
             await stream.run(first, self._door.until_denied(peer))
-        except (AnotherNodeError, DeniedError) as error:
+        except (AnotherNodeError, DebugTypeError, DeniedError) as error:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         finally:
             self._metrics.streams.dec()
@@ -222,13 +233,13 @@ class _Stream:
         if error:
             raise error
 
-    async def _until_left(self, first: bytes) -> AnotherNodeError | None:
-        """Take what the proxy says, until it leaves or says that it is another."""
+    async def _until_left(self, first: bytes) -> Misconduct | None:
+        """Take what the proxy says, until it leaves or says what ends the stream."""
         try:
             self._take(first)
             self._wake.set()
             await self._read()
-        except AnotherNodeError as error:
+        except (AnotherNodeError, DebugTypeError) as error:
             return error
         return None
 
@@ -255,5 +266,9 @@ class _Stream:
         if message.node.id not in ("", known):
             raise AnotherNodeError(
                 f"{known} says in mid-stream that it is {message.node.id}"
+            )
+        if message.type_url.startswith(DEBUG):
+            raise DebugTypeError(
+                f"{message.type_url} is not served to proxies: ask meltemi ps"
             )
         self._discovery.take(self._connection, self._variant, message)
