@@ -7,7 +7,7 @@ import pytest
 
 from meltemi.ctl.main import execute
 from meltemi.testkit.bookinfo import MESH
-from meltemi.testkit.policies import KEYS, bearer
+from meltemi.testkit.tokens import key_set, signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,25 +239,32 @@ def test_a_port_of_no_service_is_called_in_the_clear(
     assert "refused: " in capsys.readouterr().out
 
 
-def test_a_token_that_has_expired_is_refused(
-    mesh: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    mesh.write_text(
-        MESH
-        + f"""\
+TOKENS = f"""\
 ---
 apiVersion: security.istio.io/v1
 kind: RequestAuthentication
 metadata: {{name: tokens}}
-spec: {{jwtRules: [{{issuer: me, jwks: '{KEYS}'}}]}}
+spec: {{jwtRules: [{{issuer: me, jwks: '{key_set()}'}}]}}
 """
-    )
-    _, _, fresh = bearer(iss="me", exp=4_102_444_800)["authorization"].partition(" ")
-    _, _, stale = bearer(iss="me", exp=1_000_000_000)["authorization"].partition(" ")
-    assert explained(mesh, "--jwt", fresh) == 0
-    assert explained(mesh, "--jwt", stale) == 1
-    assert capsys.readouterr().out.endswith("refused: ErrDenied (401)\n")
-    header = f"-Hauthorization: Bearer {stale}"
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        (signed({"iss": "me", "exp": 1_000_000_000}), "the token has expired"),
+        (signed({"iss": "me"}, forged=True), "the issuer has not signed the token"),
+    ],
+)
+def test_a_token_that_has_expired_or_is_forged_is_refused(
+    mesh: Path, capsys: pytest.CaptureFixture[str], token: str, why: str
+) -> None:
+    mesh.write_text(MESH + TOKENS)
+    assert explained(mesh, "--jwt", signed({"iss": "me"})) == 0
+    assert explained(mesh, "--jwt", token) == 1
+    said = capsys.readouterr().out
+    assert why in said
+    assert said.endswith("refused: ErrDenied (401)\n")
+    header = f"-Hauthorization: Bearer {token}"
     url = "http://reviews:9080/"
     words = ["trace", "GET", url, "--from", "productpage-v1", "-f", str(mesh), header]
     assert execute(words) == 1

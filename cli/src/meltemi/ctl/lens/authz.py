@@ -146,6 +146,7 @@ def _call(world: World, who: Caller, door: Door, request: Http | None) -> Call:
         http=request,
         source=who.address,
         now=SystemClock().now().timestamp(),
+        signatures=True,
     )
 
 

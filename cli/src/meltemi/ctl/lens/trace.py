@@ -105,7 +105,7 @@ def _call(method: str, url: str, words: list[str]) -> Call:
     asked = host or parts.netloc.rpartition("@")[2]
     request = Http(asked, path, method.upper(), rest)
     tls = Tls(parts.hostname, BROWSERS) if parts.scheme == "https" else None
-    return Call(parts.hostname, port, tls=tls, http=request, now=now)
+    return Call(parts.hostname, port, tls=tls, http=request, now=now, signatures=True)
 
 
 def lines(world: World, journey: Journey) -> Iterator[str]:

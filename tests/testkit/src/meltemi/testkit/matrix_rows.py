@@ -87,6 +87,8 @@ SOURCES = [
     Row("conditions on who asks", "alpha", "names", path="/when-source"),
     refused(Row("notValues of a condition", "beta", "names", path="/when-source")),
     refused(Row("one of the conditions fails", "gamma", "names", path="/when-source")),
+    Row("conditions on domain and client", PARTNER, "names", path="/when-domain"),
+    refused(Row("not this domain of a condition", LOCAL, "names", path="/when-domain")),
     Row("a condition on the account", "beta", "names", path="/when-account"),
     refused(
         Row("the root namespace's policy, everywhere", "alpha", "plain", path="/never"),

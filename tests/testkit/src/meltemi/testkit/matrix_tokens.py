@@ -12,6 +12,7 @@ def shop(**claims: object) -> str:
 
 
 OTHER = signed({"iss": "others", "sub": "bob"})
+FORGED = signed({"iss": "tests", "sub": "alice", "aud": "shop"}, forged=True)
 
 TOKENS = [
     refused(Row("no token", "alpha", "tokens", path="/user")),
@@ -59,6 +60,11 @@ TOKENS = [
         ),
         "",
         FORBIDDEN,
+    ),
+    refused(
+        Row("a token that is forged", "alpha", "tokens", path="/user", token=FORGED),
+        "",
+        UNAUTHORIZED,
     ),
     refused(
         Row(

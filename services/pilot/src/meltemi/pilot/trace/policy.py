@@ -137,7 +137,7 @@ def _tried(name: str, shadow: Decision) -> Verdict:
 def _token(settings: JwtAuthentication, name: str, now: Situation) -> Found:
     if now.request is None:
         raise NotModelledError("tokens are wanted of a connection")
-    verified = verify(settings, now.request, now.call.now)
+    verified = verify(settings, now.request, now.call)
     right = verified.standing is Standing.RIGHT
     found = {**now.found, TOKENS: verified.payloads}
     status = 0 if right else verified.status or HTTPStatus.UNAUTHORIZED
