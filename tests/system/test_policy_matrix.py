@@ -108,6 +108,7 @@ def filed(who: str) -> str:
 
 def applications(lab: Lab) -> Iterator[Program]:
     yield lab.application("checks", ["check:8080"], OUTSIDE)
+    yield lab.application("friends", ["grpc:9191"], OUTSIDE, "meltemi.testkit.checker")
     for name, each in (WORKLOADS | BARE).items():
         if each.services:
             served = [one.replace("any:", "http:") for one in each.services]
@@ -211,7 +212,7 @@ def named_in(entry: Mapping[str, Any], row: Row) -> str:
         assert "jwt_authn_access_denied" in said
     if not row.sure:
         assert ("ext_authz_denied" in said) == (row.expected != ALLOWED)
-        return short(str(entry["checked"]))
+        return short(str(entry["checked_bytes" if row.tcp else "checked"]))
     return short(str(entry.get("dry") or ""))
 
 

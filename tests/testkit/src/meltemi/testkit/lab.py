@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.proxy import Proxy
     from meltemi.testkit.namespaces import Machine
 
+ECHO = "meltemi.testkit.echo"
 AT_ONCE = 4
 """Programs that come up side by side."""
 
@@ -33,10 +34,12 @@ class Lab:
     machines: dict[str, Machine]
     folder: Path
 
-    def application(self, name: str, services: Sequence[str], machine: str) -> Program:
+    def application(
+        self, name: str, services: Sequence[str], machine: str, module: str = ECHO
+    ) -> Program:
         """Return what serves ``services`` (see `meltemi.testkit.echo`) on a machine."""
         at = self.machines[machine]
-        argv = at.argv([*python("meltemi.testkit.echo"), name, *services])
+        argv = at.argv([*python(module), name, *services])
         port = int(services[-1].split(":")[1])
 
         def answers() -> bool:

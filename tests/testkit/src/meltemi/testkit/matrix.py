@@ -50,6 +50,7 @@ WORKLOADS = {
         ("tcp:9000", "http:8000"),
         labels=(("gateway.networking.k8s.io/gateway-name", "front"),),
     ),
+    "friendly": Workload("10.77.0.21", ("tcp:9000", "tcp:9001", "http:8000")),
     "shut": Workload("10.77.0.20", ("http:8000",)),
 }
 """Each has a service account of its name, and a service if it serves anything."""

@@ -15,6 +15,7 @@ from meltemi.testkit.matrix import (
 from meltemi.testkit.matrix_tokens import TOKENS
 
 FROM_CLIENT = "x-forwarded-for: 203.0.113."
+FRIENDLY = "default/friendly[0]"
 
 
 MUTUAL_TLS = [
@@ -210,6 +211,21 @@ OPERATIONS = [
     ),
     Row("a service is not asked of other paths", "alpha", "checked", path="/free"),
     Row("an HTTP service is not asked of bytes", "alpha", "checked", 9000, tcp=True),
+    Row("gRPC is asked of requests", "alpha", "friendly", by=FRIENDLY, sure=False),
+    refused(Row("and refuses", "beta", "friendly", sure=False), FRIENDLY),
+    Row(
+        "gRPC is asked of bytes",
+        *("alpha", "friendly", 9000),
+        by=FRIENDLY,
+        tcp=True,
+        sure=False,
+    ),
+    refused(
+        Row("and refuses bytes", "beta", "friendly", 9000, tcp=True, sure=False),
+        FRIENDLY,
+        CLOSED,
+    ),
+    Row("gRPC is not asked at other ports", "beta", "friendly", 9001, tcp=True),
 ]
 BYTES = [
     Row("a principal for bytes", "alpha", "bytes", 9000, tcp=True),
