@@ -64,7 +64,7 @@ class _Client:
     async def put(self, number: int) -> None:
         body = RULE.format(n=number)
         self._writer.write(
-            f"PUT {RULES}/reviews-{number} HTTP/1.1\r\nHost: galley\r\n"
+            f"PUT {RULES}/reviews-{number} HTTP/1.1\r\nHost: localhost\r\n"
             "Authorization: Bearer secret\r\nContent-Type: application/yaml\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )

@@ -8,7 +8,6 @@ import json
 import socket
 import ssl
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +16,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from meltemi.ctl.galley.text import texts
-from meltemi.ctl.lens.held import held
 from meltemi.ctl.lens.proxies import GATEWAY_LABELS, gateway, named
 from meltemi.ctl.lens.world import World, written
 from meltemi.ctl.main import execute
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
-from meltemi.pilot.trace.static import bootstrap
 from meltemi.testkit.authority import authority, credential, write_credential
-from meltemi.testkit.captured import envoy
-from meltemi.testkit.namespaces import Machine, missing, network
-from meltemi.testkit.processes import Program, python
+from meltemi.testkit.lab import Lab, start
+from meltemi.testkit.namespaces import missing, network
 from meltemi.testkit.tokens import key_set
 from meltemi.testkit.traced import EDGE, REQUESTS, REVIEWS, Request
 from meltemi.testkit.waiting import until
@@ -36,6 +32,8 @@ from meltemi.testkit.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    from meltemi.testkit.processes import Program
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "never")
 
@@ -72,14 +70,6 @@ APPS = {f"{address}:9080": name for name, (address, _, _) in WORKLOADS.items()} 
 """Which application is at an endpoint that a trace names."""
 
 
-@dataclass(frozen=True)
-class Lab:
-    """The machines by name, and the folder with the mesh and the certificates."""
-
-    machines: dict[str, Machine]
-    folder: Path
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("traced")
@@ -100,9 +90,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         machines[EDGE] = made.machine(EDGE_ADDRESS)
         machines["outside"] = made.machine(OUTSIDE_ADDRESS)
         lab = Lab(machines, folder)
-        for program in (*apps(lab), *proxies(lab, world, now)):
-            stack.callback(program.kill)
-            program.start()
+        start((*apps(lab), *proxies(lab, world, now)), stack)
         for name in WORKLOADS:
             machines[name].capture()
         yield lab
@@ -117,20 +105,9 @@ def apps(lab: Lab) -> Iterator[Program]:
         ("outside-b", [f"tls:9444:{chain}"]),
         ("outside-c", ["tcp:9500", "tcp:9501"]),
     ):
-        machine = lab.machines[name.partition("-")[0] if "outside" in name else name]
         if services:
-            argv = machine.argv([*python("meltemi.testkit.echo"), name, *services])
-            yield Program(argv, ready(machine, services), lab.folder / f"{name}.log")
-
-
-def ready(machine: Machine, services: list[str]) -> Any:
-    port = int(services[-1].split(":")[1])
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((machine.address, port)) == 0
-
-    return lambda: machine.call(answers)
+            machine = "outside" if "outside" in name else name
+            yield lab.application(name, services, machine)
 
 
 def proxies(lab: Lab, world: World, now: datetime) -> Iterator[Program]:
@@ -143,10 +120,7 @@ def proxies(lab: Lab, world: World, now: datetime) -> Iterator[Program]:
             who, account, home = named(world, name), WORKLOADS[name][1], "default"
         identity = SpiffeId("cluster.local", Namespace(home), account)
         shown = credential(identity, now=now, signer=signer)
-        folder = lab.folder / name
-        folder.mkdir()
-        made = bootstrap(held(world.index, who.group).envoy, who.node_id)
-        yield envoy(lab.machines[name], made, shown, folder)
+        yield lab.envoy(name, world, who, shown)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ async def test_t5_clients_that_dribble_cost_nobody_anything(
     galley: GalleyProcess,
 ) -> None:
     """Slow-loris: a hundred headers and bodies that never end."""
-    head = f"PUT {RULES}/a HTTP/1.1\r\nHost: a\r\n"
+    head = f"PUT {RULES}/a HTTP/1.1\r\nHost: localhost\r\n"
     body = f"{head}Content-Type: {YAML}\r\nContent-Length: 99\r\nAuthorization: Bearer secret\r\n\r\n"
     opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     for start in [head, body] * 50:

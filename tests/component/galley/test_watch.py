@@ -207,7 +207,7 @@ async def test_a_body_that_dribbles_is_given_up(
     monkeypatch.setattr(body, "BODY_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection(served.host, served.port)
     head = (
-        f"PUT {RULES}/a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n"
+        f"PUT {RULES}/a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\n"
         "Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n{"
     )
     writer.write(head.encode())

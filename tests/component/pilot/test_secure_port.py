@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.identity.credential import Credential
-    from meltemi.runtime.settings import Address
     from meltemi.testkit.citadels import Citadel
 
 DELTA = (
@@ -68,15 +67,20 @@ class Plane:
     """A Pilot that has its certificate, and a credential to come with."""
 
     def __init__(
-        self, address: Address, credential: Credential, ledger: MemoryLedger
+        self, settings: PilotSettings, credential: Credential, ledger: MemoryLedger
     ) -> None:
-        self.address, self.credential, self.ledger = address, credential, ledger
+        assert settings.xds_tls_address is not None
+        self.address, self.plain = settings.xds_tls_address, settings.xds_address
+        self.credential, self.ledger = credential, ledger
 
     @contextlib.asynccontextmanager
-    async def stream(self) -> AsyncIterator[Call]:
-        """Yield a stream of who holds the credential."""
-        channel = secure_channel(str(self.address), self.credential, "pilot")
-        async with channel:
+    async def stream(self, *, plain: bool = False) -> AsyncIterator[Call]:
+        """Yield a stream of who holds the credential, or who proves nothing."""
+        async with (
+            grpc.aio.insecure_channel(str(self.plain))
+            if plain
+            else secure_channel(str(self.address), self.credential, "pilot")
+        ) as channel:
             method: grpc.aio.StreamStreamMultiCallable[
                 DeltaDiscoveryRequest, DeltaDiscoveryResponse
             ] = channel.stream_stream(
@@ -122,12 +126,11 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
             tasks.create_task(
                 pilot.run(lambda: grpc.aio.server(options=options), stopping)
             )
-            assert settings.xds_tls_address is not None
             async with httpx2.AsyncClient(
                 base_url=f"http://{settings.http_address}"
             ) as client:
                 await answers(client)
-            yield Plane(settings.xds_tls_address, await office.join(), ledger)
+            yield Plane(settings, await office.join(), ledger)
             stopping.set()
 
 
@@ -239,6 +242,25 @@ async def test_t12_without_a_certificate_nothing_is_said(plane: Plane) -> None:
         call = method()
         code, _ = await told(call)
     assert code is grpc.StatusCode.UNAVAILABLE, "the handshake fails"
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["certificate", "plain"])
+@pytest.mark.parametrize("first", [False, True], ids=["later", "at once"])
+async def test_t12_the_state_of_the_control_plane_is_no_proxys_business(
+    plane: Plane, *, plain: bool, first: bool
+) -> None:
+    debug = hello(MINE)
+    debug.type_url = "istio.io/debug/config_dump"
+    debug.resource_names_subscribe.append("ratings-v1.default")
+    async with plane.stream(plain=plain) as call:
+        if not first:
+            await call.write(hello(MINE))
+            async with asyncio.timeout(10):
+                assert isinstance(await call.read(), DeltaDiscoveryResponse)
+        await call.write(debug)
+        code, details = await told(call)
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert "istio.io/debug/config_dump is not served" in details
 
 
 @pytest.mark.parametrize(

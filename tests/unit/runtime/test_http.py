@@ -34,6 +34,35 @@ async def test_requests_are_answered_until_told_to_stop_and_then_finished() -> N
             assert (await answer).json() == "done"
 
 
+@pytest.mark.parametrize(
+    ("bound", "host", "status"),
+    [
+        ("127.0.0.1", "localhost", 200),
+        ("127.0.0.1", "evil.example", 421),
+        ("0.0.0.0", "galley.example", 200),  # noqa: S104 - a network's names are many
+    ],
+)
+async def test_on_loopback_only_this_machine_is_meant(
+    bound: str, host: str, status: int
+) -> None:
+    app, address = FastAPI(), Address(bound, free_port())
+
+    @app.get("/")
+    async def page() -> str:
+        return "<script>"
+
+    stopping, started = asyncio.Event(), asyncio.Event()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve_http(app, address, stopping=stopping, started=started))
+        await started.wait()
+        async with AsyncClient() as client:
+            url = f"http://127.0.0.1:{address.port}/"
+            answer = await client.get(url, headers={"host": host})
+        stopping.set()
+    assert answer.status_code == status
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_an_address_in_use_is_named() -> None:
     address = Address("127.0.0.1", free_port())
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 pytestmark = pytest.mark.timeout(30)
-REQUEST = b"GET /docs HTTP/1.1\r\nHost: a\r\n"
+REQUEST = b"GET /docs HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.runtime.own_hosts import OwnHosts
 from meltemi.runtime.patience import PatientProtocol
 from meltemi.runtime.tls import ReloadingContext
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 5
 BACKLOG = 2048
+NEVER_GUESSED = ("x-content-type-options", "nosniff")
+"""Names that users choose stand in answers: no browser may take one for a page."""
 
 
 class AddressInUseError(MeshError):
@@ -66,7 +69,9 @@ async def serve_http(
     """Serve ``app`` on ``address`` until ``stopping``, then let requests finish.
 
     The socket listens before anything is awaited, so a client that connects early
-    is kept waiting, not refused. Stragglers are cut after 5 s.
+    is kept waiting, not refused. Stragglers are cut after 5 s. In the clear and on a
+    loopback address only requests for this machine are answered
+    (`meltemi.runtime.own_hosts`).
 
     Args:
         app: Any ASGI application.
@@ -84,8 +89,9 @@ async def serve_http(
     listener = listen(address)
     server = _Server(
         uvicorn.Config(
-            app,
+            OwnHosts(app) if address.is_loopback and tls is None else app,
             http=PatientProtocol,
+            headers=[NEVER_GUESSED],
             ws="none",
             proxy_headers=False,  # or a client could pose as another
             log_config=None,

@@ -8,6 +8,7 @@ import pytest
 from meltemi.pilot.trace import (
     Http,
     Problem,
+    Stage,
     Tls,
     Way,
     trace,
@@ -124,6 +125,36 @@ def test_a_handshake_needs_what_the_chain_wants(
     )
     assert found.problem is problem
     assert found.chain == "c"
+
+
+@pytest.mark.parametrize(
+    ("principal", "problem"),
+    [
+        ("spiffe://old/ns/a/sa/b", None),
+        ("spiffe://other/ns/a/sa/b", Problem.MUTUAL_TLS),
+        ("", None),
+    ],
+)
+def test_a_certificate_of_a_domain_that_is_not_trusted_ends_the_handshake(
+    principal: str, problem: Problem | None
+) -> None:
+    names = [
+        {"san_type": "URI", "matcher": {"prefix": f"spiffe://{each}/"}}
+        for each in ("new", "old")
+    ]
+    checks = {"match_typed_subject_alt_names": names}
+    call = replace(CALL, tls=Tls(certificate=True, principal=principal))
+    for context in (
+        {"validation_context": checks},
+        {"combined_validation_context": {"default_validation_context": checks}},
+    ):
+        socket = tls(certificate=True)
+        socket["typed_config"]["common_tls_context"] = context
+        secure = chain("c", tcp("a"), transport_socket=socket)
+        found = trace(held(listener("l", "10.0.0.1", 80, secure)), call)
+        assert found.problem is problem
+        said = next(each for each in found.steps if each.stage is Stage.HANDSHAKE)
+        assert ("a name is wanted that begins with" in said.why) == bool(problem)
 
 
 def test_a_foreign_transport_is_not_guessed_at_and_raw_buffer_is_plain() -> None:

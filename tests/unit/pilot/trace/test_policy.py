@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -137,6 +139,37 @@ def test_tokens_can_be_demanded_in_other_ways(
     settings = {"providers": {"p": {"issuer": "i"}}, "rules": [rule] if rule else []}
     found, _ = judge([http_filter("jwt_authn.v3.JwtAuthentication", **settings)], NOW)
     assert found is problem
+
+
+def test_a_rule_about_an_address_that_nobody_said_is_not_guessed_at() -> None:
+    block = {"direct_remote_ip": {"address_prefix": "10.0.0.0", "prefix_len": 8}}
+    settings = {"action": "ALLOW", "policies": {"a": {"permissions": [ANY], "principals": [block]}}}  # fmt: skip
+    unsaid = replace(NOW, call=replace(NOW.call, source=""))
+    problem, (verdict,) = judge([access(rules=settings)], unsaid)
+    assert problem is Problem.NOT_MODELLED
+    assert "the address of the peer" in verdict.why
+
+
+def test_a_dry_run_says_what_it_would_do_and_refuses_nothing() -> None:
+    shadow = {"action": "DENY", "policies": {"a": {"permissions": [ANY], "principals": [ANY]}}}  # fmt: skip
+    made = access(shadow_rules=shadow, shadow_rules_stat_prefix="istio_dry_run_deny_")
+    problem, (verdict,) = judge([made], NOW)
+    assert problem is None
+    assert (verdict.dry, verdict.allowed, verdict.policy) == (True, True, "a")
+    assert verdict.why.startswith("a dry run would refuse it: DENY a: ")
+    passing = access(shadow_rules={"action": "DENY"})
+    _, (other,) = judge([passing], NOW)
+    assert other.why.startswith("a dry run would let it pass: ")
+
+
+def test_a_refusal_says_what_a_request_is_answered_with() -> None:
+    never = access(rules={"action": "ALLOW"})
+    _, (verdict,) = judge([never], NOW)
+    assert verdict.status == HTTPStatus.FORBIDDEN
+    _, (of_bytes,) = judge([never], replace(NOW, request=None))
+    assert of_bytes.status == 0
+    _, (passing,) = judge([access(rules={"action": "DENY"})], NOW)
+    assert passing.status == 0
 
 
 def test_no_policy_is_asked_after_a_refusal() -> None:

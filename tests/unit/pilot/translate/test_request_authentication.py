@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,21 @@ def test_a_token_of_any_issuer_passes_where_there_are_several() -> None:
         assert answer(both, bearer(iss=issuer)).problem is None
     assert answer(both).problem is None
     assert answer(both, bearer(iss="third")).problem is Problem.DENIED
+
+
+def test_a_wrong_audience_is_forbidden_and_all_else_is_not_authorized() -> None:
+    meant = text(rule(extra=", audiences: [shop]"), rule("https://other.example"))
+    past = 1_000_000_000
+
+    def status(**claims: object) -> int:
+        return answer(meant, bearer(**claims), now=2.0 * past).verdicts[0].status
+
+    assert status(iss=ISSUER, aud="bank") == HTTPStatus.FORBIDDEN
+    assert status(iss=ISSUER, aud="shop", exp=past) == HTTPStatus.UNAUTHORIZED
+    assert status(iss="third") == HTTPStatus.UNAUTHORIZED
+    assert status(iss=ISSUER, aud="shop") == 0
+    garbled = answer(meant, {"authorization": "Bearer x"})
+    assert garbled.verdicts[0].status == HTTPStatus.UNAUTHORIZED
 
 
 def test_a_token_must_be_meant_for_an_audience_that_is_named() -> None:

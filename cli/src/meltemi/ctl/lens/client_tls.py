@@ -49,6 +49,11 @@ def client_tls(
     )
 
 
+def knows(held: Resources, name: str, to: Endpoint) -> bool:
+    """Tell whether ``to`` is an endpoint of the cluster ``name``."""
+    return _member(held, held.clusters[name], to) is not None
+
+
 def _member(held: Resources, cluster: Cluster, to: Endpoint) -> LbEndpoint | None:
     name = cluster.eds_cluster_config.service_name or cluster.name
     assignment = held.assignments.get(name, cluster.load_assignment)

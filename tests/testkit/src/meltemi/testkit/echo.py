@@ -1,8 +1,9 @@
 """A server that says who it is: ``python -m meltemi.testkit.echo NAME SERVICE…``.
 
-A SERVICE is ``http:PORT``, ``tcp:PORT`` or ``tls:PORT:CHAIN:KEY``. Of HTTP requests it
-returns what arrived, as JSON; below ``/flaky/`` the first request for a path fails.
-``/copies`` lists the paths of the requests that it got as copies.
+A SERVICE is ``http:PORT``, ``tcp:PORT``, ``check:PORT`` or ``tls:PORT:CHAIN:KEY``. Of
+HTTP requests it returns what arrived, as JSON; below ``/flaky/`` the first request for
+a path fails. ``/copies`` lists the paths of the requests that it got as copies. One
+that checks lets those pass that say ``x-verdict: yes``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socketserver
 import ssl
 import sys
 import threading
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FAILED: set[str] = set()
@@ -47,11 +49,24 @@ class Http(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815 - http.server's name
+    do_PUT = do_GET  # noqa: N815 - http.server's name
     do_OPTIONS = do_GET  # noqa: N815 - http.server's name
     do_DELETE = do_GET  # noqa: N815 - http.server's name
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+class Check(Http):
+    """Answers a proxy that asks whether a request may pass (ext_authz over HTTP)."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        passes = self.headers.get("x-verdict") == "yes"
+        self.send_response(HTTPStatus.OK if passes else HTTPStatus.FORBIDDEN)
+        self.send_header("x-checked", sys.argv[1])
+        self.send_header("content-length", "0")
+        self.end_headers()
 
 
 class Bytes(socketserver.StreamRequestHandler):
@@ -68,8 +83,8 @@ def serve(service: str) -> None:
     kind, port, *files = service.split(":")
     where = ("", int(port))
     server: socketserver.TCPServer
-    if kind == "http":
-        server = ThreadingHTTPServer(where, Http)
+    if kind in ("http", "check"):
+        server = ThreadingHTTPServer(where, Check if kind == "check" else Http)
     else:
         server = socketserver.ThreadingTCPServer(where, Bytes)
     if kind == "tls":

@@ -39,7 +39,7 @@ class WatchClient:
             path += f"&resourceVersion={last}" if last else ""
         elif last:
             resume = f"Last-Event-ID: {last}\r\n"
-        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {self._form}\r\n"
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {self._form}\r\n"
         writer.write(f"{head}{self._proof}{resume}\r\n".encode())
         try:
             self.head = await self._reader.readuntil(b"\r\n\r\n")

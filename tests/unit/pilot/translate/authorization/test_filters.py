@@ -251,6 +251,7 @@ def test_custom_asks_a_service_about_what_matches_only() -> None:
     mesh = held_by(custom(), checks={"authz": CHECK})
     (verdict,) = judged(mesh, asked("/a")).verdicts
     assert (verdict.allowed, verdict.sure) == (True, False)
+    assert verdict.policy.endswith("-ns[default]-policy[p]-rule[0]")
     assert judged(mesh, asked("/b")).verdicts == ()
 
 

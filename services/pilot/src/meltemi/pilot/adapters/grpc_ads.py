@@ -62,6 +62,16 @@ class AnotherNodeError(MeshError):
     blame = Blame.CALLER
 
 
+class DebugTypeError(MeshError):
+    """Somebody asks for the control plane's own state, as ``istioctl`` would."""
+
+    code = "xds.debug-type"
+    blame = Blame.CALLER
+
+
+DEBUG = "istio.io/debug"
+"""What Istio's types about the control plane begin with: of every proxy's
+configuration, some say. No proxy has a use for them."""
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 STATUS: dict[type[MeshError], grpc.StatusCode] = {
@@ -70,6 +80,9 @@ STATUS: dict[type[MeshError], grpc.StatusCode] = {
     TooMuchError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 """What a stream ends with; with PERMISSION_DENIED for any other reason."""
+
+MISCONDUCT = (AnotherNodeError, DebugTypeError, MalformedRequestError, TooMuchError)
+"""What a proxy says that ends its stream."""
 
 log = structlog.get_logger("meltemi.pilot")
 
@@ -253,7 +266,7 @@ class _Stream:
             self._take(first)
             self._wake.set()
             await self._read()
-        except (AnotherNodeError, MalformedRequestError, TooMuchError) as error:
+        except MISCONDUCT as error:
             return error
         return None
 
@@ -283,6 +296,10 @@ class _Stream:
         if message.node.id not in ("", known):
             raise AnotherNodeError(
                 f"{known} says in mid-stream that it is {message.node.id[:200]}"
+            )
+        if message.type_url.startswith(DEBUG):
+            raise DebugTypeError(
+                f"{message.type_url} is not served to proxies: ask meltemi ps"
             )
         self._discovery.take(self._connection, self._variant, message)
 

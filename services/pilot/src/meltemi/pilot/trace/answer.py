@@ -85,6 +85,10 @@ class Verdict:
         why: What was compared with what.
         allowed: Whether the call passed it.
         sure: False where another service decides, and a yes is taken for granted.
+        dry: True where the rules are tried only: what they say is noted, and the
+            call passes.
+        status: What a request that it refuses is answered with; 0 where it refuses
+            nothing, or closes the connection.
 
     """
 
@@ -93,6 +97,8 @@ class Verdict:
     why: str
     allowed: bool
     sure: bool = True
+    dry: bool = False
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,13 @@ class Call:
         way: How it comes to the proxy.
         tls: None when the client speaks in the clear.
         http: None when what is sent is not HTTP.
-        source: The peer's address.
+        source: The peer's address; empty: not known.
         source_port: The peer's port.
         now: Seconds since 1970, when it happens; None where nothing expires.
         chance: In [0, 1): where a random choice falls, such as that of a route which
             takes a share of the requests.
+        signatures: Whether those of tokens are checked; else they are taken to be
+            right.
 
     """
 
@@ -114,3 +116,4 @@ class Call:
     source_port: int = 0
     now: float | None = None
     chance: float = 0.0
+    signatures: bool = False

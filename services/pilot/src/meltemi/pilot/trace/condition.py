@@ -180,6 +180,8 @@ def _url_path(wanted: PathMatcher, now: Situation) -> Held:
 
 
 def _in(block: CidrRange, address: str, whose: str) -> Held:
+    if not address:
+        raise NotModelledError(f"a rule asks for the address of the {whose}: none said")
     words = f"{whose} {address} is in {block.address_prefix}/{block.prefix_len.value}"
     return covers(block, address), words
 

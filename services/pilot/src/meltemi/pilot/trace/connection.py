@@ -11,12 +11,14 @@ from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 impo
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import (
     TlsInspector,
 )
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameMatcher
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
 from meltemi.pilot.trace.answer import Problem, Stage, Step
 from meltemi.pilot.trace.call import Way
 from meltemi.pilot.trace.chain import Seen, choose
 from meltemi.pilot.trace.resources import holds, unpacked
+from meltemi.pilot.trace.text import agrees, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     )
     from envoy.config.listener.v3.listener_pb2 import Listener
 
-    from meltemi.pilot.trace.call import Call
+    from meltemi.pilot.trace.call import Call, Tls
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, never bound
 INBOUND, OUTBOUND = "virtualInbound", "virtualOutbound"
@@ -117,12 +119,45 @@ def handshake(chain: FilterChain, call: Call) -> tuple[Problem | None, Step]:
     if context is None:
         name = chain.transport_socket.name
         return Problem.NOT_MODELLED, Step(Stage.HANDSHAKE, "", f"by {name}")
+    return _shown(context, call.tls)
+
+
+def _shown(context: DownstreamTlsContext, tls: Tls) -> tuple[Problem | None, Step]:
+    """Return what becomes of what the client shows of itself."""
     if not context.require_client_certificate.value:
         return None, Step(Stage.HANDSHAKE, "tls", "no client certificate is wanted")
-    if not call.tls.certificate:
+    if not tls.certificate:
         why = "a client certificate is wanted, none is presented"
         return Problem.MUTUAL_TLS, Step(Stage.HANDSHAKE, "", why)
-    return None, Step(Stage.HANDSHAKE, "mtls", f"by {call.tls.principal or 'someone'}")
+    strange = _strange(context, tls.principal) if tls.principal else ""
+    if strange:
+        return Problem.MUTUAL_TLS, Step(Stage.HANDSHAKE, "", strange)
+    return None, Step(Stage.HANDSHAKE, "mtls", f"by {tls.principal or 'someone'}")
+
+
+def _strange(context: DownstreamTlsContext, who: str) -> str:
+    """Return why a caller of that name is turned away; empty when it is not.
+
+    Source:
+        source/common/tls/cert_validator/default_validator.cc: one name of the
+        certificate must agree with one of the matchers, if there are any.
+
+    """
+    common = context.common_tls_context
+    checks = (
+        common.combined_validation_context.default_validation_context
+        if common.HasField("combined_validation_context")
+        else common.validation_context
+    )
+    wanted = [
+        each.matcher
+        for each in checks.match_typed_subject_alt_names
+        if each.san_type == SubjectAltNameMatcher.URI
+    ]
+    if not wanted or any(agrees(each, who) for each in wanted):
+        return ""
+    names = " or ".join(described(each) for each in wanted)
+    return f"the certificate is of {who}, a name is wanted that {names}"
 
 
 def server_tls(chain: FilterChain) -> DownstreamTlsContext | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import (
@@ -31,12 +32,19 @@ if TYPE_CHECKING:
 
     from envoy.config.listener.v3.listener_components_pb2 import Filter
 
+    from meltemi.pilot.trace.access import Decision
     from meltemi.pilot.trace.situation import Situation
 
 Judged = tuple["Problem | None", tuple[Verdict, ...]]
+Found = tuple[tuple[Verdict, ...], "Situation"]
+"""What one filter says, and what is known after it."""
 TOKENS = "envoy.filters.http.jwt_authn"
 ACCESS = "envoy.filters.http.rbac"
 NETWORK_ACCESS = "envoy.filters.network.rbac"
+CHECKED_PREFIX = "istio_ext_authz_"
+"""Of what is noted for the filter that asks a service; any other rules that are
+tried are a dry run."""
+POLICY_ID = "shadow_effective_policy_id"
 
 
 def judge(filters: Iterable[hcm.HttpFilter | Filter], now: Situation) -> Judged:
@@ -44,14 +52,12 @@ def judge(filters: Iterable[hcm.HttpFilter | Filter], now: Situation) -> Judged:
     verdicts: list[Verdict] = []
     for each in filters:
         try:
-            verdict, now = _filter(each, now)
+            more, now = _filter(each, now)
         except NotModelledError as error:
             verdicts.append(Verdict(each.name, "", str(error), allowed=False))
             return Problem.NOT_MODELLED, tuple(verdicts)
-        if verdict is None:
-            continue
-        verdicts.append(verdict)
-        if not verdict.allowed:
+        verdicts += more
+        if not all(one.allowed for one in more):
             return Problem.DENIED, tuple(verdicts)
     return None, tuple(verdicts)
 
@@ -63,9 +69,7 @@ def steps(verdicts: Iterable[Verdict]) -> tuple[Step, ...]:
     )
 
 
-def _filter(
-    made: hcm.HttpFilter | Filter, now: Situation
-) -> tuple[Verdict | None, Situation]:
+def _filter(made: hcm.HttpFilter | Filter, now: Situation) -> Found:
     access = unpacked(made.typed_config, http.RBAC)
     if access is not None:
         return _access(access, made.name, now, ACCESS)
@@ -81,44 +85,75 @@ def _filter(
     if check is not None:
         return _check(check, made.name, now), now
     if isinstance(made, hcm.HttpFilter):
-        return taken_as_passing(made), now
-    return None, now
+        word = taken_as_passing(made)
+        return ((word,) if word else ()), now
+    return (), now
 
 
 def _access(
     rbac: http.RBAC | network.RBAC, name: str, now: Situation, left_by: str
-) -> tuple[Verdict | None, Situation]:
-    """Return the verdict of the rules, and the situation with the shadow's note."""
+) -> Found:
+    """Return what the rules say, first those that are tried only, and their note."""
     if rbac.HasField("matcher") or rbac.HasField("shadow_matcher"):
         raise NotModelledError("a matcher tree decides")
+    made: list[Verdict] = []
+    enforced = decide(rbac.rules, now) if rbac.HasField("rules") else None
     if rbac.HasField("shadow_rules"):
-        shadow = decide(rbac.shadow_rules, now)
-        key = f"{rbac.shadow_rules_stat_prefix}shadow_effective_policy_id"
-        note = {key: shadow.policy} if shadow.policy else {}
-        noted = {**now.found.get(left_by, {}), **note}
+        shadow, prefix = decide(rbac.shadow_rules, now), rbac.shadow_rules_stat_prefix
+        noted = {**now.found.get(left_by, {}), **_note(shadow, prefix)}
         now = replace(now, found={**now.found, left_by: noted})
-    if not rbac.HasField("rules"):
-        return None, now
-    decision = decide(rbac.rules, now)
-    return Verdict(name, decision.policy, decision.why, allowed=decision.allowed), now
+        if prefix != CHECKED_PREFIX:
+            made.append(_tried(name, shadow))
+    if enforced is not None:
+        refuses = now.request is not None and not enforced.allowed
+        made.append(
+            Verdict(
+                name,
+                enforced.policy,
+                enforced.why,
+                allowed=enforced.allowed,
+                status=HTTPStatus.FORBIDDEN if refuses else 0,
+            )
+        )
+    return tuple(made), now
 
 
-def _token(
-    settings: JwtAuthentication, name: str, now: Situation
-) -> tuple[Verdict, Situation]:
+def _note(shadow: Decision, prefix: str) -> dict[str, str]:
+    """Return what rules that are tried leave behind for later filters.
+
+    Source: source/extensions/filters/http/rbac/rbac_filter.cc, decodeHeaders.
+    """
+    result = "allowed" if shadow.allowed else "denied"
+    policy = {f"{prefix}{POLICY_ID}": shadow.policy} if shadow.policy else {}
+    return {f"{prefix}shadow_engine_result": result, **policy}
+
+
+def _tried(name: str, shadow: Decision) -> Verdict:
+    word = "would let it pass" if shadow.allowed else "would refuse it"
+    why = f"a dry run {word}: {shadow.why}"
+    return Verdict(name, shadow.policy, why, allowed=True, dry=True)
+
+
+def _token(settings: JwtAuthentication, name: str, now: Situation) -> Found:
     if now.request is None:
         raise NotModelledError("tokens are wanted of a connection")
-    verified = verify(settings, now.request, now.call.now)
+    verified = verify(settings, now.request, now.call)
     right = verified.standing is Standing.RIGHT
     found = {**now.found, TOKENS: verified.payloads}
-    return Verdict(name, "", verified.why, allowed=right), replace(now, found=found)
+    status = 0 if right else verified.status or HTTPStatus.UNAUTHORIZED
+    verdict = Verdict(name, "", verified.why, allowed=right, status=status)
+    return (verdict,), replace(now, found=found)
 
 
-def _check(made: HttpCheck | NetworkCheck, name: str, now: Situation) -> Verdict | None:
+def _check(
+    made: HttpCheck | NetworkCheck, name: str, now: Situation
+) -> tuple[Verdict, ...]:
     """Return the verdict of a service that is asked: unknown here, taken as a yes."""
     if made.HasField("filter_enabled_metadata") and not metadata_agrees(
         made.filter_enabled_metadata, now.found
     ):
-        return None
+        return ()
+    left_by = made.filter_enabled_metadata.filter
+    policy = str(now.found.get(left_by, {}).get(f"{CHECKED_PREFIX}{POLICY_ID}", ""))
     why = "a service is asked; what it answers is not known here"
-    return Verdict(name, "", why, allowed=True, sure=False)
+    return (Verdict(name, policy, why, allowed=True, sure=False),)

@@ -1,7 +1,8 @@
 """What a jwt_authn filter makes of a request's tokens.
 
-Everything but the signature itself is checked: who asks "would it pass" has a token
-that is signed. That there is a key it can be signed with is checked, too.
+The signature is checked where the call says so, and else taken to be right: who asks
+"would it pass" may not have the issuer sign. That there is a key it can be signed with
+is checked always.
 
 Source: envoy/extensions/filters/http/jwt_authn/v3/config.proto; RFC 7519.
 """
@@ -13,10 +14,12 @@ import json
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from meltemi.pilot.trace.path import split
+from meltemi.pilot.trace.signature import signed
 from meltemi.pilot.trace.situation import NotModelledError
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
         JwtRequirement,
     )
 
-    from meltemi.pilot.trace.call import Http
+    from meltemi.pilot.trace.call import Call, Http
 
     Claims = dict[str, object]
     Providers = Mapping[str, JwtProvider]
@@ -39,6 +42,15 @@ IDS = ("kid", "alg")
 """What a token and the key that signed it have in common (RFC 7517 §4)."""
 BEARER = "Bearer "
 DEFAULT_PARAM = "access_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token in its compact form, and what it says."""
+
+    text: str
+    head: Claims
+    claims: Claims
 
 
 class Standing(StrEnum):
@@ -57,21 +69,24 @@ class Verified:
         standing: Whether it is met.
         why: What was found where.
         payloads: The claims of the tokens that are right, by where they are left.
+        status: What a wrong one is answered with; 0 for one of another issuer, which
+            weighs less than what another provider finds.
 
     """
 
     standing: Standing
     why: str
     payloads: Mapping[str, Claims] = field(default_factory=dict[str, "Claims"])
+    status: int = 0
 
 
-def verify(settings: JwtAuthentication, request: Http, now: float | None) -> Verified:
+def verify(settings: JwtAuthentication, request: Http, call: Call) -> Verified:
     """Return what the filter makes of the tokens of a request.
 
     Args:
         settings: The filter's.
         request: As the filter reads it.
-        now: Seconds since 1970, for tokens that expire; None: none does.
+        call: What it came with: when, and whether signatures are checked.
 
     Raises:
         NotModelledError: If a requirement depends on the request's path or state.
@@ -87,22 +102,22 @@ def verify(settings: JwtAuthentication, request: Http, now: float | None) -> Ver
             raise NotModelledError("tokens are wanted by path or header")
         if not rule.HasField("requires"):
             return Verified(Standing.RIGHT, "no token is wanted")
-        return _required(rule.requires, settings.providers, request, now)
+        return _required(rule.requires, settings.providers, request, call)
     return Verified(Standing.RIGHT, "no token is wanted")
 
 
 def _required(
-    wanted: JwtRequirement, providers: Providers, request: Http, now: float | None
+    wanted: JwtRequirement, providers: Providers, request: Http, call: Call
 ) -> Verified:
     match wanted.WhichOneof("requires_type"):
         case "provider_name":
-            return _provided(providers[wanted.provider_name], request, now)
+            return _provided(providers[wanted.provider_name], request, call)
         case "requires_any":
             several = wanted.requires_any.requirements
-            return _any(several, providers, request, now)
+            return _any(several, providers, request, call)
         case "requires_all":
             made = [
-                _required(each, providers, request, now)
+                _required(each, providers, request, call)
                 for each in wanted.requires_all.requirements
             ]
             return _all(made)
@@ -116,12 +131,12 @@ def _any(
     wanted: Sequence[JwtRequirement],
     providers: Providers,
     request: Http,
-    now: float | None,
+    call: Call,
 ) -> Verified:
     """Return the first that is right; none may be wrong where one may be missing."""
     kinds = [each.WhichOneof("requires_type") for each in wanted]
     named = [
-        _required(each, providers, request, now)
+        _required(each, providers, request, call)
         for each, kind in zip(wanted, kinds, strict=True)
         if not (kind or "").startswith("allow_missing")
     ]
@@ -132,7 +147,8 @@ def _any(
     wrong = any(each.standing is Standing.WRONG for each in named)
     if "allow_missing_or_failed" in kinds or ("allow_missing" in kinds and not wrong):
         return Verified(Standing.RIGHT, f"{why}: it may be missing")
-    return Verified(Standing.WRONG if wrong else Standing.MISSING, why)
+    status = next((each.status for each in reversed(named) if each.status), 0)
+    return Verified(Standing.WRONG if wrong else Standing.MISSING, why, status=status)
 
 
 def _all(made: list[Verified]) -> Verified:
@@ -144,21 +160,20 @@ def _all(made: list[Verified]) -> Verified:
     return Verified(Standing.RIGHT, why, payloads)
 
 
-def _provided(provider: JwtProvider, request: Http, now: float | None) -> Verified:
+def _provided(provider: JwtProvider, request: Http, call: Call) -> Verified:
     tokens = [each for each in _tokens(provider, request) if each]
     if not tokens:
         return Verified(Standing.MISSING, "no token is there")
     read = [_read(each) for each in tokens]
     right = [each for each in read if each is not None]
     if len(right) < len(read):
-        return Verified(Standing.WRONG, "what is there is not a token")
-    problems = [
-        _problem(provider, claims, now) or _key_problem(provider, head)
-        for head, claims in right
-    ]
-    if any(problems):
-        return Verified(Standing.WRONG, "; ".join(filter(None, problems)))
-    claims = right[-1][1]
+        why = "what is there is not a token"
+        return Verified(Standing.WRONG, why, status=HTTPStatus.UNAUTHORIZED)
+    for each in right:
+        wrong = _wrong(provider, each, call)
+        if wrong is not None:
+            return wrong
+    claims = right[-1].claims
     for name in provider.normalize_payload_in_metadata.space_delimited_claims:
         value = claims.get(name)
         if isinstance(value, str):
@@ -169,20 +184,33 @@ def _provided(provider: JwtProvider, request: Http, now: float | None) -> Verifi
     return Verified(Standing.RIGHT, f"a token of {claims.get('iss')!r}", left)
 
 
-def _problem(provider: JwtProvider, claims: Claims, now: float | None) -> str:
-    """Return what is wrong with a token; empty for nothing."""
+def _wrong(provider: JwtProvider, token: Token, call: Call) -> Verified | None:
+    """Return what is wrong with a token; None for nothing.
+
+    Source: source/extensions/filters/http/jwt_authn/filter.cc, onComplete: an audience
+    that is not meant is forbidden, and all else is not authorized.
+
+    """
+    claims = token.claims
     issuer = claims.get("iss")
     if provider.issuer and issuer != provider.issuer:
-        return f"a token of {issuer!r} is there, {provider.issuer!r} is wanted"
+        why = f"a token of {issuer!r} is there, {provider.issuer!r} is wanted"
+        return Verified(Standing.WRONG, why)
+    expiry = claims.get("exp")
+    skew = provider.clock_skew_seconds or 60
+    now = call.now
+    if now is not None and isinstance(expiry, int | float) and now > expiry + skew:
+        why = "the token has expired"
+        return Verified(Standing.WRONG, why, status=HTTPStatus.UNAUTHORIZED)
     meant = claims.get("aud", [])
     audiences = meant if isinstance(meant, list) else [meant]
     if provider.audiences and not set(provider.audiences) & set(map(str, audiences)):
-        return f"a token for {meant!r} is there, for {list(provider.audiences)} wanted"
-    expiry = claims.get("exp")
-    skew = provider.clock_skew_seconds or 60
-    if now is not None and isinstance(expiry, int | float) and now > expiry + skew:
-        return "the token has expired"
-    return ""
+        why = f"a token for {meant!r} is there, for {list(provider.audiences)} wanted"
+        return Verified(Standing.WRONG, why, status=HTTPStatus.FORBIDDEN)
+    why = _key_problem(provider, token, signatures=call.signatures)
+    return (
+        Verified(Standing.WRONG, why, status=HTTPStatus.UNAUTHORIZED) if why else None
+    )
 
 
 def _tokens(provider: JwtProvider, request: Http) -> Iterator[str]:
@@ -204,30 +232,40 @@ def _tokens(provider: JwtProvider, request: Http) -> Iterator[str]:
                 yield value
 
 
-def _key_problem(provider: JwtProvider, head: Claims) -> str:
-    """Return why no key can have signed a token; empty when one may have."""
+def _key_problem(provider: JwtProvider, token: Token, *, signatures: bool) -> str:
+    """Return why no key has signed a token; empty when one has, or may have."""
     if not provider.HasField("local_jwks"):
         return ""  # Envoy fetches them: they are not known here
     try:
         keys = json.loads(provider.local_jwks.inline_string).get("keys", [])
     except (ValueError, AttributeError):
         return "the keys of the issuer cannot be read"
-    for key in keys:
+    head = token.head
+    fitting = [
+        key
+        for key in keys
         if all(
             key.get(name, each) == each for name, each in head.items() if name in IDS
-        ):
-            return ""
-    named = ", ".join(f"{name} {head[name]}" for name in IDS if name in head)
-    return f"no key of the issuer fits the token ({named})"
+        )
+    ]
+    if not fitting:
+        named = ", ".join(f"{name} {head[name]}" for name in IDS if name in head)
+        return f"no key of the issuer fits the token ({named})"
+    algorithm = str(head.get("alg", ""))
+    if signatures and all(
+        signed(key, algorithm, token.text) is False for key in fitting
+    ):
+        return "the issuer has not signed the token"
+    return ""
 
 
-def _read(token: str) -> tuple[Claims, Claims] | None:
-    """Return the head and the payload of a token (RFC 7515 §3.1)."""
-    parts = token.strip().split(".")
+def _read(text: str) -> Token | None:
+    """Return what a token spells (RFC 7515 §3.1)."""
+    parts = text.strip().split(".")
     if len(parts) != PARTS:
         return None
     head, claims = _decoded(parts[0]), _decoded(parts[1])
-    return None if head is None or claims is None else (head, claims)
+    return None if head is None or claims is None else Token(text, head, claims)
 
 
 def _decoded(part: str) -> Claims | None:
