@@ -66,7 +66,11 @@ ACCOUNTS: Final[Mapping[str, Account]] = {
         hears=("mesh.cfg.v1.MESH.>", "mesh.beat.v1.MESH"),
     ),
     "citadel": Account(
-        reads=("/mesh/arrival/", "/mesh/runtime/v1/MESH/pilots/"),
+        reads=(
+            "/mesh/arrival/",
+            "/mesh/runtime/v1/MESH/pilots/",
+            "/mesh/v1/MESH/meshconfigs.mesh.istio.io/",
+        ),
         writes=("/mesh/citadel/v1/MESH/", "/mesh/runtime/v1/MESH/trust"),
         rings=("mesh.cert.v1.MESH.>",),
     ),
