@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+import uvloop
 
 from meltemi.bus.nats import NatsBus
 from meltemi.bus.ports import Message
@@ -142,3 +143,21 @@ async def test_a_slow_reader_loses_the_oldest(doorbell: Doorbell) -> None:
 
     assert len(bodies) <= 6000
     assert bodies == sorted(bodies, key=int)
+
+
+@pytest.mark.parametrize("microseconds", range(0, 5000, 250))
+def test_a_service_that_fails_while_it_connects_ends(
+    nats: NatsServer, microseconds: int
+) -> None:
+    """On uvloop, as services run: a lost cancellation kept one up for ever."""
+
+    async def failing() -> None:
+        async with asyncio.timeout(5), NatsBus(nats.url):
+            await asyncio.sleep(microseconds / 1e6)
+            raise LookupError
+
+    with (
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        pytest.raises(LookupError),
+    ):
+        runner.run(failing())

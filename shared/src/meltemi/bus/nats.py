@@ -26,6 +26,8 @@ CONNECT_SECONDS = 2
 PING_SECONDS = 5
 """A server that is frozen, not gone, is noticed after three pings."""
 
+CANCEL_SECONDS = 0.2
+
 MOST_PENDING = 1024 * 1024
 """Bytes that wait for a server that reads slowly or not at all. Half of what the
 client holds before it would make its caller wait."""
@@ -75,7 +77,11 @@ class NatsBus:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._keeping.cancel()
+        # A cancellation that meets a connection as it is made can be lost in Python
+        # 3.11's wait_for (gh-86296), which the client uses: ask until it is heard.
+        while not self._keeping.done():
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping}, timeout=CANCEL_SECONDS)
         # The body's own error is not the group's: it leaves as it is.
         await self._tasks.__aexit__(None, None, None)
 
