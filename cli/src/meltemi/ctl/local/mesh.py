@@ -23,7 +23,7 @@ from meltemi.ctl.local.record import (
     write_private,
     write_record,
 )
-from meltemi.ctl.local.web import is_ready
+from meltemi.ctl.local.web import is_ready, lacks
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -214,8 +214,9 @@ class LocalMesh:
                     pending.remove(part)
                     tell(part)
             if pending and self._clock.monotonic() > deadline:
+                said = lacks(pending[0].ready)
                 why = f"it is not ready after {READY_SECONDS:.0f} s"
-                raise self._failure(pending[0], why)
+                raise self._failure(pending[0], f"{why}: {said}" if said else why)
             time.sleep(POLL_SECONDS)
 
     def _failure(self, part: Part, why: str) -> PartFailedError:

@@ -52,6 +52,17 @@ def fetch(url: str, *, seconds: float = SECONDS) -> Any:  # noqa: ANN401 - JSON
         return None
 
 
+def lacks(probe: str) -> str:
+    """Return what a part that ``probe`` names lacks, in its own words; or nothing."""
+    if urlsplit(probe).scheme != "http":
+        return ""
+    status, body = ask("GET", probe)
+    if status in (OK, NO_ANSWER):
+        return "nobody answers there" if status == NO_ANSWER else ""
+    lines = body.decode(errors="replace").splitlines()
+    return "; ".join(each[len("[-]") :] for each in lines if each.startswith("[-]"))
+
+
 def is_ready(probe: str, *, seconds: float = 1.0) -> bool:
     """Tell whether what ``probe`` names is ready: HTTP 200, or TCP that accepts."""
     parts = urlsplit(probe)
