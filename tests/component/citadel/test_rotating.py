@@ -260,3 +260,18 @@ async def test_case_28_with_another_encryption_key_nothing_is_signed(
     with pytest.raises(SignerUnavailableError, match="does not open"):
         await signed_by(stranger)
     assert await ledger.get(record_key("default")) == before, "and nothing is replaced"
+
+
+async def test_a_root_is_distributed_when_the_last_pilot_says_so(
+    tmp_path: Path,
+) -> None:
+    ledger = MemoryLedger()
+    signer = replica(tmp_path, ledger)
+    async with tending(signer):
+        version = signer.stand.bundle.version
+        assert not await signer.distributed(), "nobody says so"
+        await all_hold(ledger, version)
+        assert await signer.distributed()
+        late = msgspec.json.encode({"name": "pilot-1", "trust": "another"})
+        await ledger.commit([Write(f"{pilots_prefix('default')}pilot-1", late)])
+        assert not await signer.distributed()

@@ -67,8 +67,11 @@ async def test_the_token_of_an_issuer_buys_a_certificate_as_often_as_it_is_shown
             assert refused.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_nobody_vouches_for_the_authority_itself(tmp_path: Path) -> None:
-    own = "system:serviceaccount:istio-system:citadel"
+@pytest.mark.parametrize("account", ["citadel", "pilot", "galley"])
+async def test_nobody_vouches_for_the_control_plane_itself(
+    tmp_path: Path, account: str
+) -> None:
+    own = f"system:serviceaccount:istio-system:{account}"
     async with citadel(
         tmp_path, MemoryLedger(), issuers_file=issuers(tmp_path)
     ) as office:
@@ -191,6 +194,15 @@ async def test_an_address_that_fails_too_often_is_turned_away_unheard(
         assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+async def test_neighbours_who_fail_keep_nobody_from_renewing(tmp_path: Path) -> None:
+    async with citadel(tmp_path, MemoryLedger(), failure_rate="1/min:1") as office:
+        held = await office.join()
+        guess = "guess"
+        for _ in range(3):
+            await office.refusal(request(), token=guess)
+        assert await office.ask(request(), held=held)
+
+
 @pytest.mark.parametrize(
     ("scope", "method", "path", "body"),
     [
@@ -235,7 +247,16 @@ async def test_a_limited_token_does_what_its_scope_says_and_no_more(
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"serial": "1", "identity": str(REVIEWS)}, {"serial": "x"}, {"a": "b"}]
+    "body",
+    [
+        {},
+        {"serial": "1", "identity": str(REVIEWS)},
+        {"serial": "x"},
+        {"serial": "-4f"},
+        {"serial": "1" * 41},
+        {"identity": "spiffe://typo.example/ns/default/sa/nobody"},
+        {"a": "b"},
+    ],
 )
 async def test_a_revocation_is_of_one_thing(
     tmp_path: Path, body: dict[str, str]

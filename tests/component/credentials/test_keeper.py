@@ -6,21 +6,25 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import msgspec
 import pytest
 
+from meltemi.citadel.adapters import grpc_csr
 from meltemi.citadel.signers.rotating import pilots_prefix
 from meltemi.credentials.citadel import CitadelClient, CitadelUnavailableError
 from meltemi.credentials.keeper import Keeper, Proofs
 from meltemi.credentials.wallet import Wallet
 from meltemi.identity.certificate import spiffe_id
 from meltemi.identity.federation import Anchor, Federation
+from meltemi.identity.keys import build_csr, new_key
 from meltemi.identity.trust import TrustBundle, trust_key
+from meltemi.identity.wire import CertificateRequest
 from meltemi.kernel.clock import SystemClock
 from meltemi.store.ports import Write
 from meltemi.testkit.agents import NOWHERE
 from meltemi.testkit.authority import RATINGS, REVIEWS, credential
-from meltemi.testkit.citadels import citadel
+from meltemi.testkit.citadels import ask, citadel
 from meltemi.testkit.fakes.ledger import MemoryLedger
 from meltemi.testkit.former_names import called
 from meltemi.testkit.waiting import eventually, until
@@ -223,3 +227,33 @@ def test_whom_else_we_believe_is_stored_with_the_credential(tmp_path: Path) -> N
     again = wallet.read()
     assert again
     assert again.federation == held.federation
+
+
+async def test_a_connection_that_outlives_its_root_renews_nothing_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = dict(grpc_csr.OPTIONS) | {"grpc.max_connection_age_ms": 500}
+    monkeypatch.setattr(grpc_csr, "OPTIONS", tuple(short.items()))
+    ledger = MemoryLedger()
+    settings: dict[str, Any] = {
+        "rotation_distribute": 0,
+        "rotation_drain": 0,
+        "identity_rate": "1000/s",
+        "address_rate": "1000/s",
+    }
+    request = CertificateRequest(build_csr(new_key(), REVIEWS))
+    async with citadel(tmp_path, ledger, **settings) as office:
+        held = await office.join()
+        async with office.channel(held, joins=False) as channel:
+            assert await ask(channel, request)
+            await office.admin("POST", "rotation")
+            await come_to(office, "STEADY", ledger)
+
+            async def is_refused() -> bool:
+                try:
+                    await ask(channel, request)
+                except grpc.aio.AioRpcError as error:
+                    return error.code() is grpc.StatusCode.UNAVAILABLE
+                return False
+
+            await eventually(is_refused)

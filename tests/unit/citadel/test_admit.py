@@ -10,6 +10,7 @@ from meltemi.citadel.admit import (
     Lifetimes,
     UnauthenticatedError,
     bearer,
+    check_standing,
     joining_identity,
     renewing_identity,
 )
@@ -78,3 +79,11 @@ def test_without_a_bearer_token_nobody_is_known(header: str | None) -> None:
 
 def test_a_bearer_token_is_read_whatever_the_case_of_its_scheme() -> None:
     assert bearer("bearer abc") == "abc"
+
+
+def test_a_certificate_that_ended_since_the_handshake_proves_nothing() -> None:
+    leaf = credential().leaf
+    ends = leaf.not_valid_after_utc
+    check_standing(leaf, now=ends - timedelta(seconds=1))
+    with pytest.raises(UnauthenticatedError, match="ended"):
+        check_standing(leaf, now=ends)

@@ -138,3 +138,11 @@ def test_nobody_can_be_registered_as_the_authority() -> None:
     raw = b'{"namespace":"istio-system","service_account":"citadel"}'
     with pytest.raises(ForbiddenIdentityError):
         read_entry("a", raw, "cluster.local")
+
+
+def test_an_entry_of_a_newer_citadel_lets_nobody_in_whom_it_names() -> None:
+    newer = json.loads(entry(enabled=False)) | {"until": "2030-01-01"}
+    known = entries(Registration.OPEN, a=json.dumps(newer).encode(), b=b"}{")
+    with pytest.raises(NotRegisteredError, match="disabled"):
+        known.check(REVIEWS, CI)
+    known.check(RATINGS, CI)

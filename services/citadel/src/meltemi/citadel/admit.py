@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
+from meltemi.identity.certificate import (
+    InvalidCertificateError,
+    spiffe_id,
+)
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.identity import SpiffeId, control_plane
 from meltemi.kernel.names import Namespace
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cryptography import x509
 
     from meltemi.kernel.identity import TrustDomains
@@ -130,6 +135,19 @@ def renewing_identity(leaf: x509.Certificate, domains: TrustDomains) -> SpiffeId
             f"client certificate of {identity}: this authority serves {served}"
         )
     return identity
+
+
+def check_standing(leaf: x509.Certificate, *, now: datetime) -> None:
+    """Make sure that what a connection was opened with has not ended meanwhile.
+
+    Raises:
+        UnauthenticatedError: If it has.
+
+    """
+    if leaf.not_valid_after_utc <= now:
+        raise UnauthenticatedError(
+            f"client certificate: it ended at {leaf.not_valid_after_utc:%FT%TZ}"
+        )
 
 
 def bearer(header: str | None) -> str:

@@ -8,6 +8,7 @@ An entry maps a selector to an identity. Everything the selector says must hold:
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from enum import StrEnum
@@ -95,6 +96,13 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def identity(self, trust_domain: str) -> SpiffeId:
         """Return the identity in ``trust_domain``."""
         return joining_identity(trust_domain, self.namespace, self.service_account)
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Whom an entry is for, whatever else a newer Citadel wrote into it."""
+
+    namespace: str
+    service_account: str
 
 
 def read_entry(name: str, raw: bytes, trust_domain: str) -> Entry:
@@ -189,13 +197,18 @@ class Entries:
         self.known = True
 
     def change(self, key: str, value: bytes | None) -> None:
-        """Take one change. What cannot be read lets nobody in and is left out."""
+        """Take one change. What cannot be read lets nobody in whom it names."""
         self._entries.pop(key, None)
-        if value is not None:
-            try:
-                self._entries[key] = read_entry(key, value, self._trust_domain)
-            except MeshError:
-                return
+        if value is None:
+            return
+        try:
+            self._entries[key] = read_entry(key, value, self._trust_domain)
+        except MeshError:
+            with contextlib.suppress(msgspec.DecodeError):
+                named = msgspec.json.decode(value, type=_Named)
+                self._entries[key] = Entry(
+                    named.namespace, named.service_account, enabled=False
+                )
 
 
 def _enabled(entries: Iterable[Entry]) -> list[Entry]:

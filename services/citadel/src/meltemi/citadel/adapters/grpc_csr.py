@@ -26,8 +26,13 @@ Answer = Callable[[bytes, Context], Awaitable[bytes]]
 MESSAGE_LIMIT = 64 * 1024
 """Bytes of a request: four times the largest PEM that is read."""
 
+CONNECTION_MS = 30_000
+"""How long a connection is served, a tenth more or less: only a handshake looks whether
+the root above a certificate is believed still."""
+
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+    ("grpc.max_connection_age_ms", CONNECTION_MS),
     ("grpc.so_reuseport", 0),
 )
 
@@ -125,7 +130,7 @@ def ip_address(peer: str) -> str:
 
 
 def client_leaf(context: Context) -> x509.Certificate:
-    """Return the certificate that the handshake of this call verified.
+    """Return the certificate that the handshake of this call's connection verified.
 
     Raises:
         UnauthenticatedError: If there was none.

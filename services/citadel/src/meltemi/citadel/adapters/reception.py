@@ -13,7 +13,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meltemi.citadel.admit import UnauthenticatedError, bearer
+from meltemi.citadel.admit import UnauthenticatedError, bearer, check_standing
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.store.ports import LedgerUnavailableError
 
@@ -126,9 +126,12 @@ class Reception:
         return await self._served(attempt.caller, request)
 
     async def by_certificate(
-        self, leaf: x509.Certificate, request: CertificateRequest, attempt: Attempt
+        self,
+        leaf: x509.Certificate,
+        request: CertificateRequest,
+        attempt: Attempt,
     ) -> CertificateResponse:
-        """Return a certificate for the holder of one, which a handshake verified.
+        """Return a certificate for the holder of one that a handshake verified.
 
         Raises:
             MeshError: What is wrong with the caller, the request or the authority.
@@ -142,13 +145,16 @@ class Reception:
         return self._office.clock
 
     def recognise(self, leaf: x509.Certificate, attempt: Attempt) -> Caller:
-        """Return whom a certificate stands for, which a handshake verified.
+        """Return whom a certificate stands for that a handshake verified.
+
+        A connection may outlive it.
 
         Raises:
             MeshError: If it is nobody, or asks too often.
 
         """
         with self._counted(attempt):
+            check_standing(leaf, now=self._office.clock.now())
             caller = self._recognition.by_certificate(leaf, attempt.address)
         attempt.caller = caller
         return caller
@@ -181,9 +187,11 @@ class Reception:
         """Count a request, and that nobody was recognised.
 
         An address that failed too often is turned away before any work is done for
-        it, whatever it shows then.
+        it, whatever it shows then. Tokens and certificates are counted apart: who has
+        neither cannot keep its neighbours from renewing.
         """
-        clock, limits, where = self._office.clock, self._limits, attempt.address
+        clock, limits = self._office.clock, self._limits
+        where = f"{attempt.address} {attempt.proof}"
         limits.failures.check(where, clock.monotonic())
         limits.address.take(where, clock.monotonic())
         try:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from meltemi.citadel.admit import (
     UnauthenticatedError,
-    citadel_identity,
     renewing_identity,
 )
 from meltemi.citadel.caller import Caller, Evidence, Proof
 from meltemi.citadel.tokens import LONGEST_TEXT, check_token, own_issuer
 from meltemi.identity.issued_tokens import InvalidTokenError, Unproved, parse_token
+from meltemi.kernel.identity import is_control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,8 +151,8 @@ class Recognition:
 
 
 def _allowed(identity: SpiffeId) -> SpiffeId:
-    if identity == citadel_identity(identity.trust_domain):
-        raise UnauthenticatedError(f"token for {identity}, the authority's")
+    if is_control_plane(identity):
+        raise UnauthenticatedError(f"an issuer's token for {identity}, which is ours")
     return identity
 
 

@@ -1,5 +1,7 @@
 """Routes of what holds for callers: denials and registration entries."""
 
+import re
+
 import msgspec
 from fastapi import APIRouter, Request, Response
 
@@ -8,8 +10,8 @@ from meltemi.citadel.adapters.desk import Desk, InvalidBodyError, answer_json, r
 from meltemi.citadel.adapters.rule_book import Denial
 from meltemi.kernel.identity import SpiffeId
 
-SERIAL_DIGITS = 40
-"""Hexadecimal: 20 octets (RFC 5280 §4.1.2.2)."""
+SERIAL = "[0-9a-fA-F]{1,40}"
+"""20 octets (RFC 5280 §4.1.2.2)."""
 
 
 class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,12 +24,13 @@ class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def number(self) -> int:
         """The serial number; raise `InvalidBodyError` if it is none."""
-        try:
-            return int(self.serial.replace(":", "")[: SERIAL_DIGITS + 1], 16)
-        except ValueError as error:
+        digits = self.serial.replace(":", "")
+        if not re.fullmatch(SERIAL, digits):
             raise InvalidBodyError(
-                f"serial {self.serial!r} is no hexadecimal number"
-            ) from error
+                f"serial {self.serial[:80]!r} found, expected hexadecimal digits, "
+                "40 at most"
+            )
+        return int(digits, 16)
 
 
 def denial_routes(desk: Desk) -> APIRouter:
@@ -69,11 +72,22 @@ async def _deny(desk: Desk, wish: Revocation, denial: Denial) -> None:
         known = desk.certificates.find(serial)
         identity = known.identity if known else ""
     else:
-        serial, identity = "", str(SpiffeId.parse(wish.identity))
+        serial, identity = "", str(_of_this_mesh(desk, wish.identity))
         await desk.rules.deny_identity(SpiffeId.parse(identity), denial)
     desk.chronicle.done("revoked", denial.by, identity=identity, subject=serial)
     if identity:
         desk.chronicle.revoked(SpiffeId.parse(identity), serial)
+
+
+def _of_this_mesh(desk: Desk, text: str) -> SpiffeId:
+    """Return the identity that is spelled; raise `InvalidBodyError` if not ours."""
+    identity = SpiffeId.parse(text)
+    if identity.trust_domain not in desk.domains.now.names:
+        raise InvalidBodyError(
+            f"{identity} is of another mesh: expected a workload of "
+            f"{', '.join(desk.domains.now.names)}"
+        )
+    return identity
 
 
 def entry_routes(desk: Desk) -> APIRouter:
