@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from meltemi.proxy.adapters import dns_server, nameservers
@@ -36,7 +40,6 @@ from meltemi.xds.name_table import Name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 MANY = tuple(f"10.9.0.{each}" for each in range(1, 101))
@@ -229,6 +232,18 @@ async def test_nonsense_is_complained_of_and_harms_nobody(machine: Machine) -> N
         raw = await asked_over_udp(machine.at.host, machine.at.port, update)
         assert taken_apart(raw).code == 4
         assert (await machine.ask("reviews")).values == ["240.240.0.1"]
+
+
+@given(noise=st.binary(max_size=64), udp=st.booleans())
+async def test_bytes_of_any_kind_are_answered_passed_on_or_nothing(
+    *, noise: bytes, udp: bool
+) -> None:
+    with TemporaryDirectory() as folder:
+        machine = Machine(Path(folder))
+    for raw in (noise, question("reviews")[:12] + noise, question("reviews") + noise):
+        told = machine.server.at_once(raw, udp=udp)
+        if isinstance(told, bytes):
+            taken_apart(told)
 
 
 async def test_too_many_that_wait_are_told_to_try_again(
