@@ -14,6 +14,7 @@ from pathlib import Path
 
 import certificates
 import distribution
+import resolving
 import validation
 import writes
 
@@ -22,6 +23,7 @@ SUITES = {
     "writes": writes.figures,
     "distribution": distribution.figures,
     "certificates": certificates.figures,
+    "dns": resolving.figures,
 }
 
 

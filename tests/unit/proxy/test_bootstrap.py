@@ -103,3 +103,9 @@ def test_t21_what_a_setting_holds_stays_one_string() -> None:
     assert metadata["AUTO_REGISTER_GROUP"] == EVIL
     harmless = json.loads(bootstrap(settings(AGENT_GROUP="a")))
     assert made["static_resources"] == harmless["static_resources"]
+
+
+def test_a_node_whose_agent_answers_for_names_says_so() -> None:
+    node = json.loads(bootstrap(settings(AGENT_DNS_ADDRESSES="127.0.0.1:15053")))
+    assert node["node"]["metadata"]["DNS_CAPTURE"] == "true"
+    assert "DNS_CAPTURE" not in json.loads(bootstrap(settings()))["node"]["metadata"]

@@ -4,6 +4,7 @@ keeper ─credential─▶ workload API ─▶ application
            │
            └▶ board ─────SDS─────▶ ┐
 Pilot ◀────relay + checkpoint───▶ Envoy ◀─ supervised, watched, drained
+  └──────names──────▶ DNS ◀────── application
 Galley ◀─ registrar               ┘
 """
 
@@ -23,8 +24,10 @@ from meltemi.proxy.adapters.dial import dial_plain, dial_with
 from meltemi.proxy.adapters.envoy import EnvoyProcess, Surroundings
 from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
 from meltemi.proxy.adapters.envoy_binary import find_envoy
+from meltemi.proxy.adapters.following import Pilots
 from meltemi.proxy.adapters.jwt_api import JwtApi
 from meltemi.proxy.adapters.jwt_source import JwtSource
+from meltemi.proxy.adapters.name_service import NameService
 from meltemi.proxy.adapters.registrar import Registrar
 from meltemi.proxy.adapters.relay import Memory, XdsRelay
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
@@ -69,9 +72,9 @@ class Agent:
         self.jwt_api = JwtApi(source, identity, door, clock)
         ring = PilotRing(settings.pilots, node)
         dial = dial_plain if settings.pilots_plaintext else dial_with(self.keeper)
-        self.trust = TrustFollower(
-            ring, dial, self.keeper, ParseDict(node_of(settings), Node()), rng
-        )
+        pilots = Pilots(ring, dial, ParseDict(node_of(settings), Node()), rng)
+        self.trust = TrustFollower(pilots, self.keeper)
+        self.names = NameService(settings, pilots, self._registry)
         self.relay = XdsRelay(
             ring,
             dial,
@@ -127,6 +130,7 @@ class Agent:
                 tasks.create_task(self.checkpoint.follow(self.recorder)),
                 tasks.create_task(self.registrar.keep()),
                 tasks.create_task(self.trust.follow()),
+                tasks.create_task(self.names.run()),
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]

@@ -117,6 +117,8 @@ def node_of(settings: AgentSettings) -> dict[str, JSON]:
     explicit = settings.explicit.model_dump(mode="json", exclude_none=True)
     if settings.group:
         metadata["AUTO_REGISTER_GROUP"] = settings.group
+    if settings.dns_addresses:
+        metadata["DNS_CAPTURE"] = "true"
     if explicit:
         metadata[EXPLICIT_KEY] = explicit
     return {

@@ -149,6 +149,13 @@ class AgentSettings(ServiceSettings):
     entry_ports: dict[str, int] = Field(default_factory=dict)
     """The WorkloadEntry's ports: name to number. None, and no group: don't register."""
 
+    dns_addresses: Addresses = ()
+    """Where the application's DNS is answered, UDP and TCP: Istio's is port 15053 of
+    loopback, where ``meltemi capture --dns`` sends it. Empty: nowhere."""
+
+    dns_resolv_conf: Path = Path("/etc/resolv.conf")
+    """Whom to ask for names that are not the mesh's, read again when it changes."""
+
     concurrency: int = Field(default=2, ge=0)
     """Envoy's worker threads, 0 for one a core. Istio's default for sidecars."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -13,6 +13,8 @@ from meltemi.pilot.translate.resources import resources
 from meltemi.runtime.containment import Failed, contained
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meltemi.kernel.clock import Clock
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.proxy import ProxyClass
 
 Stamp = tuple[int, int, int]
+
+T = TypeVar("T")
 
 log = structlog.get_logger("meltemi.pilot")
 
@@ -44,14 +48,19 @@ class Snapshots:
 
     def of(self, group: ProxyClass) -> Snapshot | None:
         """Return the newest snapshot for ``group``; None before the first mesh."""
+        mesh, stamp = self.newest(), self._mesh.value.stamp
+        if mesh is not None and self._stamps.get(group) != stamp:
+            self._build(group, mesh, stamp)
+        return self._made.get(group)
+
+    def newest(self) -> Index | None:
+        """Return the newest mesh, arranged; None before the first one."""
         mesh = self._mesh.value
         if mesh.revision == 0:
-            return self._made.get(group)
+            return None
         if self._index is None or self._indexed != mesh.stamp:
             self._index, self._indexed = index(mesh, self._config), mesh.stamp
-        if self._stamps.get(group) != mesh.stamp:
-            self._build(group, self._index, mesh.stamp)
-        return self._made.get(group)
+        return self._index
 
     def forget(self, group: ProxyClass) -> None:
         """Drop the snapshot of a class that has no proxies any more."""
@@ -60,22 +69,32 @@ class Snapshots:
 
     def _build(self, group: ProxyClass, mesh: Index, stamp: Stamp) -> None:
         started = self._clock.monotonic()
-        result = contained(lambda: self._computed(group, mesh))
+        made = self.attempt(
+            "snapshot.failed", group, mesh, lambda: self._computed(group, mesh)
+        )
         self.metrics.build_seconds.observe(self._clock.monotonic() - started)
-        if isinstance(result, Failed):
-            self.metrics.build_failures.inc()
-            log.error(
-                "snapshot.failed",
-                namespace=group.namespace,
-                labels=dict(group.labels),
-                revision=mesh.revision,
-                exc_info=result.error,
-            )
+        if made is None:
             return
         earlier = self._made.get(group)
-        made = result.value
         self._made[group] = following(earlier, made) if earlier else made
         self._stamps[group] = stamp
+
+    def attempt(
+        self, event: str, group: ProxyClass, mesh: Index, make: Callable[[], T]
+    ) -> T | None:
+        """Return what ``make`` makes for ``group``; None, and ``event``, on a bug."""
+        result = contained(make)
+        if not isinstance(result, Failed):
+            return result.value
+        self.metrics.build_failures.inc()
+        log.error(
+            event,
+            namespace=group.namespace,
+            labels=dict(group.labels),
+            revision=mesh.revision,
+            exc_info=result.error,
+        )
+        return None
 
     def _computed(self, group: ProxyClass, mesh: Index) -> Snapshot:
         return snapshot(resources(scope(mesh, group)), revision=mesh.revision)

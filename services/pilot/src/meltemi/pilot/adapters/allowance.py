@@ -35,8 +35,8 @@ METADATA_DEPTH: Final = 16
 STRANGE_NAMES: Final = 10_000
 """Names of one type, beside as many as there are."""
 
-STREAMS: Final = 4
-"""Of one certificate at a time: configuration, trust, and what these replace."""
+STREAMS: Final = 6
+"""Of one certificate at a time: configuration, trust, names, and what these replace."""
 
 MESSAGES_PER_SECOND: Final = 100.0
 MESSAGES_AT_ONCE: Final = 1_000.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import grpc
 import structlog
@@ -35,9 +35,12 @@ from meltemi.pilot.adapters.allowance import (
     until_lost,
 )
 from meltemi.pilot.adapters.door import DeniedError
+from meltemi.pilot.adapters.name_streams import NameStreams
 from meltemi.pilot.connections import Connection, Connections
+from meltemi.pilot.name_tables import NameTables
 from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.pilot.scope.node import InvalidNodeError
+from meltemi.xds import name_table
 from meltemi.xds.session import Session
 from meltemi.xds.types import TypeUrl
 
@@ -108,6 +111,7 @@ class Discovery(grpc.GenericRpcHandler):
         self._mesh, self._snapshots, self._connections = mesh, snapshots, connections
         self._metrics = snapshots.metrics
         self._door, self._trust = trust.door, trust.streams
+        self._names = NameStreams(mesh, NameTables(snapshots))
         self._places = Places()
 
     def service(
@@ -154,6 +158,8 @@ class Discovery(grpc.GenericRpcHandler):
             ends = (self._door.until_denied(peer), until_lost(lost))
             if message.type_url == TYPE_URL:
                 why = await ended(self._trust.serve(first, context), *ends)
+            elif asks_for_names(message):
+                why = await ended(self._names.serve(proxy, message, context), *ends)
             else:
                 connection = Connection(proxy, Session(), proved=peer is not None)
                 stream = _Stream(self, connection, variant, context)
@@ -302,6 +308,12 @@ class _Stream:
                 f"{message.type_url} is not served to proxies: ask meltemi ps"
             )
         self._discovery.take(self._connection, self._variant, message)
+
+
+def asks_for_names(message: Message) -> TypeGuard[DiscoveryRequest]:
+    """Tell whether a stream is an agent's for the names of the mesh."""
+    whole = isinstance(message, DiscoveryRequest)
+    return whole and message.type_url == name_table.TYPE_URL
 
 
 async def _first_word(context: Context) -> bytes | None:

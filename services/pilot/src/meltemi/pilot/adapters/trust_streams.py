@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
-from google.protobuf.any_pb2 import Any
-from google.protobuf.message import DecodeError
 
 from meltemi.identity.federation import NOBODY, Federation
 from meltemi.identity.trust import TYPE_URL, TrustBundle
 from meltemi.identity.wire import InvalidMessageError
-from meltemi.pilot.adapters.allowance import Pace
+from meltemi.pilot.adapters.agent_stream import listen, whole
 from meltemi.pilot.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import grpc
+    from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -90,12 +89,7 @@ class TrustStreams:
         try:
             async with asyncio.TaskGroup() as tasks:
                 telling = tasks.create_task(self._tell(context))
-                raw: object = first
-                pace = Pace(asyncio.get_running_loop().time)
-                while isinstance(raw, bytes):
-                    self._heard(held, raw)
-                    await asyncio.sleep(pace.wait())
-                    raw = await context.read()
+                await listen(first, context, partial(self._heard, held))
                 telling.cancel()
         finally:
             self._agents.remove(held)
@@ -106,15 +100,11 @@ class TrustStreams:
             generation = self._news.generation
             bundle, beside = self.bundle.value, self._beside
             if bundle is not None and beside is not None:
-                said = _response(bundle, beside)
-                await context.write(said.SerializeToString())
+                version, body = _version(bundle, beside), bundle.to_wire(beside)
+                await context.write(whole(TYPE_URL, version, body))
             await self._news.newer(generation)
 
-    def _heard(self, held: Held, raw: bytes) -> None:
-        try:
-            request = DiscoveryRequest.FromString(raw)
-        except DecodeError:
-            return
+    def _heard(self, held: Held, request: DiscoveryRequest) -> None:
         if request.HasField("error_detail"):
             log.warning("trust.refused", error=request.error_detail.message)
             return
@@ -133,13 +123,3 @@ class TrustStreams:
 
 def _version(bundle: TrustBundle, beside: Federation) -> str:
     return bundle.version + beside.version
-
-
-def _response(bundle: TrustBundle, beside: Federation) -> DiscoveryResponse:
-    version = _version(bundle, beside)
-    return DiscoveryResponse(
-        version_info=version,
-        type_url=TYPE_URL,
-        nonce=version,
-        resources=[Any(type_url=TYPE_URL, value=bundle.to_wire(beside))],
-    )

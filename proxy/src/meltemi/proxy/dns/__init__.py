@@ -1,0 +1,1 @@
+"""Names, as the agent answers for them: messages, tables, caches. No I/O."""
