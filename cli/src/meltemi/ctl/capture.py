@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from inspect import Parameter, Signature
+from typing import Annotated, Any
 
 import typer
 
@@ -30,94 +31,114 @@ class Wish:
     dry_run: bool
 
 
-def _words(metavar: str, help_: str) -> object:
-    return typer.Option(metavar=metavar, help=f"{help_} Several with commas.")
+def _list_option(name: str, default: str, metavar: str, help_: str) -> Parameter:
+    told = typer.Option(metavar=metavar, help=f"{help_} Several with commas.")
+    return _option(name, default, Annotated[str, told])
 
 
-BackendOption = Annotated[
-    Backend | None, typer.Option(help="Whose rules; what is there, if not said.")
-]
-ModeOption = Annotated[Inbound, typer.Option(help="How connections come in.")]
-InPorts = Annotated[str, _words("PORTS", "Ports to capture, * for all.")]
-NotInPorts = Annotated[str, _words("PORTS", "Ports to leave alone.")]
-OutPorts = Annotated[str, _words("PORTS", "Ports to capture at any address.")]
-NotOutPorts = Annotated[str, _words("PORTS", "Ports never to capture.")]
-OutRanges = Annotated[str, _words("CIDRS", "Addresses to capture, * for all.")]
-NotOutRanges = Annotated[str, _words("CIDRS", "Addresses never to capture.")]
-Groups = Annotated[str, _words("GIDS", "Groups to capture, * for all.")]
-NotGroups = Annotated[str, _words("GIDS", "Groups never to capture.")]
-NotInterfaces = Annotated[str, _words("NAMES", "Interfaces to leave alone.")]
-Virtual = Annotated[str, _words("NAMES", "Interfaces of machines behind this one.")]
-Uids = Annotated[str, _words("UIDS", "Users whose traffic is the proxy's own.")]
-Gids = Annotated[str, _words("GIDS", "Groups whose traffic is the proxy's own.")]
-Mark = Annotated[
-    int | None, typer.Option(help="The mark on the proxy's sockets, instead of users.")
-]
-Dns = Annotated[bool, typer.Option("--dns", help="DNS goes to the agent.")]
-Servers = Annotated[str, _words("ADDRESSES", "Only DNS that goes to these.")]
-DropInvalid = Annotated[
-    bool, typer.Option("--drop-invalid", help="Drop invalid packets.")
-]
-CaptureSsh = Annotated[
-    bool, typer.Option("--capture-ssh", help="Capture the port SSH comes in by, too.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
-]
+def _option(name: str, default: object, annotation: object) -> Parameter:
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _flag(name: str, help_: str) -> Parameter:
+    word = f"--{name.replace('_', '-')}"
+    return _option(
+        name, default=False, annotation=Annotated[bool, typer.Option(word, help=help_)]
+    )
+
+
+LISTS = {
+    "inbound_ports": "inbound_ports",
+    "exclude_inbound_ports": "inbound_exclude",
+    "outbound_ports": "outbound_ports",
+    "exclude_outbound_ports": "outbound_exclude",
+    "outbound_ranges": "outbound_ranges",
+    "exclude_outbound_ranges": "outbound_ranges_exclude",
+    "groups": "groups",
+    "exclude_groups": "groups_exclude",
+    "exclude_interfaces": "interfaces_exclude",
+    "virtual_interfaces": "virtual_interfaces",
+    "dns_servers": "dns_servers",
+}
+"""Options to the fields of `CaptureOptions` that are lists of words."""
+
+TOLD = (
+    _option(
+        "backend",
+        None,
+        Annotated[
+            Backend | None,
+            typer.Option(help="Whose rules; what is there, if not said."),
+        ],
+    ),
+    _option(
+        "inbound_mode",
+        Inbound.REDIRECT,
+        Annotated[Inbound, typer.Option(help="How connections come in.")],
+    ),
+    _list_option("inbound_ports", "*", "PORTS", "Ports to capture, * for all."),
+    _list_option("exclude_inbound_ports", "", "PORTS", "Ports to leave alone."),
+    _list_option("outbound_ports", "", "PORTS", "Ports to capture at any address."),
+    _list_option("exclude_outbound_ports", "", "PORTS", "Ports never to capture."),
+    _list_option("outbound_ranges", "*", "CIDRS", "Addresses to capture, * for all."),
+    _list_option("exclude_outbound_ranges", "", "CIDRS", "Addresses never to capture."),
+    _list_option("groups", "*", "GIDS", "Groups to capture, * for all."),
+    _list_option("exclude_groups", "", "GIDS", "Groups never to capture."),
+    _list_option("exclude_interfaces", "", "NAMES", "Interfaces to leave alone."),
+    _list_option(
+        "virtual_interfaces", "", "NAMES", "Interfaces of machines behind this one."
+    ),
+    _list_option(
+        "proxy_uid", str(PROXY_ID), "UIDS", "Users whose traffic is the proxy's."
+    ),
+    _list_option(
+        "proxy_gid", str(PROXY_ID), "GIDS", "Groups whose traffic is the proxy's."
+    ),
+    _option(
+        "proxy_mark",
+        None,
+        Annotated[
+            int | None,
+            typer.Option(help="The mark on the proxy's sockets, instead of users."),
+        ],
+    ),
+    _flag("dns", "DNS goes to the agent."),
+    _list_option("dns_servers", "", "ADDRESSES", "Only DNS that goes to these."),
+    _flag("drop_invalid", "Drop invalid packets."),
+    _flag("capture_ssh", "Capture the port SSH comes in by, too."),
+    _flag("dry_run", "Print what would be done, and do nothing."),
+)
+"""What every command is told: what to capture."""
 
 
 def _with_options(act: Callable[[Wish], None]) -> Callable[..., None]:
     """Return ``act`` as a command that takes every option of the capture."""
 
-    def command(  # noqa: PLR0913 - Typer reads the signature
-        *,
-        backend: BackendOption = None,
-        inbound_mode: ModeOption = Inbound.REDIRECT,
-        inbound_ports: InPorts = "*",
-        exclude_inbound_ports: NotInPorts = "",
-        outbound_ports: OutPorts = "",
-        exclude_outbound_ports: NotOutPorts = "",
-        outbound_ranges: OutRanges = "*",
-        exclude_outbound_ranges: NotOutRanges = "",
-        groups: Groups = "*",
-        exclude_groups: NotGroups = "",
-        exclude_interfaces: NotInterfaces = "",
-        virtual_interfaces: Virtual = "",
-        proxy_uid: Uids = str(PROXY_ID),
-        proxy_gid: Gids = str(PROXY_ID),
-        proxy_mark: Mark = None,
-        dns: Dns = False,
-        dns_servers: Servers = "",
-        drop_invalid: DropInvalid = False,
-        capture_ssh: CaptureSsh = False,
-        dry_run: DryRun = False,
-    ) -> None:
-        marked = proxy_mark is not None
-        options = CaptureOptions(
-            uids=() if marked else _numbers("--proxy-uid", proxy_uid),
-            gids=() if marked else _numbers("--proxy-gid", proxy_gid),
-            mark=proxy_mark,
-            inbound=inbound_mode,
-            inbound_ports=_list(inbound_ports),
-            inbound_exclude=_list(exclude_inbound_ports),
-            outbound_ports=_list(outbound_ports),
-            outbound_exclude=_list(exclude_outbound_ports),
-            outbound_ranges=_list(outbound_ranges),
-            outbound_ranges_exclude=_list(exclude_outbound_ranges),
-            groups=_list(groups),
-            groups_exclude=_list(exclude_groups),
-            interfaces_exclude=_list(exclude_interfaces),
-            virtual_interfaces=_list(virtual_interfaces),
-            dns=dns,
-            dns_servers=_list(dns_servers),
-            drop_invalid=drop_invalid,
-        )
-        if not capture_ssh:
+    def command(**given: Any) -> None:  # noqa: ANN401 - as many types as options
+        options = _options(given)
+        if not given["capture_ssh"]:
             options = spared(options, _ssh())
-        act(Wish(options, Netfilter(backend), dry_run))
+        act(Wish(options, Netfilter(given["backend"]), given["dry_run"]))
 
     command.__doc__ = act.__doc__
+    command.__annotations__ = {each.name: each.annotation for each in TOLD}
+    command.__signature__ = Signature(TOLD)  # type: ignore[attr-defined]  # for Typer
     return command
+
+
+def _options(given: dict[str, Any]) -> CaptureOptions:
+    marked = given["proxy_mark"] is not None
+    return CaptureOptions(
+        uids=() if marked else _numbers("--proxy-uid", given["proxy_uid"]),
+        gids=() if marked else _numbers("--proxy-gid", given["proxy_gid"]),
+        mark=given["proxy_mark"],
+        inbound=given["inbound_mode"],
+        dns=given["dns"],
+        drop_invalid=given["drop_invalid"],
+        **{field: _list(given[name]) for name, field in LISTS.items()},
+    )
 
 
 def plan(wish: Wish) -> None:
