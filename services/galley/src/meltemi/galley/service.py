@@ -15,6 +15,7 @@ from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.directory import Directory
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.key_keeper import KeyKeeper
+from meltemi.galley.adapters.newcomers import Newcomers
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
 from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
@@ -126,6 +127,7 @@ class GalleyService:
             keys=self._keys,
             secrets=SecretBook(ledger, mesh, settings.sealing_key, self._clock),
             pilots=Pilots(ledger, mesh, client, self._clock),
+            newcomers=Newcomers(ledger, settings),
             callers=callers,
             tokens=tokens,
             audit=audit,
