@@ -43,7 +43,7 @@ async def test_a_stranger_is_told_where_to_join_and_whom_to_believe(
         answer = await api.client.get(PATH)
         assert (await api.client.get("/api/v1/proxies")).status_code == 401
     assert answer.status_code == 200, answer.text
-    assert Invitation.decode(answer.content) == Invitation(
+    assert Invitation.read(answer.json()) == Invitation(
         "cluster.local",
         "ca.example:15012",
         "ca.example:15013",

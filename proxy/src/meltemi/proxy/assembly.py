@@ -102,7 +102,7 @@ class Agent:
         readiness = Readiness()
         readiness.check("certificate", self.keeper.trouble)
         readiness.check("envoy", self.envoy.trouble)
-        app = status_app(readiness, self._registry, self.admin)
+        app = status_app(readiness, self.registrar.trouble, self._registry, self.admin)
         sockets = serving_sockets(
             (
                 self.relay.handler(),

@@ -33,9 +33,9 @@ class Invitation(
     roots: tuple[str, ...]
 
     @classmethod
-    def decode(cls, raw: bytes) -> Self:
-        """Read an answer of Galley; raise `InvalidMessageError` if it is none."""
+    def read(cls, told: object) -> Self:
+        """Read Galley's answer, parsed; raise `InvalidMessageError` if it is none."""
         try:
-            return msgspec.json.decode(raw, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return msgspec.convert(told, cls)
+        except msgspec.ValidationError as error:
             raise InvalidMessageError(f"no invitation to join: {error}") from error

@@ -64,6 +64,10 @@ class Registrar:
         self._entered = self._left = False
         self._turn = asyncio.Lock()
 
+    def trouble(self) -> str | None:
+        """Return why the mesh does not know of the workload, or None."""
+        return self._why if self._wanted else None
+
     async def keep(self) -> None:
         """Register, and say so again every ``every`` seconds, until `leave`.
 
