@@ -96,13 +96,20 @@ def attended(
 
 
 @pytest.mark.parametrize(
-    ("script", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137)]
+    ("script", "code"),
+    [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137)],
 )
 def test_the_exit_code_is_the_applications_and_the_agent_leaves_after_it(
     tmp_path: Path, script: str, code: int
 ) -> None:
     with attended(tmp_path, "sh", "-c", script) as pair:
         assert pair.ended() == code
+        assert pair.told() == ["up", "left"]
+
+
+def test_a_command_that_is_not_there_ends_as_in_a_shell(tmp_path: Path) -> None:
+    with attended(tmp_path, "no-such-command-anywhere") as pair:
+        assert pair.ended() == 127
         assert pair.told() == ["up", "left"]
 
 

@@ -77,6 +77,7 @@ class Agent:
             registry=self._registry,
         ).set_function(self._certificate_end)
         self.registrar = Registrar(settings, self.keeper, clock, rng)
+        self.relay.served.append(self.registrar.reconnected)
         self.admin = EnvoyAdmin(settings.admin_address)
         self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from meltemi.galley.absence import Kept
 from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
@@ -21,6 +22,7 @@ from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
+from meltemi.galley.adapters.watchman import Watchman
 from meltemi.galley.audit import Audit
 from meltemi.galley.foresight import Foresight
 from meltemi.galley.metrics import Metrics
@@ -66,6 +68,8 @@ class GalleyService:
         self._keys = KeyKeeper(ledger, settings.mesh, settings.key_policy, clock)
         self._keys.measure(self._metrics)
         self._relay.mirror.followers.append(self._keys.sources)
+        self._kept = Kept()
+        self._relay.mirror.followers.append(self._kept)
         self._pruning = Pruning(ledger, settings.mesh)
         self._sweeping = Sweeping(ledger, settings.mesh, clock)
 
@@ -97,6 +101,7 @@ class GalleyService:
                 tasks.create_task(self._sweeping.run()),
                 tasks.create_task(self._keys.run()),
                 tasks.create_task(_sourced(directory)),
+                tasks.create_task(Watchman(galley, self._kept).run()),
             ]
             address, tls = self._settings.http_address, self._settings.tls
             await serve_http(around(app), address, stopping=stopping, tls=tls)

@@ -66,6 +66,7 @@ class Api:
     app: ASGIApp
     pruning: Pruning
     watches: Watches
+    galley: Galley
 
 
 @contextlib.asynccontextmanager
@@ -111,7 +112,7 @@ async def galley_api(
         )
         app = galley_app(galley)
         async with _administrator(app) as client:
-            known = (mirror, clock, answers, app, pruning, galley.watches)
+            known = (mirror, clock, answers, app, pruning, galley.watches, galley)
             yield Api(client, ledger, *known)
 
 
