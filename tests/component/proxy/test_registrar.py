@@ -204,3 +204,17 @@ async def test_a_galley_that_is_gone_does_not_hold_up_the_end(tmp_path: Path) ->
             await until(lambda: bool(galley.calls))
     async with asyncio.timeout(4):
         await workload.leave()
+
+
+async def test_after_a_new_stream_a_workload_says_that_it_is_here(
+    tmp_path: Path,
+) -> None:
+    """Whoever took it for gone removed its entry: it is back long before half a minute."""
+    galley = FakeGalley()
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, http=21100)
+        async with keeping(workload):
+            await until(lambda: len(galley.calls) == 1)
+            workload.reconnected()
+            await until(lambda: len(galley.calls) == 2)
+    assert galley.conditions == ["", "*"]

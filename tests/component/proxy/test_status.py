@@ -27,7 +27,7 @@ spec: {defaultProviders: {metrics: [prometheus]}}
 
 async def scraped(port: int) -> httpx2.Response:
     admin = EnvoyAdmin(Address("127.0.0.1", port))
-    app = status_app(Readiness(), CollectorRegistry(), admin)
+    app = status_app(Readiness(), lambda: None, CollectorRegistry(), admin)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as http:
         answer = await http.get("/stats/prometheus")
@@ -49,3 +49,16 @@ async def test_an_envoy_that_is_away_has_no_metrics() -> None:
     answer = await scraped(free_port())
     assert answer.status_code == 503
     assert "admin" in answer.text
+
+
+async def test_who_is_ready_has_joined_when_others_know_of_it() -> None:
+    admin = EnvoyAdmin(Address("127.0.0.1", free_port()))
+    troubles: list[str | None] = ["Galley is away", None]
+    app = status_app(Readiness(), lambda: troubles.pop(0), CollectorRegistry(), admin)
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as http:
+        assert (await http.get("/healthz/ready")).status_code == 200
+        before, after = await http.get("/joined"), await http.get("/joined")
+    await admin.close()
+    assert (before.status_code, after.status_code) == (503, 200)
+    assert "registration failed: Galley is away" in before.text

@@ -54,3 +54,13 @@ def test_half_of_tls_is_none(alone: dict[str, str], why: str) -> None:
 def test_a_misspelt_variable_stops_the_start() -> None:
     with pytest.raises(SettingsError, match="did you mean GALLEY_MESH"):
         read_settings(GalleySettings, ENVIRON | {"GALLEY_MESHH": "x"})
+
+
+@pytest.mark.parametrize("missing", ["CITADEL_BOOTSTRAP", "CITADEL_RENEWAL", "PILOTS"])
+def test_where_to_join_is_told_whole_or_not_at_all(missing: str) -> None:
+    names = ("CITADEL_BOOTSTRAP", "CITADEL_RENEWAL", "PILOTS")
+    told = {f"GALLEY_JOINING_{name}": "far.example:1" for name in names}
+    assert read_settings(GalleySettings, ENVIRON | told).joining_pilots
+    del told[f"GALLEY_JOINING_{missing}"]
+    with pytest.raises(SettingsError, match="belong together"):
+        read_settings(GalleySettings, ENVIRON | told)

@@ -20,11 +20,16 @@ def test_a_workload_registers_under_its_own_name_with_its_ports() -> None:
     }
 
 
-def test_a_workload_of_a_group_names_it() -> None:
+def test_an_entry_says_who_keeps_it_and_of_which_group_it_is() -> None:
     folder = Path("/tmp/x")  # noqa: S108 - no file is made
     alone = json.loads(entry_body(agent_settings(folder)))
-    assert "annotations" not in alone["metadata"]
+    keeper = {
+        "istio.io/workloadController": (
+            "spiffe://cluster.local/ns/default/sa/bookinfo-reviews"
+        )
+    }
+    assert alone["metadata"]["annotations"] == keeper
     joined = json.loads(entry_body(agent_settings(folder, group="reviews")))
-    assert joined["metadata"]["annotations"] == {
+    assert joined["metadata"]["annotations"] == keeper | {
         "istio.io/autoRegistrationGroup": "reviews"
     }

@@ -130,6 +130,7 @@ def _with_options(act: Callable[[Wish], None]) -> Callable[..., None]:
 
 def _options(given: dict[str, Any]) -> CaptureOptions:
     marked = given["proxy_mark"] is not None
+    lists: dict[str, Any] = {LISTS[name]: _list(given[name]) for name in LISTS}
     return CaptureOptions(
         uids=() if marked else _numbers("--proxy-uid", given["proxy_uid"]),
         gids=() if marked else _numbers("--proxy-gid", given["proxy_gid"]),
@@ -137,7 +138,7 @@ def _options(given: dict[str, Any]) -> CaptureOptions:
         inbound=given["inbound_mode"],
         dns=given["dns"],
         drop_invalid=given["drop_invalid"],
-        **{field: _list(given[name]) for name, field in LISTS.items()},
+        **lists,
     )
 
 

@@ -88,6 +88,7 @@ class Agent:
             registry=self._registry,
         ).set_function(self._certificate_end)
         self.registrar = Registrar(settings, self.keeper, clock, rng)
+        self.relay.served.append(self.registrar.reconnected)
         self.admin = EnvoyAdmin(settings.admin_address)
         self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
 
@@ -113,7 +114,7 @@ class Agent:
         readiness = Readiness()
         readiness.check("certificate", self.keeper.trouble)
         readiness.check("envoy", self.envoy.trouble)
-        app = status_app(readiness, self._registry, self.admin)
+        app = status_app(readiness, self.registrar.trouble, self._registry, self.admin)
         sockets = serving_sockets(
             (
                 self.relay.handler(),

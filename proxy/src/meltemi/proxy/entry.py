@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 GROUP_VERSION = "networking.istio.io/v1"
 GROUP = "istio.io/autoRegistrationGroup"
 """Istio's annotation for the WorkloadGroup of an entry."""
+SIGN = "istio.io/workloadController"
+"""Istio's annotation for who keeps an entry: here the workload's own identity."""
 
 
 def entry_path(settings: AgentSettings) -> str:
@@ -24,7 +26,7 @@ def entry_path(settings: AgentSettings) -> str:
 
 def entry_body(settings: AgentSettings) -> bytes:
     """Return the entry as JSON."""
-    group = {"annotations": {GROUP: settings.group}} if settings.group else {}
+    group = {GROUP: settings.group} if settings.group else {}
     return msgspec.json.encode(
         {
             "apiVersion": GROUP_VERSION,
@@ -33,7 +35,7 @@ def entry_body(settings: AgentSettings) -> bytes:
                 "name": settings.name,
                 "namespace": settings.namespace,
                 "labels": settings.labels,
-                **group,
+                "annotations": {SIGN: str(settings.identity), **group},
             },
             "spec": {
                 "address": settings.instance_ip,

@@ -25,7 +25,7 @@ def may(name: str, key: str, *, write: bool) -> bool:
         (secrets_prefix("m") + "a/b", {"galley", "pilot"}, {"galley"}),
         (record_key("m"), {"citadel"}, {"citadel"}),
         (denied_prefix("m") + "x", {"citadel", "pilot"}, {"citadel"}),
-        (trust_key("m"), {"citadel", "pilot"}, {"citadel"}),
+        (trust_key("m"), {"citadel", "galley", "pilot"}, {"citadel"}),
         (pilots_prefix("m") + "p", {"galley", "citadel", "pilot"}, {"pilot"}),
         ("/mesh/auth/v1/m/tokens/x", {"galley"}, {"galley"}),
         (config_prefix("other") + "a", set(), set()),

@@ -65,7 +65,7 @@ def _elsewhere(environ: Mapping[str, str], token: str) -> Galley:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise BadCredentialError(f"{url!r} is not http://HOST:PORT or https://HOST")
-    if token and parts.scheme == "http" and not _is_here(parts.hostname or ""):
+    if token and parts.scheme == "http" and not is_here(parts.hostname or ""):
         raise BadCredentialError(
             f"{url} speaks plain text, and whoever stands between would learn the "
             "token: use https"
@@ -84,7 +84,8 @@ def _token(environ: Mapping[str, str]) -> str:
         raise BadCredentialError(f"{file}: {error}") from None
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Tell whether ``host`` is this very machine: plain text does not leave it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -41,7 +41,11 @@ class Account:
 
 ACCOUNTS: Final[Mapping[str, Account]] = {
     "galley": Account(
-        reads=("/mesh/arrival/", "/mesh/runtime/v1/MESH/pilots/"),
+        reads=(
+            "/mesh/arrival/",
+            "/mesh/runtime/v1/MESH/pilots/",
+            "/mesh/runtime/v1/MESH/trust",
+        ),
         writes=(
             "/mesh/v1/MESH/",
             "/mesh/history/v1/MESH/",

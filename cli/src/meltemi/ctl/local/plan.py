@@ -212,6 +212,9 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
         "GALLEY_KEYS_ALLOWED_NETWORKS": KEYS_FROM,
         "GALLEY_SECRETS_KEY_FILE": str(layout.sealing_key),
+        "GALLEY_JOINING_CITADEL_BOOTSTRAP": layout.at("citadel.bootstrap"),
+        "GALLEY_JOINING_CITADEL_RENEWAL": layout.at("citadel.renewal"),
+        "GALLEY_JOINING_PILOTS": _pilots(layout),
         **source,
     }
     return _service("galley", tools, environ, {"http": layout.at("galley")})
@@ -269,6 +272,10 @@ def pilot(layout: Layout, tools: Tools, name: str) -> Part:
     }
     part = _service(name, tools, environ, addresses)
     return replace(part, identity=Identity(CONTROL_NAMESPACE, "pilot"))
+
+
+def _pilots(layout: Layout) -> str:
+    return ",".join(layout.at(f"{pilot}.xds-tls") for pilot in PILOTS)
 
 
 def _service(
@@ -369,7 +376,7 @@ def _proxy(
         "AGENT_CITADEL_RENEWAL": layout.at("citadel.renewal"),
         "AGENT_ROOT_CERT_FILE": str(layout.roots),
         "AGENT_TOKEN_FILE": str(layout.token(name)),
-        "AGENT_PILOTS": ",".join(layout.at(f"{pilot}.xds-tls") for pilot in PILOTS),
+        "AGENT_PILOTS": _pilots(layout),
         "AGENT_RUN_DIR": str(layout.run(name)),
         "AGENT_ADMIN_ADDRESS": admin,
         "AGENT_STATUS_ADDRESS": status,

@@ -29,6 +29,9 @@ THERE = 412
 GONE = 404
 CREATED = 201
 
+SETTLED_SECONDS = 2.0
+"""After how long a new stream counts: whoever took us for gone has acted by then."""
+
 EVERY_SECONDS = 30.0
 """How long an entry that somebody deleted stays away, at most a fifth more."""
 SPREAD = 0.2
@@ -63,6 +66,11 @@ class Registrar:
         self._why: str | None = "not registered with Galley yet"
         self._entered = self._left = False
         self._turn = asyncio.Lock()
+        self._again = asyncio.Event()
+
+    def trouble(self) -> str | None:
+        """Return why the mesh does not know of the workload, or None."""
+        return self._why if self._wanted else None
 
     async def keep(self) -> None:
         """Register, and say so again every ``every`` seconds, until `leave`.
@@ -79,7 +87,20 @@ class Registrar:
                 if not self._left:
                     await self._assert()
             failures = failures + 1 if self._why else 0
-            await asyncio.sleep(self._pause(failures))
+            await self._rest(self._pause(failures))
+
+    def reconnected(self) -> None:
+        """Say soon that the workload is here: it may have been taken for gone."""
+        self._again.set()
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._again.wait()
+        except TimeoutError:
+            return
+        self._again.clear()
+        await asyncio.sleep(SETTLED_SECONDS)
 
     def _pause(self, failures: int) -> float:
         if failures:

@@ -115,6 +115,8 @@ class XdsRelay:
     ) -> None:
         self._ring, self._dial, self._rng = ring, dial, rng
         self._recorder, self._checkpoint = memory.recorder, memory.file
+        self.served: list[Callable[[], None]] = []
+        """Called whenever a Pilot has begun to serve a stream."""
         self._lost = False
         self._source = "nothing yet"
         self._streams = Counter(
@@ -215,6 +217,8 @@ class XdsRelay:
             inbox.answered()
             self._ring.prefer(pilot)
             self._note(f"pilot {pilot}")
+            for each in self.served:
+                each()
 
     def _note(self, source: str) -> None:
         """Say where Envoy's configuration comes from, when that changes."""

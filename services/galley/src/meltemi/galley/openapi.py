@@ -250,9 +250,16 @@ def _views() -> dict[str, Schema]:
                 {200: record({"items": listed(ref("Sourced"))})},
             )
         },
+        **_joining(),
         **_administration(),
         **_secrets(),
     }
+
+
+def _joining() -> dict[str, Schema]:
+    told = "Tell where workloads join, and whom they shall believe there"
+    answers = {200: ref("Invitation")}
+    return {"/api/v1/joining": {"get": _operation("readJoining", told, answers)}}
 
 
 def _secrets() -> dict[str, Schema]:

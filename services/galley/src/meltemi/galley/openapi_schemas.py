@@ -150,9 +150,16 @@ def _ours() -> dict[str, Schema]:
         "Version": _version(),
         "Removed": removed,
         "Token": token,
+        "Invitation": _invitation(),
         "JsonPatch": listed(_operation()),
         "BatchItem": _item(),
     }
+
+
+def _invitation() -> Schema:
+    names = ("trustDomain", "citadelBootstrap", "citadelRenewal")
+    many = dict.fromkeys(("pilots", "roots"), listed(TEXT))
+    return record({**dict.fromkeys(names, TEXT), **many})
 
 
 def _version() -> Schema:

@@ -28,6 +28,13 @@ class NotFoundError(MeshError):
         self.key = key
 
 
+class NoInvitationError(MeshError):
+    """It is not known where workloads join, or whom they shall believe."""
+
+    code = "joining.unknown"
+    blame = Blame.PEER
+
+
 class NoSuchSecretError(MeshError):
     """There is no secret of that name."""
 

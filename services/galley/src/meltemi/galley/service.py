@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from meltemi.config.trust_domains import MeshDomains, mesh_config_place
+from meltemi.galley.absence import Kept
 from meltemi.galley.adapters.access_book import AccessBook
 from meltemi.galley.adapters.app import galley_app
 from meltemi.galley.adapters.callers import Callers
@@ -16,11 +17,13 @@ from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.directory import Directory
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.key_keeper import KeyKeeper
+from meltemi.galley.adapters.newcomers import Newcomers
 from meltemi.galley.adapters.pilots import TIMEOUT_SECONDS, Pilots
 from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
 from meltemi.galley.adapters.vigil import Vigil
 from meltemi.galley.adapters.watching import Watches
+from meltemi.galley.adapters.watchman import Watchman
 from meltemi.galley.audit import Audit
 from meltemi.galley.foresight import Foresight
 from meltemi.galley.metrics import Metrics
@@ -68,6 +71,8 @@ class GalleyService:
         self._keys.measure(self._metrics)
         self._relay.mirror.followers.append(self._keys.sources)
         self._domains = MeshDomains(settings.trust_domain)
+        self._kept = Kept()
+        self._relay.mirror.followers.append(self._kept)
         self._pruning = Pruning(ledger, settings.mesh)
         self._sweeping = Sweeping(ledger, settings.mesh, clock)
 
@@ -100,6 +105,7 @@ class GalleyService:
                 tasks.create_task(follow(self._ledger, self._aliases, self._domains)),
                 tasks.create_task(self._keys.run()),
                 tasks.create_task(_sourced(directory)),
+                tasks.create_task(Watchman(galley, self._kept).run()),
             ]
             address, tls = self._settings.http_address, self._settings.tls
             await serve_http(around(app), address, stopping=stopping, tls=tls)
@@ -130,6 +136,7 @@ class GalleyService:
             keys=self._keys,
             secrets=SecretBook(ledger, mesh, settings.sealing_key, self._clock),
             pilots=Pilots(ledger, mesh, client, self._clock),
+            newcomers=Newcomers(ledger, settings),
             callers=callers,
             tokens=tokens,
             audit=audit,

@@ -106,6 +106,17 @@ class GalleySettings(LedgerAccess):
     Pilots need the same. Unset: secrets are refused.
     """
 
+    joining_citadel_bootstrap: Address | None = None
+    """Where workloads on other machines reach Citadel with a token: what Galley tells
+    them who join. This and the two below, or none.
+    """
+
+    joining_citadel_renewal: Address | None = None
+    """Where they reach Citadel with a certificate."""
+
+    joining_pilots: Addresses = ()
+    """Where they reach every Pilot's TLS port."""
+
     @property
     def sealing_key(self) -> SealingKey | None:
         """What secrets are sealed with; raises `SealingFileError`."""
@@ -130,6 +141,16 @@ class GalleySettings(LedgerAccess):
     def on_loopback(self) -> bool:
         """Whether only this machine reaches the API."""
         return self.http_address.is_loopback
+
+    @model_validator(mode="after")
+    def _joining_is_told_whole(self) -> Self:
+        doors = (self.joining_citadel_bootstrap, self.joining_citadel_renewal)
+        if len({door is not None for door in doors} | {bool(self.joining_pilots)}) > 1:
+            raise ValueError(
+                "joining_citadel_bootstrap, joining_citadel_renewal and joining_pilots "
+                "belong together: set all of them, or none"
+            )
+        return self
 
     @model_validator(mode="after")
     def _plain_text_stays_here(self) -> Self:

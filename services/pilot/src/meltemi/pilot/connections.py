@@ -48,6 +48,13 @@ class ProxyRow(TypedDict):
     sent_bytes: int
 
 
+class PresenceRow(TypedDict):
+    """Who is connected, and whose last stream ended in the last minutes."""
+
+    connected: list[str]
+    left: list[str]
+
+
 class RefusalRow(TypedDict):
     """One resource that one proxy would not take, and whose line made it."""
 
@@ -151,12 +158,20 @@ class Connections:
         for streams in self._open.values():
             yield from streams
 
-    def rows(self) -> list[ProxyRow]:
-        """Return one row a proxy, by name."""
+    def presence(self) -> PresenceRow:
+        """Return who is there and who left, by name: less than `rows` tell, often."""
+        self._forget()
+        return PresenceRow(connected=[*self._open], left=[*self._left])
+
+    def _forget(self) -> None:
         oldest = self._clock.monotonic() - LEFT_SECONDS
         self._left = {
             name: kept for name, kept in self._left.items() if kept[0] >= oldest
         }
+
+    def rows(self) -> list[ProxyRow]:
+        """Return one row a proxy, by name."""
+        self._forget()
         rows = [
             self._row(streams[-1], connected=True) for streams in self._open.values()
         ]

@@ -18,6 +18,7 @@ from meltemi.galley.adapters.callers import Callers
 from meltemi.galley.adapters.decoding import Decoder
 from meltemi.galley.adapters.galley import Galley
 from meltemi.galley.adapters.key_keeper import KeyKeeper
+from meltemi.galley.adapters.newcomers import Newcomers
 from meltemi.galley.adapters.pilots import Pilots
 from meltemi.galley.adapters.secret_book import SecretBook
 from meltemi.galley.adapters.token_book import TokenBook
@@ -66,6 +67,7 @@ class Api:
     app: ASGIApp
     pruning: Pruning
     watches: Watches
+    galley: Galley
 
 
 @contextlib.asynccontextmanager
@@ -101,6 +103,7 @@ async def galley_api(
             secrets=SecretBook(ledger, "default", settings.sealing_key, clock),
             keys=KeyKeeper(ledger, "default", settings.key_policy, clock),
             pilots=Pilots(ledger, "default", outside, clock),
+            newcomers=Newcomers(ledger, settings),
             callers=callers,
             tokens=tokens,
             audit=audit,
@@ -110,7 +113,7 @@ async def galley_api(
         )
         app = galley_app(galley)
         async with _administrator(app) as client:
-            known = (mirror, clock, answers, app, pruning, galley.watches)
+            known = (mirror, clock, answers, app, pruning, galley.watches, galley)
             yield Api(client, ledger, *known)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -103,6 +104,13 @@ def _signed(
         .add_extension(x509.BasicConstraints(not hosts, None), critical=True)
     )
     if hosts:
-        names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+        names = x509.SubjectAlternativeName([_name(host) for host in hosts])
         made = made.add_extension(names, critical=False)
     return made.sign(signer.key if signer else key, hashes.SHA256())
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

@@ -13,6 +13,7 @@ from meltemi.galley.adapters.administration import administration
 from meltemi.galley.adapters.answers import json_answer, route
 from meltemi.galley.adapters.asking import audited, check_fleet_reader
 from meltemi.galley.adapters.batches import batches
+from meltemi.galley.adapters.newcomers import newcomers_route
 from meltemi.galley.adapters.patching import patcher
 from meltemi.galley.adapters.place import COLLECTION, EVERYWHERE, OBJECT
 from meltemi.galley.adapters.problems import answer_problems
@@ -73,6 +74,7 @@ def _routes(galley: Galley) -> Iterator[BaseRoute]:
     )
     yield route(EVERYWHERE, {"GET": many})
     yield from _own_views(galley)
+    yield newcomers_route(galley.newcomers)
     yield from administration(galley)
     yield from secret_routes(galley)
     yield from batches(galley)

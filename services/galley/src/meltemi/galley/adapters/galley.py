@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from meltemi.galley.adapters.callers import Callers
     from meltemi.galley.adapters.decoding import Decoder
     from meltemi.galley.adapters.key_keeper import KeyKeeper
+    from meltemi.galley.adapters.newcomers import Newcomers
     from meltemi.galley.adapters.pilots import Pilots
     from meltemi.galley.adapters.secret_book import SecretBook
     from meltemi.galley.adapters.token_book import TokenBook
@@ -32,6 +33,7 @@ class Galley:
     watches: Watches
     decoder: Decoder
     pilots: Pilots
+    newcomers: Newcomers
     foresight: Foresight
     keys: KeyKeeper
     secrets: SecretBook

@@ -10,6 +10,7 @@ import httpx2
 import msgspec
 import structlog
 
+from meltemi.galley.absence import Presence
 from meltemi.galley.distribution import Fleet, ProxyRow, Refusal, merged
 from meltemi.galley.reads import AWAY_SECONDS
 from meltemi.store.ports import LedgerUnavailableError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 1.0
 """A Pilot that does not answer within it counts with what it said last."""
 MOST_PILOTS = 64
+LAPSED = 300.0
+"""Seconds for which a Pilot may still have proxies though it is not announced."""
 
 R = TypeVar("R")
 
@@ -47,6 +50,7 @@ class Pilots:
         self._ledger, self._client, self._clock = ledger, client, clock
         self._announced: tuple[bytes, ...] = ()
         self._said: dict[str, Fleet] = {}
+        self._known: dict[str, tuple[_Announced, float]] = {}
         self._look_again = 0.0
         self._prefix = f"/mesh/runtime/v1/{mesh}/pilots/"
 
@@ -67,6 +71,40 @@ class Pilots:
         return Fleet(
             merged(rows), tuple(sorted(refusals, key=_place)), tuple(sorted(silent))
         )
+
+    async def presence(self) -> Presence | None:
+        """Return who is connected, and who left; None where that cannot be told.
+
+        A Pilot that is dead has nobody. One that is silent may have anybody, and so
+        may one that is no longer announced: it has lost the ledger, or has ended.
+        """
+        await self._find()
+        now = self._clock.monotonic()
+        for announced in self._announced:
+            pilot = msgspec.json.decode(announced, type=_Announced)
+            self._known[pilot.name] = (pilot, now)
+        known = [each for each, seen in self._known.values() if now - seen < LAPSED]
+        answers: list[Presence | None] = []
+        async with asyncio.TaskGroup() as tasks:
+            for pilot in known:
+                tasks.create_task(self._ask_presence(pilot, answers))
+        told = [each for each in answers if each is not None]
+        if not told or len(told) < len(answers):
+            return None
+        connected = frozenset(chain.from_iterable(each.connected for each in told))
+        left = frozenset(chain.from_iterable(each.left for each in told))
+        return Presence(tuple(connected), tuple(left))
+
+    async def _ask_presence(
+        self, pilot: _Announced, answers: list[Presence | None]
+    ) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answers.append(await self._read(pilot, "presence", Presence))
+        except httpx2.ConnectError:
+            self._known.pop(pilot.name, None)
+        except (TimeoutError, httpx2.HTTPError, msgspec.MsgspecError):
+            answers.append(None)
 
     async def _find(self) -> None:
         """Learn where the Pilots are; without the ledger, ask those known before."""

@@ -36,6 +36,7 @@ BY_CODE = MappingProxyType(
         "config.patch": 422,
         "config.expired": 410,
         "config.unknown-revision": 404,
+        "joining.unknown": 404,
         "token.not-found": 404,
         "secret.not-found": 404,
         "secret.invalid": 422,

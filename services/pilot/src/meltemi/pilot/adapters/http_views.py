@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+import msgspec
+from fastapi import FastAPI, Response
 
 if TYPE_CHECKING:
     from meltemi.pilot.connections import Connections
@@ -21,5 +22,10 @@ def views(connections: Connections) -> FastAPI:
     @app.get("/api/v1/refusals")
     async def refusals() -> list[dict[str, object]]:
         return [dict(row) for row in connections.refusals()]
+
+    @app.get("/api/v1/presence")
+    async def presence() -> Response:
+        told = msgspec.json.encode(connections.presence())
+        return Response(told, media_type="application/json")
 
     return app

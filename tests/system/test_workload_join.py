@@ -1,0 +1,226 @@
+"""Two machines join a mesh on a third, one command each."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from meltemi.testkit import namespaces
+from meltemi.testkit.far_mesh import FarMesh
+from meltemi.testkit.namespaces import network
+from meltemi.testkit.processes import Program, python, running
+from meltemi.testkit.up import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meltemi.testkit.namespaces import Machine
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(bool(namespaces.missing()), reason=namespaces.missing()),
+]
+
+SERVICE = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: hello}
+spec:
+  hosts: [hello.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 8080, name: http, protocol: HTTP}]
+  workloadSelector: {labels: {app: hello}}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+"""
+SERVER = """
+import http.server, os
+class App(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"hello")
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), App).serve_forever()
+"""
+LOCAL = "18090"
+
+
+@dataclass(frozen=True)
+class Three:
+    """The machine of the mesh, and two others."""
+
+    mesh: FarMesh
+    one: Machine
+    two: Machine
+    folder: Path
+
+    def token(self, account: str, *more: str) -> str:
+        words = ("token", "create", "--ns", "default", "--sa", account, *more)
+        return self.mesh.do(*words)
+
+    def argv(self, machine: Machine, token: str, *words: str) -> list[str]:
+        """Return the one command that ``machine`` joins with."""
+        (self.folder / machine.name).mkdir(exist_ok=True)
+        file = self.folder / machine.name / "token"
+        file.write_text(token)
+        state = ("--state", str(self.folder / machine.name))
+        door = (self.mesh.url, "--ca", str(self.mesh.ca), "--token-file", str(file))
+        command = [*python("meltemi.ctl"), *state, "workload", "join", *door, *words]
+        return machine.argv(command)
+
+    @contextlib.contextmanager
+    def joined(
+        self, machine: Machine, token: str, name: str, *words: str
+    ) -> Iterator[Program]:
+        """Have ``machine`` in the mesh as ``name`` while the context lasts."""
+        argv = self.argv(machine, token, "--name", name, *words)
+        log = self.folder / f"{name}.log"
+        with running(Program(argv, lambda: "joined as" in log.read_text(), log)) as it:
+            yield it
+
+    def refused(self, machine: Machine, token: str) -> subprocess.CompletedProcess[str]:
+        """Return what came of joining in vain."""
+        argv = self.argv(
+            machine, token, "--name", "thief", "--service", "hello", "--port", "8080"
+        )
+        return subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=90
+        )
+
+    def workloads(self) -> dict[str, bool]:
+        """Return which are registered, and whether each is connected."""
+        rows = self.mesh.json("workload", "list")
+        return {each["name"]: each["connected"] for each in rows}
+
+    def call(self) -> str:
+        """Return what the application on the second machine gets from the first's."""
+        url = f"http://127.0.0.1:{LOCAL}/"
+        code = (
+            f"import urllib.request as u; print(u.urlopen({url!r}, timeout=5).read())"
+        )
+        done = subprocess.run(
+            self.two.argv(["python3", "-c", code]),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Three]:
+    with (
+        network() as net,
+        tempfile.TemporaryDirectory(prefix="mj-", ignore_cleanup_errors=True) as name,
+    ):
+        folder = Path(name)
+        mesh = FarMesh(net.machine("10.77.1.2"), folder / "mesh")
+        made = Three(mesh, net.machine("10.77.1.3"), net.machine("10.77.1.4"), folder)
+        try:
+            mesh.up()
+            mesh.do("apply", "-f", "-", stdin=SERVICE)
+            with running(mesh.galley()):
+                yield made
+        finally:
+            mesh.do("down", "--purge")
+
+
+@pytest.fixture(scope="module")
+def caller(three: Three) -> Iterator[None]:
+    """The second machine, whose application calls the service."""
+    upstream = ("--upstream", f"hello:8080={LOCAL}")
+    words = ("--service", "caller", "--port", "80", *upstream)
+    with three.joined(three.two, three.token("caller"), "caller", *words):
+        yield
+
+
+@contextlib.contextmanager
+def hello(three: Three, token: str) -> Iterator[Program]:
+    words = ("--service", "hello", "--port", "8080", "--", "python3", "-c", SERVER)
+    with three.joined(three.one, token, "hello", *words) as program:
+        eventually(
+            lambda: three.call() == "b'hello'", seconds=20, what="the service answers"
+        )
+        yield program
+
+
+@pytest.mark.usefixtures("caller")
+def test_one_command_joins_a_token_twice_does_not_and_sigterm_leaves(
+    three: Three,
+) -> None:
+    token = three.token("hello")
+    with hello(three, token) as program:
+        assert three.workloads() == {"hello.default": True, "caller.default": True}
+        (row,) = [
+            each
+            for each in three.mesh.json("workload", "list")
+            if each["name"] == "hello.default"
+        ]
+        assert row["identity"] == "spiffe://cluster.local/ns/default/sa/hello"
+        assert row["address"].startswith(f"{three.one.address}:")
+
+        twice = three.refused(three.two, token)
+        assert twice.returncode == 77, twice.stderr
+        assert "workload.token-refused" in twice.stderr
+        assert token not in twice.stderr
+        assert "thief.default" not in three.workloads()
+
+        assert program.process
+        program.process.terminate()
+        assert program.process.wait(timeout=30) == 143
+        assert three.workloads() == {"caller.default": True}
+
+
+def test_a_token_for_another_network_is_refused(three: Three) -> None:
+    token = three.token("hello", "--cidr", f"{three.one.address}/32")
+    elsewhere = three.refused(three.two, token)
+    assert elsewhere.returncode == 77, elsewhere.stderr
+    assert "thief.default" not in three.workloads()
+
+
+@pytest.mark.usefixtures("caller")
+def test_f_22_a_killed_workload_is_gone_within_5_s_and_a_killed_pilot_takes_none(
+    three: Three,
+) -> None:
+    with hello(three, three.token("hello")) as program:
+        pilots = {each["proxy"]: each["pilot"] for each in three.mesh.json("ps")}
+        serving = pilots["hello.default"]
+        three.mesh.do("kill", serving)
+        seen: list[set[str]] = []
+
+        def elsewhere() -> bool:
+            seen.append(set(three.workloads()))
+            rows = three.mesh.json("ps")
+            found = {each["proxy"]: each for each in rows if each["connected"]}
+            row = found.get("hello.default", {})
+            return bool(row) and row["pilot"] != serving
+
+        eventually(elsewhere, seconds=20, what="the workload is with the other Pilot")
+        for _ in range(10):
+            elsewhere()
+        assert all("hello.default" in each for each in seen), "nothing was removed"
+        assert three.call() == "b'hello'"
+        three.mesh.do("start", serving)
+
+        assert program.process
+        family = psutil.Process(program.process.pid).children(recursive=True)
+        program.process.kill()
+        program.process.wait()
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        eventually(
+            lambda: "hello.default" not in three.workloads(),
+            seconds=5,
+            what="the endpoint is gone",
+        )

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from meltemi.pilot.connections import LEFT_SECONDS, Connection, Connections
+from meltemi.pilot.scope.proxy import proxy
+from meltemi.testkit.authority import NOON
+from meltemi.testkit.fakes.clock import StillClock
+from meltemi.xds.session import Session
+
+
+def stream(name: str) -> Connection:
+    return Connection(proxy(f"sidecar~10.0.0.1~{name}.a~a.svc.local", {}), Session())
+
+
+def test_who_left_is_told_for_a_while_and_not_when_it_is_back() -> None:
+    clock = StillClock(NOON)
+    connections = Connections("pilot-0", clock)
+    here, leaving = stream("here"), stream("leaving")
+    connections.joined(here)
+    connections.joined(leaving)
+    connections.joined(again := stream("here"))
+    connections.left(here)
+    connections.left(leaving)
+    told = {"connected": ["here.a"], "left": ["leaving.a"]}
+    assert connections.presence() == told, "one stream of it is still there"
+    clock.advance(LEFT_SECONDS + 1)
+    assert connections.presence() == {"connected": ["here.a"], "left": []}
+    connections.left(again)
+    connections.joined(stream("here"))
+    assert connections.presence() == {"connected": ["here.a"], "left": []}
