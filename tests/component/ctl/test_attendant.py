@@ -37,10 +37,11 @@ http.server.ThreadingHTTPServer.allow_reuse_address = True
 http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Joined).serve_forever()
 """
 ATTEND = """
-import os, random, sys
+import os, random, signal, sys
 from pathlib import Path
 from meltemi.ctl.workload.attendant import AgentProgram, Attendant, Program
 from meltemi.kernel.clock import SystemClock
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup ignores it
 agent, port, said, status, words, log, *command = sys.argv[1:]
 agent = (sys.executable, agent, port, said, status, words)
 program = Program(command, dict(os.environ)) if command else None
