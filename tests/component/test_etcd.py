@@ -149,6 +149,9 @@ async def test_a_user_stays_logged_in_when_the_token_ends() -> None:
             clock = asyncio.get_running_loop().time
             end = clock() + 3
             await until(lambda: clock() > end)
+            async with asyncio.TaskGroup() as tasks:  # all are refused at first
+                for _ in range(50):
+                    tasks.create_task(ledger.get("/a"))
             await ledger.commit([Write("/a", b"2")])
             assert ledger._connection._token != token, "the old one had ended"
         for login in (Login("guest", "pw"), Login("root", "wrong")):

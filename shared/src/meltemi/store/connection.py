@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meltemi.kernel.errors import MeshError
 
 RETRY = Backoff(first=0.05, ceiling=0.5)
+Metadata = tuple[tuple[str, str], ...]
 CHANNEL = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd refuses pings under 5 s
     ("grpc.keepalive_timeout_ms", 3_000),
@@ -121,6 +122,7 @@ class Connection:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._turn = 0
         self._token = ""
+        self._logging_in = asyncio.Lock()
         self._rng = Random()  # noqa: S311 - it spreads retries, nothing else
 
     @property
@@ -144,26 +146,32 @@ class Connection:
         deadline = loop.time() + self._timeout
         attempt = 0
         while True:
+            used = self._token
             try:
-                return await self._once(method, request, deadline - loop.time())
+                metadata = await self._metadata(deadline - loop.time())
+                used = self._token
+                left = deadline - loop.time()
+                return await self._once(method, request, left, metadata)
             except grpc.aio.AioRpcError as error:
-                fresh = self.forget_token(error)
+                fresh = self.forget_token(error, used)
                 if not (fresh or self._may_repeat(error, repeatable=repeatable)):
                     raise self.failure(error) from None
-                delay = 0.0 if fresh else RETRY.delay(attempt, self._rng)
+                at_once = fresh and not attempt
+                delay = 0.0 if at_once else RETRY.delay(attempt, self._rng)
                 if loop.time() + delay >= deadline:
                     raise self.failure(error) from None
                 self._turn += not fresh
                 attempt += 1
             await asyncio.sleep(delay)
 
-    async def _once(self, method: Method[Q, A], request: Q, left: float) -> A:
+    async def _once(
+        self, method: Method[Q, A], request: Q, left: float, metadata: Metadata
+    ) -> A:
         call = self._channel().unary_unary(
             method.path,
             request_serializer=serialized,
             response_deserializer=method.parse,
         )
-        metadata = await self._metadata(left)
         answer: A = await call(request, timeout=max(left, 0.001), metadata=metadata)
         return answer
 
@@ -189,17 +197,23 @@ class Connection:
         self._turn += 1
         await asyncio.sleep(RETRY.delay(attempt, self._rng))
 
-    def forget_token(self, error: grpc.aio.AioRpcError) -> bool:
-        """Tell whether the error means "log in again", and be ready to do so."""
+    def forget_token(
+        self, error: grpc.aio.AioRpcError, used: str | None = None
+    ) -> bool:
+        """Tell whether the error means "log in again", and be ready to do so.
+
+        Of several calls that were refused with the token ``used`` one logs in again.
+        """
         details = (error.details() or "").lower()
         stale = "invalid auth token" in details or "auth revision" in details
-        had, self._token = self._token, "" if stale else self._token
-        return stale and had != ""
+        if stale and used in (None, self._token):
+            self._token = ""
+        return stale and self._login is not None
 
     def renounce_token(self) -> bool:
-        """Log in again next time; return False when there is no token to doubt."""
-        had, self._token = self._token, ""
-        return had != ""
+        """Log in again next time; return False for who never logs in."""
+        self._token = ""
+        return self._login is not None
 
     def failure(self, error: grpc.aio.AioRpcError) -> MeshError:
         """Return what ``error`` means to the mesh."""
@@ -221,21 +235,23 @@ class Connection:
         unsent = (error.details() or "").lower().startswith("failed to connect")
         return repeatable or unsent
 
-    async def _metadata(self, left: float) -> tuple[tuple[str, str], ...]:
+    async def _metadata(self, left: float) -> Metadata:
         if self._login is None:
             return ()
-        if not self._token:
-            call = self._channel().unary_unary(
-                AUTHENTICATE.path,
-                request_serializer=serialized,
-                response_deserializer=AUTHENTICATE.parse,
-            )
-            request = pb.AuthenticateRequest(
-                name=self._login.user, password=self._login.password
-            )
-            answer = await call(request, timeout=max(left, 0.001))
-            self._token = answer.token
+        async with self._logging_in:  # a login costs etcd a tenth of a second
+            if not self._token:
+                self._token = await self._authenticated(self._login, left)
         return (("token", self._token),)
+
+    async def _authenticated(self, login: Login, left: float) -> str:
+        call = self._channel().unary_unary(
+            AUTHENTICATE.path,
+            request_serializer=serialized,
+            response_deserializer=AUTHENTICATE.parse,
+        )
+        request = pb.AuthenticateRequest(name=login.user, password=login.password)
+        answer = await call(request, timeout=max(left, 0.001))
+        return answer.token
 
     def _channel(self) -> grpc.aio.Channel:
         endpoint = self.endpoint

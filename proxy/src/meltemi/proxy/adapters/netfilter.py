@@ -140,7 +140,8 @@ class Netfilter:
 def tcp_sockets() -> list[str]:
     """Return the lines of /proc/net/tcp and tcp6."""
     files = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-    return [line for each in files if each.exists() for line in each.open()]
+    found = (each.read_text() for each in files if each.exists())
+    return [line for text in found for line in text.splitlines()]
 
 
 PROGRAMS = {Backend.NFT: "nft", Backend.IPTABLES: "iptables-restore"}
