@@ -232,8 +232,9 @@ def test_whom_else_we_believe_is_stored_with_the_credential(tmp_path: Path) -> N
 async def test_a_connection_that_outlives_its_root_renews_nothing_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = dict(grpc_csr.OPTIONS) | {"grpc.max_connection_age_ms": 500}
-    monkeypatch.setattr(grpc_csr, "OPTIONS", tuple(short.items()))
+    age = "grpc.max_connection_age_ms"
+    short = tuple((key, 500 if key == age else told) for key, told in grpc_csr.OPTIONS)
+    monkeypatch.setattr(grpc_csr, "OPTIONS", short)
     ledger = MemoryLedger()
     settings: dict[str, Any] = {
         "rotation_distribute": 0,

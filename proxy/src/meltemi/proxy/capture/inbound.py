@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from meltemi.proxy.capture.options import CaptureOptions
 
 
+INBOUND = "MELTEMI_INBOUND"
+"""The chain of what comes from outside, in whichever table captures it."""
+
+
 def captured_inbound(options: CaptureOptions) -> Iterator[tuple[Match, bool]]:
     """Yield what comes from outside, in order, and whether it is captured."""
     if ALL not in options.inbound_ports:

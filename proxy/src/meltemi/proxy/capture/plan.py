@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.proxy.capture.dns import dns_rules, dns_zones
 from meltemi.proxy.capture.family import Family, family
-from meltemi.proxy.capture.inbound import captured_inbound
+from meltemi.proxy.capture.inbound import INBOUND, captured_inbound
 from meltemi.proxy.capture.options import (
     ALL,
     CaptureOptions,
@@ -43,7 +43,6 @@ from meltemi.proxy.capture.transparent import transparent_rules
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INBOUND = "MELTEMI_INBOUND"
 IN_REDIRECT = "MELTEMI_IN_REDIRECT"
 OUTBOUND = "MELTEMI_OUTPUT"
 REDIRECT = "MELTEMI_REDIRECT"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meltemi.proxy.capture.inbound import captured_inbound
+from meltemi.proxy.capture.inbound import INBOUND, captured_inbound
 from meltemi.proxy.capture.rules import (
     ACCEPT,
     OUTPUT,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from meltemi.proxy.capture.options import CaptureOptions
     from meltemi.proxy.capture.rules import Owner
 
-INBOUND = "MELTEMI_INBOUND"
 DIVERT = "MELTEMI_DIVERT"
 TPROXY = "MELTEMI_TPROXY"
 KNOWN = ("RELATED", "ESTABLISHED")
