@@ -80,12 +80,28 @@ def test_secrets_do_not_show_in_logs() -> None:
     assert "hunter2" not in repr(Tls(b"", b"", b"hunter2"))
 
 
-def test_only_a_token_that_was_had_can_be_stale() -> None:
+def test_a_call_refused_for_its_token_logs_in_again() -> None:
+    held = Connection(("a:1",), timeout=1, tls=None, login=Login("root", "hunter2"))
+    stale = failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
+
+    assert held.forget_token(failed(Code.UNAVAILABLE)) is False
+    assert held.forget_token(stale) is True
+
+
+def test_of_calls_refused_for_one_token_one_logs_in() -> None:
+    held = Connection(("a:1",), timeout=1, tls=None, login=Login("root", "hunter2"))
+    stale = failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
+    held._token = "newer"  # noqa: S105 - of no server
+
+    assert held.forget_token(stale, used="older") is True
+    assert held._token == "newer"  # noqa: S105
+    assert held.forget_token(stale, used="newer") is True
+    assert held._token == ""
+
+
+def test_who_never_logs_in_has_no_stale_token() -> None:
     held = connection()
     stale = failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
 
     assert held.forget_token(stale) is False
-    held._token = "t"  # noqa: S105 - of no server
-    assert held.forget_token(failed(Code.UNAVAILABLE)) is False
-    assert held.forget_token(stale) is True
     assert held.renounce_token() is False
