@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.rules.labels import WORD
@@ -120,8 +121,12 @@ class Sidecar:
     @property
     def labels(self) -> Mapping[str, str]:
         """What the workload carries in the mesh."""
+        own = self.workload.labels
+        name = self.workload.name
+        apart = {} if own.get("app") == name else {vocabulary.WORKLOAD_NAME: name}
         return {
-            **self.workload.labels,
+            **own,
+            **apart,
             vocabulary.CANONICAL_NAME: self.canonical_name.value,
             vocabulary.CANONICAL_REVISION: self.canonical_revision.value,
         }
@@ -176,50 +181,49 @@ def _called(
 
 
 def _capture(spoken: Spoken, defaults: Defaults, status: Decision[int]) -> Capture:
-    config, nothing = spoken.config, Decision[tuple[str, ...]](())
     everything = Decision[tuple[str, ...]]((ALL,))
-    mode = config.interception_mode
-    left_alone = spoken.read(vocabulary.EXCLUDE_INBOUND_PORTS, reading.ports, nothing)
-    if status.value not in USUAL_STATUS:  # or nobody outside could ask how it is
-        because = f"{left_alone.because}, {status.because}".removeprefix("default, ")
-        left_alone = Decision((*left_alone.value, str(status.value)), because)
-    dns = config.proxy_metadata.get(DNS_CAPTURE)
+    listed = partial(spoken.read, otherwise=Decision[tuple[str, ...]](()))
     return Capture(
-        mode=spoken.read(
-            vocabulary.MODE,
-            reading.mode,
-            spoken.of_config(
-                "interceptionMode", Mode(mode) if mode else None, Mode.REDIRECT
-            ),
-        ),
+        mode=_mode(spoken),
         inbound_ports=spoken.read(
             vocabulary.INCLUDE_INBOUND_PORTS, reading.ports_or_all, everything
         ),
-        inbound_exclude=left_alone,
-        outbound_ports=spoken.read(
-            vocabulary.INCLUDE_OUTBOUND_PORTS, reading.ports, nothing
-        ),
-        outbound_exclude=spoken.read(
-            vocabulary.EXCLUDE_OUTBOUND_PORTS, reading.ports, nothing
-        ),
+        inbound_exclude=_left_alone(spoken, status),
+        outbound_ports=listed(vocabulary.INCLUDE_OUTBOUND_PORTS, reading.ports),
+        outbound_exclude=listed(vocabulary.EXCLUDE_OUTBOUND_PORTS, reading.ports),
         outbound_ranges=spoken.read(
             vocabulary.INCLUDE_RANGES, reading.ranges_or_all, everything
         ),
-        outbound_ranges_exclude=spoken.read(
-            vocabulary.EXCLUDE_RANGES, reading.ranges, nothing
-        ),
-        interfaces_exclude=spoken.read(
-            vocabulary.EXCLUDE_INTERFACES, reading.interfaces, nothing
-        ),
-        virtual_interfaces=spoken.read(
-            vocabulary.VIRTUAL_INTERFACES, reading.interfaces, nothing
-        ),
-        dns=spoken.of_config(
-            f"proxyMetadata.{DNS_CAPTURE}",
-            None if dns is None else dns == "true",
-            defaults.dns,
-        ),
+        outbound_ranges_exclude=listed(vocabulary.EXCLUDE_RANGES, reading.ranges),
+        interfaces_exclude=listed(vocabulary.EXCLUDE_INTERFACES, reading.interfaces),
+        virtual_interfaces=listed(vocabulary.VIRTUAL_INTERFACES, reading.interfaces),
+        dns=_dns(spoken, defaults),
     )
+
+
+def _mode(spoken: Spoken) -> Decision[Mode]:
+    mode = spoken.config.interception_mode
+    said = Mode(mode) if mode else None
+    otherwise = spoken.of_config("interceptionMode", said, Mode.REDIRECT)
+    return spoken.read(vocabulary.MODE, reading.mode, otherwise)
+
+
+def _left_alone(spoken: Spoken, status: Decision[int]) -> Words:
+    """Return the ports that are not captured: never the one that tells of readiness."""
+    said = spoken.read(
+        vocabulary.EXCLUDE_INBOUND_PORTS, reading.ports, Decision[tuple[str, ...]](())
+    )
+    if status.value in USUAL_STATUS:
+        return said
+    because = ", ".join(each.because for each in (said, status) if each.value)
+    return Decision((*said.value, str(status.value)), because)
+
+
+def _dns(spoken: Spoken, defaults: Defaults) -> Decision[bool]:
+    said = spoken.config.proxy_metadata.get(DNS_CAPTURE)
+    name = f"proxyMetadata.{DNS_CAPTURE}"
+    captured = None if said is None else said == "true"
+    return spoken.of_config(name, captured, defaults.dns)
 
 
 def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:

@@ -22,6 +22,7 @@ INJECT: Final = "sidecar.istio.io/inject"
 REVISION: Final = "istio.io/rev"
 CANONICAL_NAME: Final = "service.istio.io/canonical-name"
 CANONICAL_REVISION: Final = "service.istio.io/canonical-revision"
+WORKLOAD_NAME: Final = "service.istio.io/workload-name"
 TLS_MODE: Final = "security.istio.io/tlsMode"
 STATUS: Final = "sidecar.istio.io/status"
 STATUS_PORT: Final = "status.sidecar.istio.io/port"
@@ -56,7 +57,8 @@ ACTED_ON: Final = frozenset(
 """What changes a sidecar, in every form of description."""
 LABELS: Final = frozenset(
     {
-        *(CANONICAL_NAME, CANONICAL_REVISION, TLS_MODE, INJECT, REVISION),
+        *(CANONICAL_NAME, CANONICAL_REVISION, WORKLOAD_NAME, TLS_MODE),
+        *(INJECT, REVISION),
         *("topology.istio.io/network", "topology.istio.io/cluster"),
         *("topology.istio.io/subzone", "istio-locality"),
     }

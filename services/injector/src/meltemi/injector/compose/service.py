@@ -27,6 +27,8 @@ NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 LONGEST_NAME: Final = 50
 """Characters of a workload's name, which replicas get a number behind."""
 MOST_REPLICAS: Final = 100
+TO_US: Final = frozenset((vocabulary.INJECT, vocabulary.REVISION))
+"""Labels that say whether to inject, and nothing of the workload."""
 KNOWN: Final = frozenset(("meltemi.dev/ports", ACCOUNT))
 
 
@@ -158,7 +160,7 @@ def _selects(key: str, text: str) -> bool:
     those below a domain (``app.kubernetes.io/name``): not ``traefik.enable``.
     """
     prefix, _, name = key.rpartition("/")
-    if key.startswith(OURS) or (not prefix and "." in name):
+    if key.startswith(OURS) or key in TO_US or (not prefix and "." in name):
         return False
     known = WORD.fullmatch(name) and (not prefix or PREFIX.fullmatch(prefix))
     return bool(known) and (not text or WORD.fullmatch(text) is not None)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MERGE: Final = "<<"
 WIDTH: Final = 88
+FIRST_PRINTABLE: Final = 0x20
 SAFE: Final = re.compile(
     r"(?:[A-Za-z0-9_./]|--?[A-Za-z])[A-Za-z0-9_./=@+-]*(:[A-Za-z0-9_./=@+-]+)*"
 )
@@ -185,4 +186,14 @@ def quoted(text: str) -> str:
         return text
     if '"' in text and "'" not in text and text.isprintable():
         return f"'{text}'"
-    return json.dumps(text, ensure_ascii=False)
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    """Return a character of a string in double quotes; some end a line for YAML."""
+    number = ord(character)
+    if character in '"\\' or number < FIRST_PRINTABLE:
+        return json.dumps(character)[1:-1]
+    if character.isprintable():
+        return character
+    return f"\\U{number:08x}"
