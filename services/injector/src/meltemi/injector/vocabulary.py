@@ -35,6 +35,7 @@ MEMORY: Final = "sidecar.istio.io/proxyMemory"
 MEMORY_LIMIT: Final = "sidecar.istio.io/proxyMemoryLimit"
 REWRITE_PROBES: Final = "sidecar.istio.io/rewriteAppHTTPProbers"
 NATIVE: Final = "sidecar.istio.io/nativeSidecar"
+MERGE_METRICS: Final = "prometheus.istio.io/merge-metrics"
 TRAFFIC: Final = "traffic.sidecar.istio.io/"
 INCLUDE_INBOUND_PORTS: Final = f"{TRAFFIC}includeInboundPorts"
 EXCLUDE_INBOUND_PORTS: Final = f"{TRAFFIC}excludeInboundPorts"
@@ -64,7 +65,7 @@ LABELS: Final = frozenset(
     }
 )
 """What the workload carries as labels, for Pilot to read."""
-OF_PODS: Final = frozenset({REWRITE_PROBES, NATIVE})
+OF_PODS: Final = frozenset({REWRITE_PROBES, NATIVE, MERGE_METRICS})
 """What only the webhook can do."""
 
 NO_PLACE: Final = "there is no such thing outside of Kubernetes"
@@ -87,7 +88,6 @@ WITHOUT_EFFECT: Mapping[str, str] = MappingProxyType(
                 "sidecar.istio.io/proxyImageType",
                 "sidecar.istio.io/discoveryAddress",
                 "sidecar.istio.io/controlPlaneAuthPolicy",
-                "prometheus.istio.io/merge-metrics",
                 "proxy.istio.io/overrides",
                 "readiness.status.sidecar.istio.io/applicationPorts",
                 "readiness.status.sidecar.istio.io/failureThreshold",
