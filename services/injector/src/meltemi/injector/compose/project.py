@@ -15,13 +15,14 @@ from meltemi.injector.compose.pod import (
     is_fixed,
     pod_of,
 )
-from meltemi.injector.compose.port import PORTS
+from meltemi.injector.compose.port import PORTS, ports_of
 from meltemi.injector.compose.service import KNOWN, Service, workload_of
 from meltemi.injector.compose.tree import Mapping as Tree
 from meltemi.injector.compose.tree import refused
 from meltemi.injector.compose.value import Resolver, Services, Value, Word
-from meltemi.injector.reading import Mode
+from meltemi.injector.reading import ALL, Mode
 from meltemi.injector.sidecar import Defaults, sidecar_of
+from meltemi.injector.vocabulary import EXCLUDE_INBOUND_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,12 +84,14 @@ class Project:
         before: Its services, resolved.
         after: For each of them the services it becomes.
         outcomes: What was decided of each.
+        notes: What there is to say of the file itself.
 
     """
 
     before: Services
     after: dict[str, Services]
     outcomes: tuple[Outcome, ...]
+    notes: tuple[Finding, ...] = ()
 
     @property
     def made(self) -> Services:
@@ -98,6 +101,7 @@ class Project:
     @property
     def warnings(self) -> Iterator[Finding]:
         """What there is to say, and refuses nothing."""
+        yield from self.notes
         for outcome in self.outcomes:
             yield from outcome.findings
 
@@ -139,7 +143,15 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
         }
         for each in outcomes
     }
-    return Project(before, after, outcomes)
+    return Project(before, after, outcomes, tuple(_notes(root, file)))
+
+
+def _notes(root: Tree, file: str) -> Iterator[Finding]:
+    for key, _ in root.entries:
+        if key.text == "include":
+            message = "the services of included files get no sidecars"
+            found = warning(key.text, message, FLATTEN, code="LEFT_ALONE")
+            yield replace(found, source=Source(file, 1, key.first + 1, key.column + 1))
 
 
 def services_of(root: Tree, file: str) -> Services:
@@ -202,6 +214,7 @@ def _impossible(service: Service, sidecar: Sidecar) -> Iterator[Finding]:
     if user == PROXY_USER.partition(":")[0]:
         hint = "let it run as another one"
         yield problem("user", f"user {user} is the proxy's: it is not captured", hint)
+    yield from _published(service, sidecar)
     if not sidecar.workload.ports:
         hint = f'if it serves any, say expose, or the label {PORTS}: "http:8080"'
         message = "serves no port that the file tells: others cannot call it"
@@ -216,6 +229,22 @@ def _impossible(service: Service, sidecar: Sidecar) -> Iterator[Finding]:
         if is_fixed(each):
             message = "is published by the first replica alone"
             yield warning(f"ports[{index}]", message, code="ONE_REPLICA")
+
+
+def _published(service: Service, sidecar: Sidecar) -> Iterator[Finding]:
+    """Warn of ports that callers outside of the mesh expect to answer plain text."""
+    captured = sidecar.capture.inbound_ports.value
+    spared = sidecar.capture.inbound_exclude.value
+    found, _ = ports_of({"ports": service.value.get("ports", [])}, {})
+    met = [
+        each
+        for each in (str(port.number) for port in found)
+        if each not in spared and (captured == (ALL,) or each in captured)
+    ]
+    if met:
+        message = "are published: plain text that comes there is refused under STRICT"
+        hint = f'call by a gateway, or say {EXCLUDE_INBOUND_PORTS}: "{",".join(met)}"'
+        yield warning("ports", message, hint, code="PUBLISHED")
 
 
 def _unclashing(outcome: Outcome, before: Services, file: str, root: Tree) -> Outcome:
