@@ -83,6 +83,8 @@ def test_a_workload_that_goes_by_another_app_is_told_apart() -> None:
         (vocabulary.MODE, "redirect"),
         (vocabulary.STATUS_PORT, "0"),
         (vocabulary.LOG_LEVEL, "loud"),
+        (vocabulary.STATS_REGEXPS, "("),
+        (PROXY_CONFIG, "proxyStatsMatcher: {inclusionRegexps: ['(']}"),
         (vocabulary.CPU, "a lot"),
         (vocabulary.MEMORY_LIMIT, "1Pi"),
         (PROXY_CONFIG, "concurrency: [1]"),

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from meltemi.credentials.joining import Joining
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
+from meltemi.proxy.stats_inclusion import StatsInclusion
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 SOCKET_PATH_LIMIT = 107
@@ -185,6 +186,9 @@ class AgentSettings(ServiceSettings):
 
     envoy_log_level: str = "warning"
     """trace, debug, info, warning, error, critical or off. Istio's default."""
+
+    stats_inclusion: StatsInclusion = StatsInclusion()
+    """Statistics to keep beside the usual ones, a JSON object."""
 
     drain_seconds: float = Field(default=5.0, ge=0, le=3600)
     """How long open connections may finish. Istio's terminationDrainDuration."""

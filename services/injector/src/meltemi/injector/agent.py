@@ -11,7 +11,7 @@ from meltemi.injector.reading import ALL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from meltemi.injector.sidecar import Capture, Sidecar
+    from meltemi.injector.sidecar import Capture, Proxy, Sidecar
 
 TOKEN: Final = "/run/meltemi/token"  # noqa: S105 - where it is mounted
 ROOTS: Final = "/run/meltemi/roots.pem"
@@ -67,8 +67,19 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         "CONCURRENCY": str(proxy.concurrency.value),
         "DRAIN_SECONDS": f"{proxy.drain_seconds.value:g}",
         "ENVOY_LOG_LEVEL": proxy.log_level.value,
+        **_statistics(proxy),
     }
     return {f"AGENT_{key}": text for key, text in settings.items()}
+
+
+def _statistics(proxy: Proxy) -> dict[str, str]:
+    named = {
+        "prefixes": proxy.stats_prefixes.value,
+        "suffixes": proxy.stats_suffixes.value,
+        "regexps": proxy.stats_regexps.value,
+    }
+    said = {key: each for key, each in named.items() if each}
+    return {"STATS_INCLUSION": _compact(said)} if said else {}
 
 
 def capture_words(capture: Capture) -> Iterator[str]:

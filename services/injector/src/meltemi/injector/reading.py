@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from typing import Final
 
 from meltemi.config.rules.annotations import BOOLEANS
+from meltemi.config.rules.regex import check_regex
 
 ALL: Final = "*"
 HIGHEST_PORT: Final = 65535
@@ -33,6 +34,14 @@ class Mode(StrEnum):
 def words(text: str) -> tuple[str, ...]:
     """Return the parts of a comma list."""
     return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def regexps(text: str) -> tuple[str, ...]:
+    """Return a comma list of regular expressions; raise `ValueError` if one is none."""
+    for each in words(text):
+        for found in check_regex("", each):
+            raise ValueError(found.message)
+    return words(text)
 
 
 def boolean(text: str) -> bool:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.config.rules.labels import WORD
 from meltemi.config.rules.problem import problem
+from meltemi.config.rules.regex import check_regex
+from meltemi.config.schema.proxy_defaults import ProxyStatsMatcher
 from meltemi.injector import reading, vocabulary
 from meltemi.injector.decision import Decision
 from meltemi.injector.reading import ALL, Mode
@@ -32,6 +34,11 @@ REVISIONS: Final = ("app.kubernetes.io/version", "version")
 NO_REVISION: Final = "latest"
 USUAL_STATUS: Final = (15020, 15021, 15090)
 """What the rules of capture leave alone anyway."""
+STATS: Final = {
+    "Prefixes": (vocabulary.STATS_PREFIXES, reading.words),
+    "Suffixes": (vocabulary.STATS_SUFFIXES, reading.words),
+    "Regexps": (vocabulary.STATS_REGEXPS, reading.regexps),
+}
 Words = Decision[tuple[str, ...]]
 
 
@@ -89,6 +96,9 @@ class Proxy:
         drain_seconds: How long open connections may finish.
         hold: Whether the application waits until the proxy is ready.
         log_level: Envoy's.
+        stats_prefixes: Statistics to keep beside the usual ones, by how they begin.
+        stats_suffixes: By how they end.
+        stats_regexps: By what they match.
         cpu: Asked for, in Kubernetes' spelling; empty: nothing is said.
         cpu_limit: The most it gets.
         memory: Likewise asked for.
@@ -102,6 +112,9 @@ class Proxy:
     drain_seconds: Decision[float]
     hold: Decision[bool]
     log_level: Decision[str]
+    stats_prefixes: Words
+    stats_suffixes: Words
+    stats_regexps: Words
     cpu: Decision[str]
     cpu_limit: Decision[str]
     memory: Decision[str]
@@ -227,14 +240,13 @@ def _dns(spoken: Spoken, defaults: Defaults) -> Decision[bool]:
 
 
 def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
-    config, unsaid = spoken.config, Decision("")
+    config, listed = spoken.config, partial(spoken.read, otherwise=Decision(""))
+    status = spoken.of_config("statusPort", config.status_port, defaults.status_port)
+    matcher = config.proxy_stats_matcher or ProxyStatsMatcher()
+    log_level = Decision(defaults.log_level)
     return Proxy(
         image=spoken.read(vocabulary.IMAGE, reading.image, Decision(defaults.image)),
-        status_port=spoken.read(
-            vocabulary.STATUS_PORT,
-            reading.port,
-            spoken.of_config("statusPort", config.status_port, defaults.status_port),
-        ),
+        status_port=spoken.read(vocabulary.STATUS_PORT, reading.port, status),
         concurrency=spoken.of_config(
             "concurrency", config.concurrency, defaults.concurrency
         ),
@@ -244,14 +256,24 @@ def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
             config.hold_application_until_proxy_starts,
             defaults.hold,
         ),
-        log_level=spoken.read(
-            vocabulary.LOG_LEVEL, reading.log_level, Decision(defaults.log_level)
-        ),
-        cpu=spoken.read(vocabulary.CPU, reading.cpu, unsaid),
-        cpu_limit=spoken.read(vocabulary.CPU_LIMIT, reading.cpu, unsaid),
-        memory=spoken.read(vocabulary.MEMORY, reading.memory, unsaid),
-        memory_limit=spoken.read(vocabulary.MEMORY_LIMIT, reading.memory, unsaid),
+        log_level=spoken.read(vocabulary.LOG_LEVEL, reading.log_level, log_level),
+        stats_prefixes=_stats(spoken, "Prefixes", matcher.inclusion_prefixes),
+        stats_suffixes=_stats(spoken, "Suffixes", matcher.inclusion_suffixes),
+        stats_regexps=_stats(spoken, "Regexps", matcher.inclusion_regexps),
+        cpu=listed(vocabulary.CPU, reading.cpu),
+        cpu_limit=listed(vocabulary.CPU_LIMIT, reading.cpu),
+        memory=listed(vocabulary.MEMORY, reading.memory),
+        memory_limit=listed(vocabulary.MEMORY_LIMIT, reading.memory),
     )
+
+
+def _stats(spoken: Spoken, which: str, configured: tuple[str, ...]) -> Words:
+    """Return the statistics to keep: an annotation's, or else the ProxyConfig's."""
+    name = f"proxyStatsMatcher.inclusion{which}"
+    key, meaning = STATS[which]
+    for each in configured if meaning is reading.regexps else ():
+        spoken.findings += check_regex(CONFIG_PATH, each)
+    return spoken.read(key, meaning, spoken.of_config(name, configured or None, ()))
 
 
 def _drain(spoken: Spoken, defaults: Defaults) -> Decision[float]:

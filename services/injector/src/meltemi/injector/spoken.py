@@ -28,6 +28,7 @@ SERVED: Final = frozenset(
         "hold_application_until_proxy_starts",
         "interception_mode",
         "proxy_metadata",
+        "proxy_stats_matcher",
         "status_port",
         "termination_drain_duration",
     }

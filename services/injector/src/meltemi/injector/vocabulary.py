@@ -29,6 +29,9 @@ STATUS_PORT: Final = "status.sidecar.istio.io/port"
 MODE: Final = "sidecar.istio.io/interceptionMode"
 LOG_LEVEL: Final = "sidecar.istio.io/logLevel"
 IMAGE: Final = "sidecar.istio.io/proxyImage"
+STATS_PREFIXES: Final = "sidecar.istio.io/statsInclusionPrefixes"
+STATS_SUFFIXES: Final = "sidecar.istio.io/statsInclusionSuffixes"
+STATS_REGEXPS: Final = "sidecar.istio.io/statsInclusionRegexps"
 CPU: Final = "sidecar.istio.io/proxyCPU"
 CPU_LIMIT: Final = "sidecar.istio.io/proxyCPULimit"
 MEMORY: Final = "sidecar.istio.io/proxyMemory"
@@ -50,6 +53,7 @@ ACTED_ON: Final = frozenset(
     {
         *(INJECT, REVISION, STATUS, STATUS_PORT, MODE, LOG_LEVEL, IMAGE),
         *(CPU, CPU_LIMIT, MEMORY, MEMORY_LIMIT, PROXY_CONFIG),
+        *(STATS_PREFIXES, STATS_SUFFIXES, STATS_REGEXPS),
         *(INCLUDE_INBOUND_PORTS, EXCLUDE_INBOUND_PORTS),
         *(INCLUDE_OUTBOUND_PORTS, EXCLUDE_OUTBOUND_PORTS),
         *(INCLUDE_RANGES, EXCLUDE_RANGES, EXCLUDE_INTERFACES, VIRTUAL_INTERFACES),
@@ -75,9 +79,6 @@ WITHOUT_EFFECT: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                "sidecar.istio.io/statsInclusionPrefixes",
-                "sidecar.istio.io/statsInclusionSuffixes",
-                "sidecar.istio.io/statsInclusionRegexps",
                 "sidecar.istio.io/statsHistogramBuckets",
                 "sidecar.istio.io/statsCompression",
                 "sidecar.istio.io/extraStatTags",
