@@ -17,6 +17,7 @@ from meltemi.injector.admission.mutation import answered
 from meltemi.injector.admission.pod import Pod
 from meltemi.injector.admission.review import review_of
 from meltemi.injector.settings import InjectorSettings
+from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.settings import read_settings
 from meltemi.testkit.admission import SETTINGS
 
@@ -73,3 +74,35 @@ def test_a_patched_pod_is_left_alone_and_holds_no_right_but_one(case: str) -> No
     assert isinstance(again.pod, Pod)
     settings = read_settings(InjectorSettings, SETTINGS)
     assert "patch" not in json.dumps(answered(again, settings.manner).body)
+
+
+@pytest.mark.skipif(
+    "ready_address" not in AgentSettings.model_fields,
+    reason="the agent answers no probes yet",
+)
+@pytest.mark.parametrize("case", CASES)
+def test_the_agent_takes_what_it_is_told(case: str) -> None:
+    sent = json.loads((FOLDER / case / "review.json").read_text())
+    response = json.loads((FOLDER / case / "answer.json").read_text())["response"]
+    if "patch" not in response:
+        return
+    operations = parse_operations(json.dumps(response["patch"]).encode())
+    pod = json.loads(json.dumps(patched(sent["request"]["object"], operations)))
+    spec = pod["spec"]
+    (proxy,) = (
+        each
+        for each in (*spec["containers"], *spec["initContainers"])
+        if each["name"] == "istio-proxy"
+    )
+    of_kubernetes = {
+        "metadata.name": "web-1",
+        "metadata.namespace": "shop",
+        "spec.serviceAccountName": "web",
+        "status.podIP": "10.0.0.9",
+    }
+    environ = {
+        each["name"]: each.get("value")
+        or of_kubernetes[each["valueFrom"]["fieldRef"]["fieldPath"]]
+        for each in proxy["env"]
+    }
+    assert read_settings(AgentSettings, environ).instance_ip == "10.0.0.9"

@@ -32,9 +32,7 @@ from meltemi.injector.sidecar import Defaults
 STDOUT: Final = "-"
 TOKENS: Final = Path("tokens")
 
-injection = typer.Typer(
-    help="Sidecars for the services of a compose file.", invoke_without_command=True
-)
+injection = typer.Typer(invoke_without_command=True)
 alone = typer.Typer()
 
 Files = Annotated[
@@ -80,7 +78,7 @@ JoiningOption = Annotated[
     str,
     typer.Option(
         metavar="URL|FILE",
-        help="Galley, to ask how to join, or its answer. [the compose mesh's]",
+        help="Galley, to ask how to join, or its answer; else the compose mesh.",
     ),
 ]
 CaOption = Annotated[str, typer.Option(metavar="FILE", help="Roots to believe it by.")]

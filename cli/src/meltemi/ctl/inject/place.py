@@ -14,6 +14,7 @@ from meltemi.ctl.local.record import write_private
 from meltemi.ctl.workload.invited import invited
 from meltemi.identity.wire import InvalidMessageError
 from meltemi.injector.agent import Mesh
+from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
 PROXY_ID: Final = 1337
 """User and group that proxies run as in their containers."""
 READABLE: Final = 0o644
+OTHERS: Final = 0o077
 ROOTS: Final = "roots.pem"
+
+
+class OpenFolderError(MeshError):
+    """A folder for secrets is open to others."""
+
+    code = "inject.open-folder"
+    blame = Blame.CALLER
 
 
 def invitation_of(where: str, ca: str) -> Invitation:
@@ -90,15 +99,25 @@ def write_roots(folder: Path, invitation: Invitation) -> None:
 
 
 def hand_over(path: Path, content: bytes) -> None:
-    """Write a file for the proxy's user, in a folder that is its writer's alone.
+    """Write a file for the proxy's user, and for nobody else of this machine.
 
     Root gives it to that user, with mode 0600. Nobody else can: there it is readable,
-    and the folder keeps others of the machine out.
+    and the folder, which must be its owner's alone, keeps others out.
+
+    Raises:
+        OpenFolderError: If it does not.
+
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
+    is_root = os.geteuid() == 0
+    folder = path.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not is_root and folder.stat().st_mode & OTHERS:
+        raise OpenFolderError(
+            f"{folder} is open to others, and tokens in it would be, too: name a new "
+            f"one, or chmod 700 {folder}"
+        )
     write_private(path, content)
-    if os.geteuid() == 0:
+    if is_root:
         os.chown(path, PROXY_ID, PROXY_ID)
     else:
         path.chmod(READABLE)
