@@ -2,8 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from meltemi.config.finding import InvalidConfigError
 from meltemi.injector.compose.project import Project, Wish, project_of
-from meltemi.injector.compose.tree import tree_of
+from meltemi.injector.compose.text import injected, original
+from meltemi.injector.compose.tree import USERS, tree_of
 
 if TYPE_CHECKING:
     from meltemi.injector.compose.value import Value
@@ -72,3 +76,17 @@ def test_a_dollar_of_a_label_stays_one() -> None:
     environment = plain(project(text).made["web-proxy"]["environment"])
     assert isinstance(environment, dict)
     assert "v1" not in environment["AGENT_LABELS"], "it is no value of a label"
+
+
+def test_two_services_that_would_be_one_workload_are_refused() -> None:
+    with pytest.raises(InvalidConfigError, match="so is another one"):
+        project("services: {a_b: {image: x}, a-b: {image: x}}")
+
+
+def test_a_file_that_becomes_large_keeps_its_text() -> None:
+    service = "  s{}:\n    image: x # why\n"
+    text = "services:\n" + "".join(service.format(n) for n in range(700))
+    made, _ = injected(text, "f", Wish())
+    assert len(made) > USERS.text
+    assert made.count("# why") == 700
+    assert original(made) == (text, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,8 +18,8 @@ from meltemi.injector.compose.pod import (
 )
 from meltemi.injector.compose.port import PORTS, ports_of
 from meltemi.injector.compose.service import KNOWN, Service, workload_of
+from meltemi.injector.compose.tree import USERS, refused
 from meltemi.injector.compose.tree import Mapping as Tree
-from meltemi.injector.compose.tree import refused
 from meltemi.injector.compose.value import Resolver, Services, Value, Word
 from meltemi.injector.reading import ALL, Mode
 from meltemi.injector.sidecar import Defaults, sidecar_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from meltemi.config.finding import Finding
+    from meltemi.injector.compose.tree import Bounds
     from meltemi.injector.decision import Decision
     from meltemi.injector.sidecar import Sidecar
 
@@ -126,7 +128,10 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
         _placed(_outcome(Service.of(name, each), wish), root, file)
         for name, each in before.items()
     )
-    outcomes = tuple(_unclashing(each, before, file, root) for each in outcomes)
+    taken = Counter(each.called for one in outcomes for each in one.instances)
+    outcomes = tuple(
+        _unclashing(each, before, taken, (root, file)) for each in outcomes
+    )
     errors = [
         finding
         for outcome in outcomes
@@ -154,7 +159,7 @@ def _notes(root: Tree, file: str) -> Iterator[Finding]:
             yield replace(found, source=Source(file, 1, key.first + 1, key.column + 1))
 
 
-def services_of(root: Tree, file: str) -> Services:
+def services_of(root: Tree, file: str, bounds: Bounds = USERS) -> Services:
     """Return the services of a compose file, resolved.
 
     Raises:
@@ -166,7 +171,7 @@ def services_of(root: Tree, file: str) -> Services:
         hint = "a file of the first format has no key services: put them below one"
         message = "a compose file has the key services"
         raise refused(file, (root.first, root.column), "WRONG_TYPE", message, hint)
-    found = Resolver(file).value(at)
+    found = Resolver(file, bounds).value(at)
     place = (at.first, at.column)
     if not isinstance(found, dict):
         raise refused(file, place, "WRONG_TYPE", "services is a map")
@@ -247,19 +252,25 @@ def _published(service: Service, sidecar: Sidecar) -> Iterator[Finding]:
         yield warning("ports", message, hint, code="PUBLISHED")
 
 
-def _unclashing(outcome: Outcome, before: Services, file: str, root: Tree) -> Outcome:
-    """Refuse names that another service of the file has."""
+def _unclashing(
+    outcome: Outcome, before: Services, taken: Mapping[str, int], at: tuple[Tree, str]
+) -> Outcome:
+    """Refuse names that another service of the file has, or another workload."""
     names = [
-        name
+        f"would become {name!r}, which is another service"
         for each in outcome.instances
         for name in (each.name, each.pod, each.proxy)
         if name in before and name != outcome.service.name
     ]
+    names += [
+        f"is called {each.called!r} in the mesh, and so is another one"
+        for each in outcome.instances
+        if taken[each.called] > 1
+    ]
     if not names:
         return outcome
-    message = f"would become {names[0]!r}, which is another service"
-    wrong = problem("", message, "rename one of them")
-    placed = _placed(replace(outcome, findings=(wrong,)), root, file)
+    wrong = problem("", names[0], "rename one of them")
+    placed = _placed(replace(outcome, findings=(wrong,)), *at)
     return replace(outcome, findings=(*outcome.findings, *placed.findings))
 
 

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.finding import InvalidConfigError
 from meltemi.injector.compose.edit import BEGIN, Edit, undone
 from meltemi.injector.compose.project import SERVICES, project_of, services_of
-from meltemi.injector.compose.tree import Alias, Mapping, Scalar, Sequence, tree_of
+from meltemi.injector.compose.tree import (
+    OURS,
+    Alias,
+    Mapping,
+    Scalar,
+    Sequence,
+    tree_of,
+)
 from meltemi.injector.compose.value import (
     MERGE,
     Resolver,
@@ -64,11 +71,10 @@ def injected(text: str, file: str, wish: Wish) -> tuple[str, Project]:
     text, _ = original(text)
     root = tree_of(text, file)
     project = project_of(root, file, wish)
-    edit = _whole(root, project, wish.site.network, file)
-    if not root.flow:
-        careful = _careful(root, project, wish.site.network)
-        if careful is not None and _says(careful, text, project, file):
-            edit = careful
+    network = wish.site.network
+    edit = None if root.flow else _careful(root, project, network)
+    if edit is None or not _says(edit, text, project, file):
+        edit = _whole(root, project, network, file)
     digest = content_version(text.encode())
     edit.insert(root.last, [f"{MARK}: {{original: {digest}}}"])
     return edit.applied(text), project
@@ -77,7 +83,7 @@ def injected(text: str, file: str, wish: Wish) -> tuple[str, Project]:
 def _says(edit: Edit, text: str, project: Project, file: str) -> bool:
     """Tell whether the text that ``edit`` makes says what it shall."""
     try:
-        found = services_of(tree_of(edit.applied(text), file), file)
+        found = services_of(tree_of(edit.applied(text), file, OURS), file, OURS)
     except InvalidConfigError:
         return False  # an anchor went with its line, say
     return found == project.made

@@ -27,12 +27,23 @@ from meltemi.config.finding import Finding, InvalidConfigError, Source
 if TYPE_CHECKING:
     from yaml.events import Event
 
-TEXT_LIMIT: Final = 1024 * 1024
-"""Characters of one file."""
 ODD_BREAKS: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 """What YAML takes for the end of a line, and few editors do."""
 OWN_TAGS: Final = re.compile(r"!|tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)")
 ALIAS_HINT: Final = "an anchor must stand before it is used"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a file may hold: characters, and values once aliases are resolved."""
+
+    text: int = 1024 * 1024
+    nodes: int = NODES
+
+
+USERS: Final = Bounds()
+OURS: Final = Bounds(64 * USERS.text, 64 * USERS.nodes)
+"""Of what was made of a user's file, which is larger."""
 
 
 @dataclass(slots=True)
@@ -99,6 +110,7 @@ Node: TypeAlias = Scalar | Sequence | Mapping | Alias
 @dataclass(slots=True)
 class _Builder:
     file: str
+    bounds: Bounds
     root: Node | None = None
     documents: int = 0
     anchors: dict[str, Node] = field(default_factory=dict[str, Node])
@@ -177,8 +189,9 @@ class _Builder:
 
     def _place(self, node: Node, anchor: str | None) -> None:
         self.nodes += 1
-        if self.nodes > NODES:
-            self.refuse(node, "TOO_LARGE", f"more than {NODES:,} values", "")
+        most = self.bounds.nodes
+        if self.nodes > most:
+            self.refuse(node, "TOO_LARGE", f"more than {most:,} values", "")
         if anchor is not None:
             self.anchors[anchor] = node
         if not self.above:
@@ -224,15 +237,15 @@ def refused(
     return InvalidConfigError([Finding(code, message, "", source, hint)])
 
 
-def tree_of(text: str, file: str) -> Mapping:
+def tree_of(text: str, file: str, bounds: Bounds = USERS) -> Mapping:
     """Return the tree of the compose file ``text``, called ``file`` in messages.
 
     Raises:
         InvalidConfigError: If it is no YAML, no map, or exceeds a limit.
 
     """
-    if len(text) > TEXT_LIMIT:
-        message = f"the file has {len(text):,} characters, at most {TEXT_LIMIT:,}"
+    if len(text) > bounds.text:
+        message = f"the file has {len(text):,} characters, at most {bounds.text:,}"
         raise refused(file, (0, 0), "TOO_LARGE", message)
     odd = ODD_BREAKS.search(text)
     if odd is not None:
@@ -240,7 +253,7 @@ def tree_of(text: str, file: str) -> Mapping:
         message = f"the character {odd[0]!r} ends a line for YAML alone"
         hint = "save the file with the usual ends of lines"
         raise refused(file, (line, 0), "MALFORMED_YAML", message, hint)
-    builder = _Builder(file)
+    builder = _Builder(file, bounds)
     try:
         parser = CParser(text.removeprefix("\ufeff"))
         while (event := parser.get_event()) is not None:

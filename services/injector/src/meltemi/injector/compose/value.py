@@ -11,15 +11,21 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from meltemi.config.extent import NODES
 from meltemi.config.node import plain_scalar
-from meltemi.injector.compose.tree import Alias, Mapping, Scalar, Sequence, refused
+from meltemi.injector.compose.tree import (
+    USERS,
+    Alias,
+    Mapping,
+    Scalar,
+    Sequence,
+    refused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meltemi.config.node import PlainScalar
-    from meltemi.injector.compose.tree import Node
+    from meltemi.injector.compose.tree import Bounds, Node
 
 MERGE: Final = "<<"
 WIDTH: Final = 88
@@ -60,9 +66,9 @@ Services: TypeAlias = "dict[str, dict[str, Value]]"
 class Resolver:
     """Resolves trees of one file, within a number of values in all."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, bounds: Bounds = USERS) -> None:
         self._file = file
-        self._left = NODES
+        self._most = self._left = bounds.nodes
 
     def value(self, node: Node) -> Value:
         """Return what ``node`` says.
@@ -74,7 +80,7 @@ class Resolver:
         self._left -= 1
         at = (node.first, node.column)
         if self._left < 0:
-            message = f"aliases make more than {NODES:,} values"
+            message = f"aliases make more than {self._most:,} values"
             raise refused(self._file, at, "TOO_LARGE", message, "write less")
         if node.tag:
             message = f"the tag {node.tag!r} cannot be carried over"
