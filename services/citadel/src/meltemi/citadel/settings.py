@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel import jwt_svid, tokens
@@ -59,6 +60,12 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     """Lifetime of a certificate when none is asked; a bare number is seconds.
     Istio's default and maximum."""
 
+    max_workload_ttl: Seconds | None = Field(
+        default=None, ge=timedelta(seconds=1), le=timedelta(days=90)
+    )
+    """The longest lifetime that may be asked for. Unset: a week, or `workload_ttl`
+    where that is longer. Istio's MAX_WORKLOAD_CERT_TTL."""
+
     jwt_svid_ttl: Seconds = Field(
         default=jwt_svid.DEFAULT_LIFETIME,
         ge=timedelta(seconds=1),
@@ -76,8 +83,25 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     Unset: half of the longest life of a certificate."""
 
     rotation_drain: Seconds | None = Field(default=None, ge=timedelta(0))
-    """How long the old root is believed after it signed last. Unset: the longest life
-    of a certificate, and two minutes for clocks."""
+    """How long the old root is believed after it signed last: not less than the longest
+    life of a certificate. Unset: that, and two minutes for clocks."""
+
+    @model_validator(mode="after")
+    def _lives_fit(self) -> Self:
+        """Refuse a root that leaves before its certificates have ended."""
+        longest = self.lifetimes.longest
+        if longest < self.workload_ttl:
+            raise ValueError(
+                f"max_workload_ttl {longest} is shorter than workload_ttl "
+                f"{self.workload_ttl}"
+            )
+        if self.rotation_drain is not None and self.rotation_drain < longest:
+            raise ValueError(
+                f"rotation_drain {self.rotation_drain} is shorter than the {longest} "
+                "that a certificate may live: its holder would not be believed any "
+                "more; make it longer, or max_workload_ttl shorter"
+            )
+        return self
 
     @property
     def rotation_waits(self) -> Waits:
@@ -117,5 +141,5 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
 
     @property
     def lifetimes(self) -> Lifetimes:
-        """The bounds that `workload_ttl` sets."""
-        return Lifetimes.around(self.workload_ttl)
+        """The bounds that `workload_ttl` and `max_workload_ttl` set."""
+        return Lifetimes.around(self.workload_ttl, self.max_workload_ttl)
