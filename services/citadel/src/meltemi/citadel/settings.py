@@ -17,6 +17,7 @@ from meltemi.citadel.rotation.record import Waits
 from meltemi.citadel.signer_settings import Seconds, SignerSettings
 from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.settings import Address, Addresses
+from meltemi.runtime.tls import TlsFiles
 
 
 class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
@@ -37,7 +38,13 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     """Where MeshConfig lies, whose trustDomainAliases are other names of the mesh."""
 
     http_address: Address
-    """Admin REST and health, loopback or behind a TLS front."""
+    """Admin REST, SPIFFE bundle and health; beyond loopback only with TLS."""
+
+    tls_cert_file: Path | None = None
+    """The certificate shown there (PEM, leaf first); read again when it changes."""
+
+    tls_key_file: Path | None = None
+    """Its key (PEM)."""
 
     bootstrap_address: Address
     """Certificates for tokens: server TLS, no client certificate."""
@@ -85,6 +92,25 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
     rotation_drain: Seconds | None = Field(default=None, ge=timedelta(0))
     """How long the old root is believed after it signed last: not less than the longest
     life of a certificate. Unset: that, and two minutes for clocks."""
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """What is shown at `http_address`; None where it speaks plain text."""
+        if self.tls_cert_file is None or self.tls_key_file is None:
+            return None
+        return TlsFiles(self.tls_cert_file, self.tls_key_file)
+
+    @model_validator(mode="after")
+    def _plain_text_stays_here(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file belong together: set both")
+        if not self.http_address.is_loopback and self.tls is None:
+            raise ValueError(
+                f"http_address {self.http_address} is not on loopback, and tokens "
+                "made there are not encrypted: set tls_cert_file and tls_key_file, "
+                "or use 127.0.0.1 or [::1]"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lives_fit(self) -> Self:
