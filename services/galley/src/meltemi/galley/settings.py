@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from meltemi.galley.adapters.key_keeper import KeyPolicy
 from meltemi.identity.sealed import SealingKey
+from meltemi.runtime.bus_access import BusAccess
 from meltemi.runtime.dial_rule import Network, networks
 from meltemi.runtime.guarded_fetch import Guard
 from meltemi.runtime.ledger_access import LedgerAccess
@@ -28,7 +29,7 @@ def _networks(value: object) -> object:
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 
 
-class GalleySettings(LedgerAccess):
+class GalleySettings(LedgerAccess, BusAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="GALLEY_")

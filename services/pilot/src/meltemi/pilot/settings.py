@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from meltemi.credentials.joining import Joining
 from meltemi.identity.sealed import SealingKey
 from meltemi.pilot.model.features import Features
+from meltemi.runtime.bus_access import BusAccess
 from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses
@@ -30,7 +31,7 @@ def _features(value: object) -> object:
     return given
 
 
-class PilotSettings(LedgerAccess):
+class PilotSettings(LedgerAccess, BusAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="PILOT_")
