@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 STUBS := typings/.made
 ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
 
-.PHONY: help install up down status test test-full conformance bench lint type golden wire toolbox lock clean
+.PHONY: help install up down status test test-full test-compose conformance bench lint type golden wire toolbox lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ test: install ## unit, golden, property, contract, component and system tests
 
 test-full: install ## what takes minutes: long fuzzing, torture
 	$(BIN)/python -m pytest -m full --timeout=1800
+
+test-compose: install ## docker-compose.yml in a Docker daemon, which is started where it may be
+	$(BIN)/python -m pytest -m compose tests/compose
 
 bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json] [STRICT=1: fail on a missed target]
 	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json) $(if $(STRICT),--strict)
