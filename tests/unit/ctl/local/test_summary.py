@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meltemi.ctl.local.layout import Layout
 from meltemi.ctl.local.part import Part, Stage
-from meltemi.ctl.local.plan import Layout, port_names
+from meltemi.ctl.local.plan import port_names
 from meltemi.ctl.local.record import Captured
 from meltemi.ctl.local.summary import (
     Health,
@@ -22,6 +23,10 @@ PART = Part(
     "etcd", (), {}, {"client": "127.0.0.1:1"}, "tcp://127.0.0.1:1", "3.5", Stage(0)
 )
 FOUND = (Health(PART, 7, healthy=True), Health(PART, None, healthy=False))
+
+
+def test_how_a_mesh_elsewhere_captures_is_not_made_up() -> None:
+    assert status_json((), {}, None)["capture"]["mode"] == "unknown"
 
 
 def test_status_keeps_the_frozen_shape() -> None:

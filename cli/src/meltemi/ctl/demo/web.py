@@ -83,7 +83,7 @@ def call(
 def serve(
     routes: Mapping[str, Callable[[Request], Answer]], environ: Mapping[str, str]
 ) -> NoReturn:
-    """Answer ``routes`` until SIGTERM: on ``PORT``, of loopback unless ``HOST`` says.
+    """Answer ``routes`` at ``LISTEN_HOST`` (loopback) and ``PORT`` until SIGTERM.
 
     Every application also answers ``/health``, and ``/headers`` with the headers it
     was sent.
@@ -116,8 +116,8 @@ def serve(
         request_queue_size = 128
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    address = (environ.get("HOST", "127.0.0.1"), int(environ["PORT"]))
-    with Server(address, Handler) as server:
+    host = environ.get("LISTEN_HOST", "127.0.0.1")
+    with Server((host, int(environ["PORT"])), Handler) as server:
         server.serve_forever()
     sys.exit(0)
 

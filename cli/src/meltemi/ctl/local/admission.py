@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.ctl.galley.client import Galley
-    from meltemi.ctl.local.plan import Layout
+    from meltemi.ctl.local.layout import Layout
 
 SEED = "accounts/seed"
 """Where in a mesh's folder it lies."""

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from meltemi.ctl.local.part import Part, Stage
-from meltemi.ctl.local.record import Captured
 from meltemi.ctl.local.summary import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-UNKNOWN = Captured(mode="unknown", why="each proxy has its own, on its machine")
 
 
 def parts_elsewhere(

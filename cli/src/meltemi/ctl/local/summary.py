@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
-from meltemi.ctl.local.demo import SERVICES, WORKLOADS
-from meltemi.ctl.local.plan import GATEWAY, PILOTS
+from meltemi.ctl.local.demo import GATEWAY, SERVICES, WORKLOADS
+from meltemi.ctl.local.plan import PILOTS
 from meltemi.ctl.local.vault import VAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from meltemi.ctl.local.layout import Layout
     from meltemi.ctl.local.part import Part
-    from meltemi.ctl.local.plan import Layout
     from meltemi.ctl.local.record import Captured
 
+FAR = "each proxy has its own way, on its machine"
 OK = "✔"
 
 
@@ -71,6 +72,11 @@ def vault_line(layout: Layout) -> str:
     return _line("vault", f"http://{layout.at(VAULT)}", "signs Citadel's intermediate")
 
 
+def capture_line(capture: Captured) -> str:
+    """Return the line that says how traffic gets into the proxies, and why so."""
+    return _line("capture", f"{capture.mode}: {capture.why}")
+
+
 def _line(name: str, what: str, aside: str = "") -> str:
     text = f"{OK} {name:<14} {what}"
     return f"{text:<50} ({aside})" if aside else text
@@ -122,9 +128,12 @@ def urls_of(layout: Layout, *, demo: bool) -> dict[str, str]:
 
 
 def status_json(
-    found: Sequence[Health], urls: Mapping[str, str], capture: Captured
+    found: Sequence[Health], urls: Mapping[str, str], capture: Captured | None
 ) -> dict[str, Any]:
-    """Return the frozen shape of ``meltemi status -o json``."""
+    """Return the frozen shape of ``meltemi status -o json``.
+
+    ``capture`` is None for a mesh elsewhere: each machine has its own way.
+    """
     parts = [
         {
             "name": each.part.name,
@@ -135,7 +144,8 @@ def status_json(
         }
         for each in found
     ]
-    return {"parts": parts, "urls": dict(urls), "capture": asdict(capture)}
+    told = asdict(capture) if capture else {"mode": "unknown", "why": FAR}
+    return {"parts": parts, "urls": dict(urls), "capture": told}
 
 
 def status_table(found: Sequence[Health], urls: Mapping[str, str]) -> str:
