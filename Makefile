@@ -94,6 +94,7 @@ wire: install ## rewrite the generated message classes
 lock: ## pin the newest allowed packages in requirements.txt
 	$(ENVIRONMENT) $(UV) lock --upgrade
 	$(ENVIRONMENT) $(UV) export --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header --format requirements-txt -o requirements.txt
+	echo cyclonedx-bom | $(ENVIRONMENT) $(UV) pip compile --quiet --upgrade --generate-hashes --no-annotate --no-header --python-version 3.11 - -o deploy/docker/sbom.txt
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) typings .mypy_cache .ruff_cache .pytest_cache .hypothesis

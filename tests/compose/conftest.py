@@ -1,4 +1,4 @@
-"""One mesh in containers for all tests here: it takes a minute to come up."""
+"""Images are built once, and one mesh serves most tests: it takes a minute to come up."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def mesh() -> Iterator[ComposeMesh]:
-    """The mesh of docker-compose.yml, up; where there is no Docker: a skip.
+def images() -> None:
+    """Build our images; where there is no Docker: skip.
 
     With MELTEMI_COMPOSE=required that is a failure.
     """
@@ -25,12 +25,12 @@ def mesh() -> Iterator[ComposeMesh]:
         if os.environ.get("MELTEMI_COMPOSE") == "required":  # noqa: TID251 - a test's own
             raise
         pytest.skip(reason=f"no Docker daemon: {error}")
-    made = ComposeMesh.new()
-    made.run("build", *BUILT)
-    try:
-        made.run("up", "-d")
+    ComposeMesh.new().run("build", *BUILT)
+
+
+@pytest.fixture(scope="session")
+def mesh(images: None) -> Iterator[ComposeMesh]:
+    """The mesh of docker-compose.yml, up."""
+    del images  # there
+    with ComposeMesh.new().up() as made:
         yield made
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n{made.run('ps', '-a', check=False)}") from None
-    finally:
-        made.run("down", "-v", "--remove-orphans", "--timeout", "5", check=False)

@@ -17,6 +17,8 @@ from meltemi.kernel.clock import SystemClock
 
 ROUND_SECONDS = 3600.0
 """A token is good for a day: a round that fails leaves time for others."""
+SEALED_SECONDS = 10.0
+"""How often it is seen whether a Vault has started anew, and is sealed."""
 
 jobs = typer.Typer(
     help="The jobs of a mesh in containers: docker-compose.yml runs them.",
@@ -31,6 +33,9 @@ def register(app: typer.Typer) -> None:
 
 FolderOption = Annotated[
     Path, typer.Option(metavar="DIR", help="Where the services' volumes are.")
+]
+ToldOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Made when it is done first.")
 ]
 VOLUMES = Path(MOUNTED)
 
@@ -73,10 +78,7 @@ def tokens(
     citadel: Annotated[
         str, typer.Option(metavar="URL", help="Citadel's administration.")
     ] = "http://127.0.0.1:15016",
-    told: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Made when the first are written."),
-    ] = None,
+    told: ToldOption = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Write new ones every hour, until ended.")
     ] = False,
@@ -93,6 +95,33 @@ def tokens(
         if not keep:
             return
         time.sleep(ROUND_SECONDS)
+
+
+@jobs.command()
+def vault(
+    *,
+    folder: FolderOption = VOLUMES,
+    address: Annotated[
+        str, typer.Option(metavar="URL", help="The server.")
+    ] = "https://vault:8200",
+    told: ToldOption = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Open it again whenever it is sealed.")
+    ] = False,
+) -> None:
+    """Initialise, unseal and set up the Vault behind Citadel; twice changes nothing."""
+    from meltemi.citadel.vault.call import Connection  # noqa: PLC0415 - heavy
+    from meltemi.ctl.local.vault_keys import open_vault  # noqa: PLC0415 - heavy
+
+    there = Connection((address,), str(folder / OWN / CA))
+    while True:
+        open_vault(there, folder / "vault-opener", folder / "citadel")
+        if told is not None and not told.exists():
+            typer.echo("open, and set up")
+            told.touch()
+        if not keep:
+            return
+        time.sleep(SEALED_SECONDS)
 
 
 @jobs.command()

@@ -16,6 +16,7 @@ from meltemi.ctl.containers.places import (
     PASSWORD,
     PLACES,
     SEALING,
+    STRONGROOM,
 )
 from meltemi.ctl.local.accounts import bus_configuration, password
 from meltemi.ctl.local.admission import make_secret, read_secret
@@ -32,6 +33,21 @@ if TYPE_CHECKING:
 
 OWN = "keeper"
 """The volume that no service sees: the authority's key, and the mesh's secret."""
+
+
+VAULT = f"""\
+storage "file" {{
+  path = "/var/lib/meltemi/vault"
+}}
+listener "tcp" {{
+  address       = "0.0.0.0:8200"
+  tls_cert_file = "{MOUNTED}/{CERTIFICATE}"
+  tls_key_file  = "{MOUNTED}/{KEY}"
+}}
+api_addr      = "https://vault:8200"
+disable_mlock = true
+"""
+"""A Vault's configuration: files for storage, TLS."""
 
 
 def write_keys(folder: Path, hosts: Sequence[str], *, now: datetime) -> Iterator[str]:
@@ -63,8 +79,7 @@ def write_keys(folder: Path, hosts: Sequence[str], *, now: datetime) -> Iterator
             wanted[ADMIN] = admin
         if place.unseals:
             wanted[SEALING] = sealing
-        if place.name == "nats":
-            wanted[BELL] = _bell(secret)
+        wanted |= _configured(place, secret)
         if place.hosts:
             extra = tuple(hosts) if place.name == "galley" else ()
             wanted |= _certified(folder / place.name, place, extra, (authority, now))
@@ -101,8 +116,14 @@ def _certified(
     return {KEY: made.key, CERTIFICATE: made.certificate}
 
 
+def _configured(place: Place, secret: str) -> dict[str, str]:
+    """Return the configuration of a server that is told all of it by a file."""
+    if place.name == "nats":
+        return {BELL: _bell(secret)}
+    return {STRONGROOM: VAULT} if place.name == "vault" else {}
+
+
 def _bell(secret: str) -> str:
-    """Return NATS's configuration, as it finds its files."""
     tls: dict[str, object] = {
         "cert_file": f"{MOUNTED}/{CERTIFICATE}",
         "key_file": f"{MOUNTED}/{KEY}",

@@ -17,7 +17,7 @@ MOUNTED: Final = "/mesh"
 CA, CERTIFICATE, KEY = "ca.pem", "tls.pem", "tls.key"
 PASSWORD, ADMIN, SEALING = "password", "admin.token", "secrets.key"
 TOKEN, ROOTS = "token", "roots.pem"
-BELL = "nats.conf"
+BELL, STRONGROOM = "nats.conf", "vault.hcl"
 
 
 @dataclass(frozen=True, slots=True)

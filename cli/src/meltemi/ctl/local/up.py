@@ -103,9 +103,9 @@ def unlock(mesh: LocalMesh, parts: Iterable[Part]) -> None:
         etcd = Galley(f"http://{mesh.layout.at('etcd')}")
         lock_ledger(etcd, mesh.layout.secret, MESH)
     if any(part.name == VAULT for part in parts):
-        from meltemi.ctl.local.vault_keys import open_vault  # noqa: PLC0415 - heavy
+        from meltemi.ctl.local.vault_keys import open_local_vault  # noqa: PLC0415 - heavy
 
-        open_vault(mesh.layout)
+        open_local_vault(mesh.layout)
 
 
 def _nobody(_: Part) -> None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[5]
-DAEMON = ROOT / "deploy" / "docker" / "daemon.sh"
+DEPLOY = ROOT / "deploy" / "docker"
+DAEMON = DEPLOY / "daemon.sh"
 BUILT = ("keys", "etcd", "nats", "gateway", "reviews-v1")
 """A service of each image."""
 SECONDS = 600
@@ -60,6 +61,12 @@ def compose_command() -> list[str]:
     return [shutil.which("docker-compose") or "docker-compose"]
 
 
+def _told(file: Path) -> dict[str, str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    pairs = (each.partition("=") for each in lines if not each.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
 @dataclass
 class Load:
     """Requests, one after another, while the context of `ComposeMesh.load` lasts."""
@@ -78,17 +85,34 @@ class ComposeMesh:
     command: tuple[str, ...]
 
     @classmethod
-    def new(cls) -> ComposeMesh:
-        """Return a project that does not run yet."""
-        name, port = f"meltemi-test-{os.getpid()}", free_port()
+    def new(cls, *files: str) -> ComposeMesh:
+        """Return a project that does not run yet, told what ``files`` of ours say."""
+        told: dict[str, str] = {}
+        for file in files:
+            told |= _told(DEPLOY / file)
+        port = free_port()
+        name = f"meltemi-test-{os.getpid()}-{port}"
         environ = {
             **os.environ,  # noqa: TID251 - the daemon is the machine's
+            **told,
             "MELTEMI_TAG": "test",
             "MELTEMI_NETWORK": name,
             "MELTEMI_HTTP_PORT": str(port),
             "MELTEMI_GALLEY_PORT": str(free_port()),
         }
         return cls(name, environ, port, tuple(compose_command()))
+
+    @contextmanager
+    def up(self, *services: str) -> Iterator[ComposeMesh]:
+        """Run ``services``, or all, while the context lasts; leave nothing behind."""
+        try:
+            self.run("up", "-d", *services)
+            yield self
+        except AssertionError as error:
+            listed = self.run("ps", "-a", check=False)
+            raise AssertionError(f"{error}\n{listed}") from None
+        finally:
+            self.run("down", "-v", "--remove-orphans", "--timeout", "5", check=False)
 
     def run(self, *words: str, check: bool = True) -> str:
         """Return what Compose prints; it must succeed, unless not asked to."""
