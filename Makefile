@@ -60,8 +60,12 @@ test: install ## unit, golden, property, contract, component and system tests
 test-full: install ## what takes minutes: long fuzzing, torture
 	$(BIN)/python -m pytest -m full --timeout=1800
 
+CONTAINED := etcd nats vault
 test-compose: install ## docker-compose.yml in a Docker daemon, which is started where it may be
 	$(BIN)/python -m pytest -m compose tests/compose
+	@if docker image inspect $(CONTAINED:%=meltemi/%:test) >/dev/null 2>&1; then set -x; \
+	  $(BIN)/python -m pytest tests/component/test_etcd.py tests/component/test_nats.py tests/contract \
+	    tests/component/citadel/test_vault_logins.py $(foreach each,$(CONTAINED),--$(each)-image meltemi/$(each):test); fi
 
 bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json] [STRICT=1: fail on a missed target]
 	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json) $(if $(STRICT),--strict)

@@ -11,4 +11,4 @@ COPY deploy/docker/healthy.py /opt/healthy.py
 USER 1337:1337
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=5 \
   CMD ["python3", "-IS", "/opt/healthy.py", "https://localhost:8200/v1/sys/health?uninitcode=200&sealedcode=200"]
-CMD ["vaultd"]
+ENTRYPOINT ["vaultd"]

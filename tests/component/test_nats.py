@@ -45,9 +45,7 @@ async def test_a_frozen_server_makes_nobody_wait() -> None:
     with nats_server() as server:
         async with NatsBus(server.url) as bus:
             await until(lambda: bus.connected)
-            process = server.program.process
-            assert process is not None
-            process.send_signal(signal.SIGSTOP)
+            server.program.signal(signal.SIGSTOP)
             clock = asyncio.get_running_loop().time
             started = clock()
             sent = [
@@ -57,7 +55,7 @@ async def test_a_frozen_server_makes_nobody_wait() -> None:
             assert clock() - started < 2
             assert sent[0] is True
             assert sent[-1] is False, "dropped, not kept"
-            process.send_signal(signal.SIGCONT)
+            server.program.signal(signal.SIGCONT)
 
 
 async def test_an_error_inside_the_context_leaves_it_as_it_is() -> None:
