@@ -15,12 +15,13 @@ from meltemi.citadel.key_ring import Pace
 from meltemi.citadel.limits import Buckets, Limits, Rate
 from meltemi.citadel.rotation.record import Waits
 from meltemi.citadel.signer_settings import Seconds, SignerSettings
+from meltemi.runtime.bus_access import BusAccess
 from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.settings import Address, Addresses
 from meltemi.runtime.tls import TlsFiles
 
 
-class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess):
+class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess, BusAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="CITADEL_")
