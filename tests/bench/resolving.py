@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from meltemi.proxy.adapters.dns_metrics import DnsMetrics
 from meltemi.proxy.adapters.dns_server import DnsServer, bound
-from meltemi.proxy.adapters.nameservers import PORT, Nameservers, ResolvFile
+from meltemi.proxy.adapters.nameservers import Nameservers, ResolvFile, Way
 from meltemi.proxy.dns.names import Names
 from meltemi.testkit.agents import local
 from meltemi.testkit.dns import question
@@ -64,7 +64,7 @@ def _serve(at: Address, ready: Event) -> None:
         DnsMetrics(CollectorRegistry()),
         ResolvFile(Path("/etc/resolv.conf")),
     )
-    nobody = Nameservers(file, PORT, Random(1), metrics)  # noqa: S311 - is not asked
+    nobody = Nameservers(file, Way(), Random(1), metrics)  # noqa: S311 - is not asked
     server = DnsServer(file, nobody, metrics)
     names = {
         _host(each): Name(

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from meltemi.proxy.adapters import dns_server, nameservers
 from meltemi.proxy.adapters.dns_metrics import DnsMetrics
 from meltemi.proxy.adapters.dns_server import DnsAddressError, DnsServer, bound
-from meltemi.proxy.adapters.nameservers import Nameservers, ResolvFile
+from meltemi.proxy.adapters.nameservers import Nameservers, ResolvFile, Way
 from meltemi.proxy.dns.names import Names
 from meltemi.testkit.agents import local
 from meltemi.testkit.dns import (
@@ -62,7 +62,7 @@ class Machine:
         self.registry = CollectorRegistry()
         metrics = DnsMetrics(self.registry)
         file = ResolvFile(self.resolv_conf)
-        asking = Nameservers(file, self.upstream, Random(1), metrics)  # noqa: S311 - ids
+        asking = Nameservers(file, Way(self.upstream), Random(1), metrics)  # noqa: S311 - ids
         self.server = DnsServer(file, asking, metrics)
         self.server.names = Names(TABLE, "default")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def test_a_gateway_is_a_router_and_tells_nothing_it_does_not_have() -> None:
     node = json.loads(bootstrap(gateway))["node"]
     assert node["id"].startswith("router~")
     assert "MELTEMI_EXPLICIT" not in node["metadata"]
+
+
+def test_a_captured_proxy_says_so_and_has_no_addresses_of_its_own() -> None:
+    captured = settings(AGENT_INTERCEPTION_MODE="REDIRECT", AGENT_EXPLICIT="{}")
+    metadata = json.loads(bootstrap(captured))["node"]["metadata"]
+    assert metadata["INTERCEPTION_MODE"] == "REDIRECT"
+    assert "MELTEMI_EXPLICIT" not in metadata
+
+
+def test_what_envoy_opens_is_marked_where_rules_know_it_by_a_mark() -> None:
+    marked = json.loads(bootstrap(settings(AGENT_PROXY_MARK="1337")))
+    (option,) = marked["cluster_manager"]["upstream_bind_config"]["socket_options"]
+    assert option["int_value"] == 1337
+    assert (option["level"], option["name"]) == (socket.SOL_SOCKET, socket.SO_MARK)
 
 
 def test_a_node_names_the_group_it_joined() -> None:

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meltemi.proxy.__main__ import located
+from meltemi.proxy.settings import Explicit
+from meltemi.runtime.settings import Address
 from meltemi.testkit.agents import agent_settings
 
 if TYPE_CHECKING:
@@ -22,3 +25,22 @@ def test_roots_for_a_galley_with_tls_are_taken(tmp_path: Path) -> None:
     ca, url = tmp_path / "ca.pem", "https://galley:15443"
     found = agent_settings(tmp_path, galley_url=url, galley_ca_file=ca)
     assert found.galley_ca_file == ca
+
+
+def test_traffic_is_captured_or_goes_to_addresses_that_were_said(
+    tmp_path: Path,
+) -> None:
+    explicit = Explicit(inbound=Address("127.0.0.1", 21100))
+    with pytest.raises(ValueError, match="REDIRECT with explicit addresses"):
+        agent_settings(tmp_path, interception_mode="REDIRECT", explicit=explicit)
+
+
+def test_an_agent_finds_its_own_address_on_the_way_to_its_pilot(tmp_path: Path) -> None:
+    pilots = (Address("127.0.0.1", 15012),)
+    asked = agent_settings(tmp_path, instance_ip="auto", pilots=pilots)
+    assert located(asked).instance_ip == "127.0.0.1"
+
+
+def test_an_address_that_was_said_stays(tmp_path: Path) -> None:
+    said = agent_settings(tmp_path, instance_ip="10.1.0.7")
+    assert located(said) is said

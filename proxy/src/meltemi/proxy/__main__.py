@@ -10,16 +10,34 @@ from meltemi.proxy.adapters.guarded_memory import guard_memory
 from meltemi.proxy.assembly import Agent
 from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.logs import configure_logs
+from meltemi.runtime.outward import NoWayError, outward_address
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
 
 if TYPE_CHECKING:
     import asyncio
 
+AUTO = "auto"
+
+
+def located(settings: AgentSettings) -> AgentSettings:
+    """Return ``settings`` with an address where they ask for the machine's own.
+
+    While no Pilot can be found it is the one of the default route: what a proxy held
+    before must come up again without any Pilot.
+    """
+    if settings.instance_ip != AUTO:
+        return settings
+    try:
+        found = outward_address(settings.pilots[0].host)
+    except NoWayError:
+        found = outward_address()
+    return settings.model_copy(update={"instance_ip": found})
+
 
 async def main(stopping: asyncio.Event) -> None:
     """Run one agent until ``stopping``."""
-    settings = read_settings(AgentSettings, os.environ)  # noqa: TID251 - __main__
+    settings = located(read_settings(AgentSettings, os.environ))  # noqa: TID251 - __main__
     instance = f"{settings.name}.{settings.namespace}"
     configure_logs("agent", instance, json=not sys.stderr.isatty())
     guard_memory()

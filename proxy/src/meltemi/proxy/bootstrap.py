@@ -53,6 +53,8 @@ CONNECTION_MONITOR_TYPE = (
     "type.googleapis.com/envoy.extensions.resource_monitors."
     "downstream_connections.v3.DownstreamConnectionsConfig"
 )
+SOL_SOCKET, SO_MARK = 1, 36
+"""Of Linux (asm-generic/socket.h)."""
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -93,7 +95,7 @@ def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
         },
         "stats_config": _stats(),
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
-        "cluster_manager": {"enable_deferred_cluster_creation": True},
+        "cluster_manager": _cluster_manager(settings.proxy_mark),
         "overload_manager": _overload(),
         "layered_runtime": _runtime(),
     }
@@ -109,7 +111,7 @@ def node_of(settings: AgentSettings) -> dict[str, JSON]:
         "SERVICE_ACCOUNT": settings.service_account,
         "LABELS": labels,
         "INSTANCE_IPS": settings.instance_ip,
-        "INTERCEPTION_MODE": "NONE",
+        "INTERCEPTION_MODE": settings.interception_mode,
         "CLUSTER_ID": CLUSTER_ID,
         "MESH_ID": settings.trust_domain,
         "ISTIO_VERSION": ISTIO_VERSION,
@@ -126,6 +128,20 @@ def node_of(settings: AgentSettings) -> dict[str, JSON]:
         "cluster": f"{app}.{settings.namespace}",
         "metadata": metadata,
     }
+
+
+def _cluster_manager(mark: int | None) -> JSON:
+    deferred: dict[str, JSON] = {"enable_deferred_cluster_creation": True}
+    if mark is None:
+        return deferred
+    option: JSON = {
+        "description": "SO_MARK: not to be captured again",
+        "level": SOL_SOCKET,
+        "name": SO_MARK,
+        "int_value": mark,
+        "state": "STATE_PREBIND",
+    }
+    return {**deferred, "upstream_bind_config": {"socket_options": [option]}}
 
 
 def _dynamic_resources() -> JSON:

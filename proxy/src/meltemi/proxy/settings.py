@@ -49,6 +49,17 @@ class ProxyType(StrEnum):
     ROUTER = "router"
 
 
+class Interception(StrEnum):
+    """How the application's traffic meets Envoy: Istio's interceptionMode."""
+
+    NONE = "NONE"
+    """By the addresses of `Explicit`."""
+    REDIRECT = "REDIRECT"
+    """By rules of the packet filter that change where connections go."""
+    TPROXY = "TPROXY"
+    """By rules that keep the caller's address for the application."""
+
+
 class Explicit(BaseModel):
     """Where Envoy listens when nothing captures traffic. Absent parts stay absent.
 
@@ -68,6 +79,11 @@ class Explicit(BaseModel):
     outbound: dict[str, Address] | None = None
     gateway: dict[str, Address] | None = None
     http_proxy: Address | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it says any address."""
+        return bool(self.model_dump(exclude_none=True))
 
     @model_validator(mode="before")
     @classmethod
@@ -163,7 +179,15 @@ class AgentSettings(ServiceSettings):
     ``/app-health/CONTAINER/readyz`` (``livez``, ``startupz``) and probes."""
 
     instance_ip: str = "127.0.0.1"
-    """The workload's address, in the node id and its WorkloadEntry."""
+    """The workload's address, in the node id and its WorkloadEntry. ``auto``: the
+    machine's own, on the way to the first Pilot."""
+
+    interception_mode: Interception = Interception.NONE
+    """Whether ``meltemi capture`` sends the application's traffic here, and how."""
+
+    proxy_mark: int | None = Field(default=None, gt=0, lt=1 << 32)
+    """The mark of what Envoy and the agent open, where the rules know them by it and
+    not by their user. Needs CAP_NET_ADMIN."""
 
     explicit: Explicit = Explicit()
     """A JSON object, see `Explicit`."""
@@ -216,6 +240,11 @@ class AgentSettings(ServiceSettings):
             raise ValueError(
                 f"galley_ca_file is of no use with galley_url {self.galley_url!r}: "
                 "expected https://HOST:PORT"
+            )
+        if self.interception_mode is not Interception.NONE and self.explicit.is_set:
+            raise ValueError(
+                f"interception_mode {self.interception_mode} with explicit addresses: "
+                "traffic is captured, or it goes to addresses that were said"
             )
         _ = self.identity
         return self

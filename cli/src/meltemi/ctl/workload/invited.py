@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,12 +9,10 @@ from meltemi.credentials.invitation import PATH, Invitation
 from meltemi.ctl.galley.client import BadCredentialError, Galley, failed
 from meltemi.ctl.galley.connect import is_here
 from meltemi.ctl.workload.wish import LOOPBACK, BadWishError
+from meltemi.runtime.outward import NoWayError, outward_address
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
-
-ANY_PORT = 9
-"""Of a datagram that is never sent: the kernel only chooses the way."""
 
 
 def invited(url: str, ca: str) -> Invitation:
@@ -53,16 +50,10 @@ def own_address(url: str) -> str:
     if is_here(host):
         return LOOPBACK
     try:
-        family, kind, _, _, there = socket.getaddrinfo(
-            host, ANY_PORT, type=socket.SOCK_DGRAM
-        )[0]
-        with socket.socket(family, kind) as probe:
-            probe.connect(there)
-            return str(probe.getsockname()[0])
-    except OSError as error:
+        return outward_address(host)
+    except NoWayError as error:
         raise BadWishError(
-            f"no way to {host}: {error.strerror}; say --address IP, where other "
-            "machines reach this one"
+            f"{error}; say --address IP, where other machines reach this one"
         ) from None
 
 

@@ -18,7 +18,7 @@ from meltemi.proxy.adapters.dns_metrics import DnsMetrics
 from meltemi.proxy.adapters.dns_server import DnsServer, bound
 from meltemi.proxy.adapters.following import Following
 from meltemi.proxy.adapters.names_file import NamesFile
-from meltemi.proxy.adapters.nameservers import PORT, Nameservers, ResolvFile
+from meltemi.proxy.adapters.nameservers import Nameservers, ResolvFile, Way
 from meltemi.proxy.dns.names import Names
 from meltemi.xds.name_table import TYPE_URL, InvalidNameTableError, decode
 
@@ -39,12 +39,11 @@ class NameService:
         settings: AgentSettings,
         pilots: Pilots,
         registry: CollectorRegistry,
-        *,
-        upstream_port: int = PORT,
     ) -> None:
         self._addresses, self._namespace = settings.dns_addresses, settings.namespace
         metrics, file = DnsMetrics(registry), ResolvFile(settings.dns_resolv_conf)
-        nameservers = Nameservers(file, upstream_port, pilots.rng, metrics)
+        way = Way(mark=settings.proxy_mark)
+        nameservers = Nameservers(file, way, pilots.rng, metrics)
         self.server = DnsServer(file, nameservers, metrics)
         self._file = NamesFile(settings.run_dir, pilots.node.id)
         self._following = Following(pilots, TYPE_URL, self._take, self._recall())

@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -59,13 +61,48 @@ class ResolvFile:
         return self._now
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a nameserver is reached.
+
+    Attributes:
+        port: Its port.
+        mark: The mark on what is asked, by which rules that capture DNS leave it
+            alone; None: they know us by our user. Setting one needs CAP_NET_ADMIN.
+
+    """
+
+    port: int = PORT
+    mark: int | None = None
+
+    async def connected(self, server: str, kind: socket.SocketKind) -> socket.socket:
+        """Return a socket that is connected to ``server``.
+
+        Raises:
+            OSError: If there is no way, or the mark may not be set.
+
+        """
+        family, _, _, _, there = socket.getaddrinfo(
+            server, self.port, type=kind, flags=socket.AI_NUMERICHOST
+        )[0]
+        made = socket.socket(family, kind | socket.SOCK_NONBLOCK)
+        try:
+            if self.mark is not None:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self.mark)
+            await asyncio.get_running_loop().sock_connect(made, there)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+
 class Nameservers:
     """Asks for names, wherever the machine would."""
 
     def __init__(
-        self, file: ResolvFile, port: int, rng: Random, metrics: DnsMetrics
+        self, file: ResolvFile, way: Way, rng: Random, metrics: DnsMetrics
     ) -> None:
-        self._file, self._port = file, port
+        self._file, self._way = file, way
         self._rng, self._metrics = rng, metrics
 
     async def ask(self, asked: Query) -> bytes | None:
@@ -112,7 +149,7 @@ class Nameservers:
         # A socket for each question: whoever forges an answer must guess its port.
         transport, waiter = await loop.create_datagram_endpoint(
             lambda: _Waiter(asked, ident, loop.create_future()),
-            remote_addr=(server, self._port),
+            sock=await self._way.connected(server, socket.SOCK_DGRAM),
         )
         try:
             transport.sendto(asked_as(asked, ident))
@@ -121,9 +158,8 @@ class Nameservers:
             transport.close()
 
     async def _over_tcp(self, server: str, asked: Query, ident: int) -> bytes:
-        reader, writer = await asyncio.open_connection(
-            server, self._port, limit=LARGEST
-        )
+        made = await self._way.connected(server, socket.SOCK_STREAM)
+        reader, writer = await asyncio.open_connection(sock=made, limit=LARGEST)
         try:
             message = asked_as(asked, ident)
             writer.write(struct.pack(">H", len(message)) + message)
