@@ -29,6 +29,11 @@ PORTS: Final = ("admin", "status", "inbound")
 """What each workload's proxy listens on, beside its upstreams."""
 SECRET: Final = "MELTEMI_TOKEN"  # noqa: S105 - the name of a variable
 """What the application is not told."""
+DEPARTURE: Final = {
+    "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true",
+    "MINIMUM_DRAIN_SECONDS": "0",
+}
+"""The application has ended by then: only answers under way are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,6 @@ def agent_environ(
         },
     }
     labels = {"app": wish.service, **wish.labels}
-    entry_ports = {wish.port.name: place.ports["inbound"]}
     given = {
         "GROUP": wish.group,
         "NODE": wish.node,
@@ -116,7 +120,8 @@ def agent_environ(
         "STATUS_ADDRESS": f"{LOOPBACK}:{place.ports['status']}",
         "INSTANCE_IP": wish.address,
         "EXPLICIT": json.dumps(explicit),
-        "ENTRY_PORTS": json.dumps(entry_ports),
+        "ENTRY_PORTS": json.dumps({wish.port.name: place.ports["inbound"]}),
+        **DEPARTURE,
         **{name: text for name, text in given.items() if text},
     }
     return {f"AGENT_{name}": text for name, text in settings.items()}
