@@ -27,6 +27,9 @@ from meltemi.proxy.adapters.envoy import EnvoyProcess, Surroundings
 from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
 from meltemi.proxy.adapters.envoy_binary import find_envoy
 from meltemi.proxy.adapters.following import Pilots
+from meltemi.proxy.adapters.galley_door import GalleyDoor
+from meltemi.proxy.adapters.group_probe import GroupProbe
+from meltemi.proxy.adapters.health_watch import HealthWatch
 from meltemi.proxy.adapters.jwt_api import JwtApi
 from meltemi.proxy.adapters.jwt_source import JwtSource
 from meltemi.proxy.adapters.name_service import NameService
@@ -52,6 +55,7 @@ from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness
 
 if TYPE_CHECKING:
+    from meltemi.config.schema.workload_group import ReadinessProbe
     from meltemi.identity.credential import Credential
     from meltemi.proxy.settings import AgentSettings
 
@@ -81,15 +85,11 @@ class Agent:
         pilots = Pilots(ring, dial, ParseDict(node_of(settings), Node()), rng)
         self.trust = TrustFollower(pilots, self.keeper)
         self.names = NameService(settings, pilots, self._registry)
-        self.relay = XdsRelay(
-            ring,
-            dial,
-            Memory(self.recorder, self.checkpoint),
-            rng,
-            self._registry,
-        )
+        memory = Memory(self.recorder, self.checkpoint)
+        self.relay = XdsRelay(ring, dial, memory, rng, self._registry)
         self._tell_certificate_end()
-        self.registrar = Registrar(settings, self.keeper, clock, rng)
+        galley = GalleyDoor(settings, self.keeper, clock)
+        self.registrar = Registrar(settings, galley, rng)
         self.relay.served.append(self.registrar.reconnected)
         self.admin = EnvoyAdmin(settings.admin_address)
         self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
@@ -97,6 +97,7 @@ class Agent:
             drain_of(settings), self.envoy, self.admin, self.registrar, clock
         )
         self.prober = Prober(places(settings.explicit.apps))
+        self.health = self._health(galley)
         metrics = AppMetrics(settings.app_metrics) if settings.app_metrics else None
         self.scraping = Scraping(self.admin, self._registry, metrics)
 
@@ -110,6 +111,19 @@ class Agent:
             "When the workload's certificate ends, in Unix time; 0 without one.",
             registry=self._registry,
         ).set_function(end)
+
+    def _health(self, galley: GalleyDoor) -> HealthWatch | None:
+        """Return what watches the application, if there is whom to tell of it."""
+        settings, registrar = self._settings, self.registrar
+        by: ReadinessProbe | GroupProbe | None = settings.health_probe
+        if by is None and settings.group:
+            by = GroupProbe(settings, galley)
+        if by is None or not settings.galley_url:
+            return None
+        registrar.await_finding()
+        made = HealthWatch(by, self.prober, registrar.report, self._registry)
+        made.proxy = self.envoy.trouble
+        return made
 
     def _envoy(self, around: Surroundings) -> EnvoyProcess:
         file = self._settings.run_dir.absolute() / "envoy.json"
@@ -146,6 +160,8 @@ class Agent:
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]
+            if self.health:
+                parts.append(tasks.create_task(self.health.watch()))
             tasks.create_task(self._serve(stopping, ended))
             await stopping.wait()
             await self.departure.go()

@@ -19,7 +19,11 @@ from meltemi.config.schema.workload_group import ReadinessProbe
 from meltemi.credentials.joining import Joining
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
-from meltemi.proxy.health.probe import app_metrics_url, read_app_probes
+from meltemi.proxy.health.probe import (
+    app_metrics_url,
+    read_app_probes,
+    read_own_probe,
+)
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 SOCKET_PATH_LIMIT = 107
@@ -177,6 +181,12 @@ class AgentSettings(ServiceSettings):
     ] = Field(default_factory=dict)
     """Kubernetes' probes that the agent makes instead of kubelet: a JSON object of
     ``/app-health/CONTAINER/readyz`` (``livez``, ``startupz``) and probes."""
+
+    health_probe: Annotated[ReadinessProbe | None, BeforeValidator(read_own_probe)] = (
+        None
+    )
+    """How the application is found to be well, a JSON object: an Istio ReadinessProbe.
+    Others call it while it is. Unset: the WorkloadGroup's; without one it is well."""
 
     instance_ip: str = "127.0.0.1"
     """The workload's address, in the node id and its WorkloadEntry. ``auto``: the

@@ -4,10 +4,13 @@ import pytest
 
 from meltemi.proxy.health.probe import (
     Pace,
+    admitted,
     app_metrics_url,
     places,
     read_app_probes,
+    read_own_probe,
     read_probe,
+    spelled_probe,
 )
 from meltemi.runtime.settings import Address
 
@@ -74,3 +77,44 @@ def test_metrics_are_fetched_over_plain_http_from_a_port(url: str) -> None:
     assert app_metrics_url("http://127.0.0.1:8080/m") == "http://127.0.0.1:8080/m"
     with pytest.raises(ValueError, match="expected http"):
         app_metrics_url(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("http:/healthz", {"httpGet": {"port": 80, "path": "/healthz"}}),
+        ("http:9090/healthz", {"httpGet": {"port": 9090, "path": "/healthz"}}),
+        ("http", {"httpGet": {"port": 80, "path": "/"}}),
+        ("tcp", {"tcpSocket": {"port": 80}}),
+        ("tcp:9090", {"tcpSocket": {"port": 9090}}),
+        ("grpc", {"grpc": {"port": 80}}),
+        ("exec:check --fast 'a b'", {"exec": {"command": ["check", "--fast", "a b"]}}),
+    ],
+)
+def test_a_word_spells_a_probe(text: str, method: dict[str, object]) -> None:
+    assert spelled_probe(text, 80) == read_probe({**method, "periodSeconds": 2})
+
+
+def test_json_spells_a_probe_whole() -> None:
+    text = '{"tcpSocket": {"port": 5}, "periodSeconds": 9}'
+    assert spelled_probe(text, 80) == read_own_probe(text)
+    assert read_own_probe("") is None
+
+
+@pytest.mark.parametrize("text", ["udp:5", "http:x/y", "tcp:5/path", "exec:", "tcp:0"])
+def test_other_words_spell_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|path|required|port"):
+        spelled_probe(text, 80)
+
+
+def test_who_writes_a_group_runs_nothing_here_and_asks_nobody_else() -> None:
+    own = "10.0.0.7"
+    for host in (None, "localhost", "127.0.0.1", own):
+        get = {"port": 80, **({"host": host} if host else {})}
+        assert admitted(read_probe({"httpGet": get}), own)
+    with pytest.raises(ValueError, match="starts no program"):
+        admitted(read_probe({"exec": {"command": ["true"]}}), own)
+    for method in ("httpGet", "tcpSocket"):
+        elsewhere = read_probe({method: {"port": 80, "host": "169.254.169.254"}})
+        with pytest.raises(ValueError, match="only this machine"):
+            admitted(elsewhere, own)

@@ -14,12 +14,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from meltemi.config.schema.workload_group import ReadinessProbe
     from meltemi.credentials.invitation import Invitation
     from meltemi.ctl.workload.holder import Holder
     from meltemi.ctl.workload.wish import Wish
@@ -88,12 +91,11 @@ def agent_environ(
     wish: Wish, holder: Holder, invitation: Invitation, place: Place
 ) -> dict[str, str]:
     """Return the agent's settings."""
-    suffix = invitation.trust_domain
     explicit = {
         "inbound": str(inbound(wish, place)),
         "apps": {str(wish.port.number): str(wish.application)},
         "outbound": {
-            each.named(holder.namespace, suffix): str(each.local)
+            each.named(holder.namespace, invitation.trust_domain): str(each.local)
             for each in wish.upstreams
         },
     }
@@ -102,6 +104,7 @@ def agent_environ(
         "GROUP": wish.group,
         "NODE": wish.node,
         "GALLEY_CA_FILE": place.ca,
+        "HEALTH_PROBE": spelled(wish.health),
     }
     settings = {
         "NAME": wish.name,
@@ -125,6 +128,11 @@ def agent_environ(
         **{name: text for name, text in given.items() if text},
     }
     return {f"AGENT_{name}": text for name, text in settings.items()}
+
+
+def spelled(probe: ReadinessProbe | None) -> str:
+    """Return a probe as JSON; empty for none."""
+    return msgspec.json.encode(probe).decode() if probe else ""
 
 
 def application_environ(

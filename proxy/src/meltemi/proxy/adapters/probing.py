@@ -171,6 +171,7 @@ async def _run(command: Sequence[str]) -> Answer:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     return Answer(HTTPStatus.OK, b"") if code == 0 else _failed(f"it ended with {code}")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     At = Callable[[str | None, int], Address]
 
 LOOPBACK: Final = "127.0.0.1"
+LOCAL_HOSTS: Final = (None, "", LOOPBACK, "localhost", "::1")
+SPELLINGS: Final = (
+    "http:/PATH, http:PORT/PATH, tcp, tcp:PORT, grpc, grpc:PORT, exec:COMMAND, or a "
+    "ReadinessProbe as JSON"
+)
+SPELLED_PERIOD: Final = 2
 PATH: Final = re.compile(r"/app-health/[^/]+/(livez|readyz|startupz)")
 
 
@@ -55,6 +62,16 @@ class Pace:
         )
 
 
+def read_own_probe(value: object) -> ReadinessProbe | None:
+    """Return the probe of a setting, None where it is empty.
+
+    Raises:
+        ValueError: Saying what is not as it must be.
+
+    """
+    return None if value in (None, "") else read_probe(value)
+
+
 def read_probe(value: object) -> ReadinessProbe:
     """Return the probe that JSON, as text or read, spells.
 
@@ -71,6 +88,60 @@ def read_probe(value: object) -> ReadinessProbe:
         raise ValueError(f"no probe: {error}") from error
     for finding in check_probe("probe", probe):
         raise ValueError(f"{finding.path}: {finding.message}")
+    return probe
+
+
+def spelled_probe(text: str, port: int) -> ReadinessProbe:
+    """Return the probe that a word of a command line spells; JSON is one, too.
+
+    ``http:/healthz``, ``http:9090/healthz``, ``tcp``, ``tcp:9090``, ``grpc``,
+    ``grpc:9090`` or ``exec:COMMAND``; ``port`` is asked unless another is named. It is
+    asked every 2 s, and by Istio's thresholds is out after three failures.
+
+    Raises:
+        ValueError: If it spells none.
+
+    """
+    if text.startswith("{"):
+        return read_probe(text)
+    method, _, rest = text.partition(":")
+    number, slash, path = rest.partition("/")
+    asked = int(number) if number.isdecimal() else port
+    ways: dict[str, dict[str, object]] = {
+        "http": {"httpGet": {"port": asked, "path": f"/{path}"}},
+        "tcp": {"tcpSocket": {"port": asked}},
+        "grpc": {"grpc": {"port": asked}},
+        "exec": {"exec": {"command": shlex.split(rest)}},
+    }
+    strange = number and not number.isdecimal()
+    if method not in ways or (method != "exec" and strange):
+        raise ValueError(f"{text!r}: expected {SPELLINGS}")
+    if slash and method in ("tcp", "grpc"):
+        raise ValueError(f"{text!r}: {method} has no path")
+    return read_probe({**ways[method], "periodSeconds": SPELLED_PERIOD})
+
+
+def admitted(probe: ReadinessProbe, own: str) -> ReadinessProbe:
+    """Return ``probe``, which others wrote, if this machine lets them make it.
+
+    ``own`` is the workload's address. Who writes a WorkloadGroup shall neither run
+    programs here nor look about in the network from here.
+
+    Raises:
+        ValueError: If they want to.
+
+    """
+    if probe.exec is not None:
+        raise ValueError(
+            "a WorkloadGroup starts no program here: say exec in AGENT_HEALTH_PROBE "
+            "or --health"
+        )
+    for way in (probe.http_get, probe.tcp_socket):
+        if way is not None and way.host not in (*LOCAL_HOSTS, own):
+            raise ValueError(
+                f"a WorkloadGroup has only this machine asked, not {way.host}: say so "
+                "in AGENT_HEALTH_PROBE or --health"
+            )
     return probe
 
 

@@ -22,8 +22,9 @@ class Shop(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
+        self.name = name
         self.well = True
         self.closing = threading.Event()
         self.registry = CollectorRegistry()
@@ -39,6 +40,9 @@ class _Answers(BaseHTTPRequestHandler):
             answers: dict[str, Callable[[], None]] = {
                 "/metrics": self._metrics,
                 "/health": self._health,
+                "/name": lambda: self._say(
+                    200, "text/plain", self.server.name.encode()
+                ),
                 "/never": self._never,
                 "/endless": self._endless,
                 "/page": lambda: self._say(200, "text/html", b"<html>shop</html>"),
@@ -94,9 +98,9 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def open_shop() -> Iterator[Shop]:
-    """Run a shop while the context lasts."""
-    with Shop() as server:
+def open_shop(name: str = "shop") -> Iterator[Shop]:
+    """Run a shop while the context lasts; ``/name`` tells what it is called."""
+    with Shop(name) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
