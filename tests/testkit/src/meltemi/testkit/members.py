@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import psutil
 
 from meltemi.testkit.agents import local
 from meltemi.testkit.processes import Program, python, running
@@ -76,6 +79,26 @@ class Member:
         """Return the exit code, if it ends in time."""
         assert self.program.process
         return self.program.process.wait(seconds)
+
+    @property
+    def envoy(self) -> int:
+        """The process of its Envoy; 0: there is none."""
+        assert self.program.process
+        with contextlib.suppress(psutil.Error):
+            for each in psutil.Process(self.program.process.pid).children():
+                if any(word.endswith("envoy.json") for word in each.cmdline()):
+                    return each.pid
+        return 0
+
+    def kill_envoy(self) -> None:
+        """End Envoy with SIGKILL."""
+        os.kill(self.envoy, signal.SIGKILL)
+
+    def kill_agent(self) -> None:
+        """End the agent with SIGKILL, and nobody else."""
+        assert self.program.process
+        self.program.process.kill()
+        self.program.process.wait()
 
     def is_running(self) -> bool:
         return self.program.process is not None and self.program.process.poll() is None
