@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def mesh() -> Iterator[Up]:
     """The demo, started once; the tests in ``test_demo_*`` leave it as they found it."""
-    with demo() as up:
+    with demo("--capture=explicit") as up:
         yield up

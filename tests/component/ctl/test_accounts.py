@@ -13,7 +13,8 @@ from meltemi.citadel.signers.rotating import record_key
 from meltemi.config.ledger_keys import config_prefix
 from meltemi.ctl.local.accounts import password
 from meltemi.ctl.local.admission import LedgerLockedError, lock_ledger, write_accounts
-from meltemi.ctl.local.plan import MESH, Layout
+from meltemi.ctl.local.layout import Layout
+from meltemi.ctl.local.plan import MESH
 from meltemi.events.change import Heartbeat
 from meltemi.events.codec import beats_subject, encode_beat
 from meltemi.events.message import Message

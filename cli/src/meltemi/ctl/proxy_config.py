@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from meltemi.ctl.galley.connect import running
-from meltemi.ctl.local.plan import GATEWAY, GATEWAY_NAMESPACE
+from meltemi.ctl.local.demo import GATEWAY
+from meltemi.ctl.local.plan import GATEWAY_NAMESPACE
 from meltemi.ctl.local.web import fetch
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from meltemi.ctl.local.layout import Layout, Tools
 from meltemi.ctl.local.part import Part, Stage
-from meltemi.ctl.local.plan import Layout, Tools, plan, port_names
+from meltemi.ctl.local.plan import plan, port_names
 
 TOOLS = Tools(
     python="/usr/bin/python",
@@ -119,4 +120,4 @@ def test_stages_are_in_order() -> None:
     stages = [part.stage for part in plan(LAYOUT, TOOLS, demo=True)]
 
     assert stages == sorted(stages)
-    assert set(stages) == set(Stage)
+    assert set(stages) == set(Stage) - {Stage.NETWORK}, "pods are beside the plan"

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meltemi.ctl.local.layout import Layout
 from meltemi.ctl.local.part import Part, Stage
-from meltemi.ctl.local.plan import Layout, port_names
+from meltemi.ctl.local.plan import port_names
 from meltemi.ctl.local.record import Captured
 from meltemi.ctl.local.summary import (
     Health,

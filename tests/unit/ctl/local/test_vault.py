@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from meltemi.ctl.local.layout import Layout, Tools
 from meltemi.ctl.local.part import Part, Stage
-from meltemi.ctl.local.plan import Layout, Tools, plan, port_names
+from meltemi.ctl.local.plan import plan, port_names
 from meltemi.ctl.local.tools import MissingToolError, find_vault
 from meltemi.ctl.local.vault import configuration
 

@@ -24,5 +24,5 @@ def details(_: Request) -> Answer:
 
 
 if __name__ == "__main__":
-    port = int(os.environ["PORT"])  # noqa: TID251 - an application of its own
-    serve({"/details/0": details}, port)
+    environ = dict(os.environ)  # noqa: TID251 - an application of its own
+    serve({"/details/0": details}, environ)

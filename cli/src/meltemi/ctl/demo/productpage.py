@@ -83,5 +83,5 @@ if __name__ == "__main__":
             "/api/v1/products/0": lambda request: api_product(environ, request),
             "/api/v1/products/0/reviews": lambda request: api_reviews(environ, request),
         },
-        int(environ["PORT"]),
+        environ,
     )

@@ -15,5 +15,5 @@ def ratings(_: Request) -> Answer:
 
 
 if __name__ == "__main__":
-    port = int(os.environ["PORT"])  # noqa: TID251 - an application of its own
-    serve({"/ratings/0": ratings}, port)
+    environ = dict(os.environ)  # noqa: TID251 - an application of its own
+    serve({"/ratings/0": ratings}, environ)

@@ -43,6 +43,4 @@ def _stars(status: int, found: Any, colour: str) -> dict[str, Any]:  # noqa: ANN
 
 if __name__ == "__main__":
     environ = dict(os.environ)  # noqa: TID251 - an application of its own
-    serve(
-        {"/reviews/0": lambda request: reviews(environ, request)}, int(environ["PORT"])
-    )
+    serve({"/reviews/0": lambda request: reviews(environ, request)}, environ)

@@ -80,8 +80,10 @@ def call(
         connection.close()
 
 
-def serve(routes: Mapping[str, Callable[[Request], Answer]], port: int) -> NoReturn:
-    """Answer ``routes`` on the loopback ``port`` until SIGTERM.
+def serve(
+    routes: Mapping[str, Callable[[Request], Answer]], environ: Mapping[str, str]
+) -> NoReturn:
+    """Answer ``routes`` at ``LISTEN_HOST`` (loopback) and ``PORT`` until SIGTERM.
 
     Every application also answers ``/health``, and ``/headers`` with the headers it
     was sent.
@@ -114,7 +116,8 @@ def serve(routes: Mapping[str, Callable[[Request], Answer]], port: int) -> NoRet
         request_queue_size = 128
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with Server(("127.0.0.1", port), Handler) as server:
+    host = environ.get("LISTEN_HOST", "127.0.0.1")
+    with Server((host, int(environ["PORT"])), Handler) as server:
         server.serve_forever()
     sys.exit(0)
 

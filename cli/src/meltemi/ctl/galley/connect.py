@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from meltemi.ctl.galley.client import BadCredentialError, Galley
-from meltemi.ctl.local.plan import Layout
+from meltemi.ctl.local.layout import Layout
 from meltemi.ctl.local.record import NoMeshError, Record, read_record
 
 if TYPE_CHECKING:

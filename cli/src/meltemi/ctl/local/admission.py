@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from meltemi.ctl.local.plan import Layout
+    from meltemi.ctl.local.layout import Layout
 
 SEED = "accounts/seed"
 """Where in a mesh's folder it lies."""

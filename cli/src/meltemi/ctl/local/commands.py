@@ -3,19 +3,20 @@
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
+from meltemi.ctl.local.capturing import Capture, choose_capture
 from meltemi.ctl.local.interrupts import interrupts, locked
 from meltemi.ctl.local.mesh import LocalMesh, Wish, purge
 from meltemi.ctl.local.part import Part
+from meltemi.ctl.local.pods.trial import trouble
 from meltemi.ctl.local.record import Captured, read_record
 from meltemi.ctl.local.summary import (
     Health,
+    capture_line,
     next_lines,
     source_lines,
     status_json,
@@ -32,23 +33,6 @@ from meltemi.ctl.local.web import is_ready
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption, default_state
 from meltemi.kernel.clock import SystemClock
-
-
-class Capture(StrEnum):
-    """How an application's traffic gets into its proxy."""
-
-    AUTO = "auto"
-    EXPLICIT = "explicit"
-
-
-WHY = MappingProxyType(
-    {
-        Capture.AUTO: "it needs no root: each application finds its peers at ports of "
-        "its own proxy",
-        Capture.EXPLICIT: "you asked for it",
-    }
-)
-
 
 Parts = Annotated[list[str], typer.Argument(metavar="PART...")]
 
@@ -102,15 +86,17 @@ def up(  # noqa: PLR0913 - Typer reads the signature
     tools = find_tools()
     with interrupts() as interrupt:
         with locked(state):
-            wish = Wish(demo, vault_of(vault_binary, wanted=vault))
+            chosen = choose_capture(capture, read_record(state), trouble, demo=demo)
+            wish = Wish(demo, chosen, vault_of(vault_binary, wanted=vault))
             mesh = LocalMesh.prepare(state, tools, environment(), wish=wish)
-            mesh.choose_capture(WHY[capture])
             mesh.choose_config(config)
             synced = bring_up(mesh, interrupt)
         demo = mesh.record.demo
         typer.echo("\n".join(up_lines(mesh.layout, tools.versions, demo=demo)))
         if mesh.record.vault:
             typer.echo(vault_line(mesh.layout))
+        if demo:
+            typer.echo(capture_line(mesh.record.capture))
         if synced:
             seconds = clock.monotonic() - begun
             typer.echo(synced_line(synced, mtls_mode(mesh), seconds))
@@ -189,9 +175,8 @@ def kill(names: Parts, *, state: StateOption) -> None:
     """SIGKILL parts of the running mesh, to watch it survive."""
     with interrupts(), locked(state):
         mesh = LocalMesh.existing(state, find_tools(), environment())
-        chosen = select(mesh, names)
-        mesh.kill(chosen)
-    typer.echo("\n".join(f"killed {part.name}" for part in chosen))
+        killed = mesh.kill(select(mesh, names))
+    typer.echo("\n".join(f"killed {part.name}" for part in killed))
 
 
 @local.command()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 NAMESPACE = "default"
 SERVICE_PORT = 9080
+GATEWAY = "gateway"
 SERVICES = ("productpage", "details", "ratings", "reviews")
 
 

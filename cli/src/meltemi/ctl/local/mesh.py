@@ -5,17 +5,20 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from meltemi.ctl.local import processes
 from meltemi.ctl.local.admission import make_secret, read_secret, write_accounts
-from meltemi.ctl.local.plan import MESH, Layout, plan, port_names
+from meltemi.ctl.local.layout import Layout
+from meltemi.ctl.local.plan import MESH, PILOTS, plan, port_names
+from meltemi.ctl.local.pods.plan import PODS, in_pods, network, network_file
 from meltemi.ctl.local.ports import choose_ports, is_free
 from meltemi.ctl.local.record import (
     Captured,
+    Mode,
     NoMeshError,
     OtherVersionError,
     Record,
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.ctl.local.interrupts import Interrupt
+    from meltemi.ctl.local.layout import Tools
     from meltemi.ctl.local.part import Part
-    from meltemi.ctl.local.plan import Tools
     from meltemi.ctl.local.record import Running
 
 READY_SECONDS = 45.0
@@ -42,7 +45,7 @@ GRACE_SECONDS = 8.0
 LAST_LINES = 15
 SOCKET_PATH_BYTES = 107
 FILES = ("mesh.json", "admin.token", "lock", "audit.jsonl", "audit.jsonl.1")
-OURS = ("accounts", "etcd", "citadel", "vault", "run", "tokens", "logs")
+OURS = ("accounts", "etcd", "citadel", "vault", "run", "tokens", "logs", "pods")
 """The folders that a mesh's parts fill."""
 
 
@@ -73,11 +76,13 @@ class Wish:
 
     Attributes:
         demo: The bookinfo applications.
+        capture: How traffic gets into their proxies.
         vault: The program of a Vault server behind Citadel; empty: none is asked for.
 
     """
 
     demo: bool = False
+    capture: Captured = field(default_factory=Captured)
     vault: str = ""
 
 
@@ -118,7 +123,12 @@ class LocalMesh:
                 "not know: run meltemi down --purge first, or choose another --state"
             )
         demo = wish.demo or (old.demo and bool(old.parts))
-        old = msgspec.structs.replace(old, demo=demo, vault=wish.vault or old.vault)
+        old = msgspec.structs.replace(
+            old,
+            demo=demo,
+            vault=wish.vault or old.vault,
+            capture=wish.capture,
+        )
         taken = dict(old.ports)
         if not any(map(processes.is_alive, old.parts.values())):
             taken = {name: port for name, port in taken.items() if is_free(port)}
@@ -166,10 +176,6 @@ class LocalMesh:
         self._keep(msgspec.structs.replace(self.record, config=chosen))
         self.parts = self._planned()
 
-    def choose_capture(self, why: str) -> None:
-        """Note why traffic gets into the proxies the way it does."""
-        self._keep(msgspec.structs.replace(self.record, capture=Captured(why=why)))
-
     @property
     def admin_token(self) -> str:
         """The token that writes need."""
@@ -187,6 +193,9 @@ class LocalMesh:
     def start(self, parts: Iterable[Part]) -> tuple[Part, ...]:
         """Start those of ``parts`` that do not run; return them."""
         missing = tuple(part for part in parts if self.running(part) is None)
+        if any(part.name == PODS for part in missing):
+            self.kill(part for part in self.parts if part.pod)
+            write_private(network_file(self.layout), self._network())
         leftovers = [self.record.parts.get(part.name) for part in missing]
         processes.end((each for each in leftovers if each), grace=0)
         for part in missing:
@@ -227,24 +236,39 @@ class LocalMesh:
             f"{part.name} did not come up: {why}; the end of {log}:\n{words}"
         )
 
-    def kill(self, parts: Iterable[Part]) -> None:
-        """SIGKILL ``parts`` and their children; they stay parts of the mesh."""
+    def kill(self, parts: Iterable[Part]) -> tuple[Part, ...]:
+        """SIGKILL ``parts`` and their children; they stay parts of the mesh.
+
+        With the pods goes whoever is in them: there is no way to them any more.
+        Returns all that were killed.
+        """
         names = {part.name for part in parts}
+        whole = PODS in names
+        dying = [p for p in self.parts if p.name in names or (whole and p.pod)]
+        names = {part.name for part in dying}
         chosen = {n: each for n, each in self.record.parts.items() if n in names}
         processes.end(chosen.values(), grace=0)
+        return tuple(dying)
 
     def end(self, names: Iterable[str]) -> None:
         """End the parts ``names``, last stage first, and forget them."""
         self.record = end_parts(self.state, self.record, names)
 
     def _planned(self) -> tuple[Part, ...]:
-        return plan(
+        parts = plan(
             self.layout,
             self._tools,
             demo=self.record.demo,
             config=self.record.config,
             vault_binary=self.record.vault,
         )
+        if not has_pods(self.record):
+            return parts
+        return in_pods(parts, self.layout, self._tools, self.record.capture.mode)
+
+    def _network(self) -> bytes:
+        rootless = self.record.capture.mode is Mode.ROOTLESS
+        return msgspec.json.encode(network(self.layout, PILOTS, rootless=rootless))
 
     def _note(self, parts: Mapping[str, Running]) -> None:
         self._keep(msgspec.structs.replace(self.record, parts=parts))
@@ -255,7 +279,14 @@ class LocalMesh:
 
 
 def _wanted_ports(record: Record) -> tuple[str, ...]:
-    return port_names(demo=record.demo, with_vault=bool(record.vault))
+    return port_names(
+        demo=record.demo, with_vault=bool(record.vault), in_pods=has_pods(record)
+    )
+
+
+def has_pods(record: Record) -> bool:
+    """Tell whether the mesh's workloads are in pods."""
+    return record.demo and record.capture.mode.transparent
 
 
 def end_parts(state: Path, record: Record, names: Iterable[str]) -> Record:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 class Stage(IntEnum):
     """Parts of one stage start together, once those before are ready."""
 
+    NETWORK = -1
+    """The pods, which other parts are in."""
     SERVERS = 0
     AUTHORITY = 1
     """Citadel, of whom Pilots have their certificates."""
@@ -40,5 +42,7 @@ class Part:
     """``http://…`` that answers 200, or ``tcp://HOST:PORT`` that accepts."""
     version: str
     stage: Stage
+    pod: str = ""
+    """The pod that it is in; empty: none."""
     identity: Identity | None = None
     """Set for a Pilot and a proxy: each needs a workload token in its token file."""

@@ -10,109 +10,49 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meltemi.ctl.local.accounts import password
-from meltemi.ctl.local.demo import NAMESPACE, SERVICE_PORT, SERVICES, WORKLOADS, host
+from meltemi.ctl.local.demo import (
+    GATEWAY,
+    NAMESPACE,
+    SERVICE_PORT,
+    SERVICES,
+    WORKLOADS,
+    host,
+)
+from meltemi.ctl.local.layout import LOOPBACK
 from meltemi.ctl.local.part import Identity, Part, Stage
+from meltemi.ctl.local.pods.plan import PODS
 from meltemi.ctl.local.vault import VAULT, citadel_settings, vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from meltemi.ctl.local.demo import Workload
+    from meltemi.ctl.local.layout import Layout, Tools
 
 MESH = "default"
 TRUST_DOMAIN = "cluster.local"
 PILOTS = ("pilot-0", "pilot-1")
-GATEWAY = "gateway"
 GATEWAY_NAMESPACE = "istio-system"
 CONTROL_NAMESPACE = "istio-system"
-LOOPBACK = "127.0.0.1"
 KEYS_FROM = "127.0.0.0/8,::1"
 """A token issuer may run on this machine, as all of the mesh does."""
 DRAIN_SECONDS = "1"
 """Connections of a demo need no longer than that; Istio gives them 5 s."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """The programs this machine has, and their versions."""
-
-    python: str
-    etcd: str
-    nats: str
-    versions: Mapping[str, str]
-    """Of ``etcd``, ``nats``, ``envoy`` and ``meltemi``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The folder of one local mesh, and the ports it was given."""
-
-    state: Path
-    ports: Mapping[str, int]
-    epoch: str
-    """Unique to this mesh's data: etcd's cluster id is made of it."""
-    secret: str = ""
-    """What passwords in etcd and NATS are made of."""
-
-    def at(self, name: str) -> str:
-        """Return the address that was given to ``name``."""
-        return f"{LOOPBACK}:{self.ports[name]}"
-
-    @property
-    def admin_token(self) -> Path:
-        """The bearer token of those who may change the mesh."""
-        return self.state / "admin.token"
-
-    @property
-    def sealing_key(self) -> Path:
-        """What TLS secrets of gateways are sealed with."""
-        return self.state / "secrets.key"
-
-    @property
-    def audit(self) -> Path:
-        """Galley's record of every write."""
-        return self.state / "audit.jsonl"
-
-    @property
-    def roots(self) -> Path:
-        """Citadel's root bundle."""
-        return self.state / "citadel" / "root-cert.pem"
-
-    @property
-    def bus_configuration(self) -> Path:
-        """What NATS is started with."""
-        return self.state / "accounts" / "nats.conf"
-
-    def ledger_password(self, service: str) -> Path:
-        """Return where the password of a service's user in etcd is put."""
-        return self.state / "accounts" / service
-
-    def bus(self, service: str) -> str:
-        """Return where a service finds the bell, with its password."""
-        word = password(self.secret, service)
-        return f"nats://{service}:{word}@{self.at('nats')}"
-
-    def token(self, proxy: str) -> Path:
-        """Return where the workload token of ``proxy`` is put."""
-        return self.state / "tokens" / proxy
-
-    def run(self, proxy: str) -> Path:
-        """Return the folder of a proxy's sockets and credential."""
-        return self.state / "run" / proxy
-
-
-def port_names(*, demo: bool, with_vault: bool = False) -> tuple[str, ...]:
+def port_names(
+    *, demo: bool, with_vault: bool = False, in_pods: bool = False
+) -> tuple[str, ...]:
     """Return the name of every port that a mesh needs."""
     names = ["etcd", "etcd.peer", "nats", "galley", "citadel"]
     names += ["citadel.bootstrap", "citadel.renewal"]
     doors = ("xds", "xds-tls", "http")
     names += [f"{pilot}.{door}" for pilot in PILOTS for door in doors]
     names += [VAULT] if with_vault else []
+    names += [PODS] if in_pods else []
     if not demo:
         return tuple(names)
     names += [GATEWAY, f"{GATEWAY}.admin", f"{GATEWAY}.status"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads it
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,6 +38,22 @@ class OtherVersionError(MeshError):
     blame = Blame.CALLER
 
 
+class Mode(StrEnum):
+    """How an application's traffic gets into its proxy."""
+
+    EXPLICIT = "explicit"
+    """It calls ports of its own proxy."""
+    ROOTLESS = "rootless"
+    """Rules send it there, in namespaces that any user may make."""
+    ROOT = "root"
+    """Likewise, in namespaces that root makes."""
+
+    @property
+    def transparent(self) -> bool:
+        """Whether applications need not know of it."""
+        return self is not Mode.EXPLICIT
+
+
 class Running(msgspec.Struct, frozen=True):
     """A process of ours: a pid alone may belong to somebody else by now."""
 
@@ -51,7 +68,7 @@ class Running(msgspec.Struct, frozen=True):
 class Captured(msgspec.Struct, frozen=True):
     """How traffic gets into the proxies, and why so."""
 
-    mode: str = "explicit"
+    mode: Mode = Mode.EXPLICIT
     why: str = ""
 
 

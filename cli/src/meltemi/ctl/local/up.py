@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from meltemi.ctl.local.interrupts import Interrupt
+    from meltemi.ctl.local.layout import Layout
     from meltemi.ctl.local.mesh import LocalMesh
     from meltemi.ctl.local.part import Part
-    from meltemi.ctl.local.plan import Layout
 
 SYNC_SECONDS = 30.0
 POLL_SECONDS = 0.1

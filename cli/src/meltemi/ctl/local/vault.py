@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from meltemi.ctl.local.part import Part, Stage
 
 if TYPE_CHECKING:
-    from meltemi.ctl.local.plan import Layout
+    from meltemi.ctl.local.layout import Layout
 
 VAULT = "vault"
 FULL_SERVER = "vault"

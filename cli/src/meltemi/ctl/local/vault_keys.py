@@ -21,7 +21,7 @@ from meltemi.kernel.errors import Blame, MeshError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meltemi.ctl.local.plan import Layout
+    from meltemi.ctl.local.layout import Layout
 
 
 class VaultNotOpenError(MeshError):

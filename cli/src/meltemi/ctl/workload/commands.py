@@ -27,6 +27,7 @@ from meltemi.ctl.workload.attendant import (
 )
 from meltemi.ctl.workload.folder import Home
 from meltemi.ctl.workload.holder import Holder, holder_of
+from meltemi.ctl.workload.housing import housed
 from meltemi.ctl.workload.invited import invited, own_address
 from meltemi.ctl.workload.listing import HEADING, cells, registered
 from meltemi.ctl.workload.plan import (
@@ -156,7 +157,7 @@ def join(  # noqa: PLR0913 - Typer reads the signature
         health_of(health, told[0]),
     )
     believed = str(Path(ca).absolute()) if ca else ""
-    raise typer.Exit(take_part(state, wish, command, (url, believed, secret)))
+    raise typer.Exit(housed_part(state, wish, command, (url, believed, secret)))
 
 
 @alone.command()
@@ -200,7 +201,7 @@ def run(  # noqa: PLR0913 - Typer reads the signature
     }
     secret = workload_token.create(state, asked)
     url = f"http://{layout.at('galley')}"
-    raise typer.Exit(take_part(state, wish, command, (url, "", secret)))
+    raise typer.Exit(housed_part(state, wish, command, (url, "", secret)))
 
 
 @workload.command("list")
@@ -223,6 +224,14 @@ def leave(name: str, *, state: StateOption) -> None:
     """
     Home(state, name).leave()
     typer.echo(f"workload/{name} left")
+
+
+def housed_part(
+    state: Path, wish: Wish, command: Sequence[str], entry: tuple[str, str, str]
+) -> int:
+    """Do as `take_part` does, where others of the mesh reach the workload."""
+    with housed(state, entry[0], wish, command) as there:
+        return take_part(state, there, command, entry)
 
 
 def take_part(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.proxy.adapters.programs import run_program
 from meltemi.proxy.capture import iptables, nft
 from meltemi.proxy.capture.family import family
 from meltemi.proxy.capture.plan import plan
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from meltemi.proxy.capture.options import CaptureOptions
     from meltemi.proxy.capture.rules import Plan
 
-SECONDS = 30.0
-"""Another program may hold the lock of iptables for a while."""
 COMMANDS = {
     4: ("iptables-save", "iptables-restore"),
     6: ("ip6tables-save", "ip6tables-restore"),
@@ -32,13 +30,6 @@ class NoPacketFilterError(MeshError):
     """Neither nft nor iptables is there."""
 
     code = "capture.no-packet-filter"
-    blame = Blame.CALLER
-
-
-class CaptureFailedError(MeshError):
-    """A program refused what it was told."""
-
-    code = "capture.failed"
     blame = Blame.CALLER
 
 
@@ -91,9 +82,9 @@ class Netfilter:
         plans = _plans(options)
         for one in plans:
             for words in _routes(one):
-                _run(words)
+                run_program(words)
         if self.backend is Backend.NFT:
-            _run(["nft", "-f", "-"], nft.transaction(plans))
+            run_program(["nft", "-f", "-"], nft.transaction(plans))
             return
         for one in plans:
             _restore(one.version, _changes(one))
@@ -103,7 +94,9 @@ class Netfilter:
         wrong = []
         for one in _plans(options):
             if self.backend is Backend.NFT:
-                listed = _run(["nft", "list", "ruleset", nft.FAMILIES[one.version]])
+                listed = run_program(
+                    ["nft", "list", "ruleset", nft.FAMILIES[one.version]]
+                )
                 found = nft.missing(one, listed)
             else:
                 found = iptables.missing(one, _saved(one.version))
@@ -129,12 +122,12 @@ class Netfilter:
         What others set stays as it is, byte for byte.
         """
         if self.backend is Backend.NFT:
-            _run(["nft", "-f", "-"], nft.transaction([]))
+            run_program(["nft", "-f", "-"], nft.transaction([]))
         for one in _plans(options):
             if self.backend is Backend.IPTABLES:
                 _unmake(one.version)
             for words in _unroutes(one):
-                _run(words)
+                run_program(words)
 
 
 def tcp_sockets() -> list[str]:
@@ -170,12 +163,12 @@ def _versions() -> Iterator[int]:
 
 
 def _saved(version: int) -> str:
-    return _run([COMMANDS[version][0]])
+    return run_program([COMMANDS[version][0]])
 
 
 def _restore(version: int, text: str) -> None:
     if text:
-        _run([COMMANDS[version][1], "--noflush", "--wait", "5"], text)
+        run_program([COMMANDS[version][1], "--noflush", "--wait", "5"], text)
 
 
 def _unmake(version: int) -> None:
@@ -187,9 +180,9 @@ def _unmake(version: int) -> None:
         if not _is_nf_tables():
             return  # the kernel's own tables come with a module, and stay
         if ours.made:
-            _run(["nft", "delete", "table", ip, table])
+            run_program(["nft", "delete", "table", ip, table])
         for hook in ours.made_hooks:
-            _run(["nft", "delete", "chain", ip, table, hook])
+            run_program(["nft", "delete", "chain", ip, table, hook])
 
 
 def _changes(one: Plan) -> str:
@@ -203,13 +196,13 @@ def _hooks(version: int, saved: str) -> set[tuple[str, str]]:
     if not _is_nf_tables():
         tables = iptables.ours_in(saved)
         return {(table, hook) for table in tables for hook in iptables.HOOKS}
-    listed = _run(["nft", "--terse", "list", "chains", nft.FAMILIES[version]])
+    listed = run_program(["nft", "--terse", "list", "chains", nft.FAMILIES[version]])
     return set(nft.hooks(listed))
 
 
 def _is_nf_tables() -> bool:
     programs = all(map(shutil.which, ("nft", "iptables")))
-    return programs and NF_TABLES in _run(["iptables", "--version"])
+    return programs and NF_TABLES in run_program(["iptables", "--version"])
 
 
 def _routes(one: Plan) -> Iterator[Sequence[str]]:
@@ -233,7 +226,7 @@ def _absent_routes(one: Plan) -> Iterator[Sequence[str]]:
 def _unroutes(one: Plan) -> Iterator[Sequence[str]]:
     ip = ["ip", f"-{one.version}"]
     extra = family(one.version).extra_address
-    if extra and extra in _run([*ip, "address", "show", "dev", "lo"]):
+    if extra and extra in run_program([*ip, "address", "show", "dev", "lo"]):
         yield [*ip, "address", "del", extra, "dev", "lo"]
     if one.local_mark is not None and _rule(one) in _rules(one):
         table = str(one.route_table)
@@ -246,28 +239,4 @@ def _rule(one: Plan) -> str:
 
 
 def _rules(one: Plan) -> str:
-    return _run(["ip", f"-{one.version}", "rule", "show"])
-
-
-def _run(argv: Sequence[str], text: str = "") -> str:
-    """Run one program; return what it prints.
-
-    Raises:
-        CaptureFailedError: If it is not there, fails or takes too long.
-
-    """
-    try:
-        done = subprocess.run(  # noqa: S603 - words of ours, and checked options
-            argv,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CaptureFailedError(f"{argv[0]}: {error}") from error
-    if done.returncode:
-        said = done.stderr.strip() or f"exit code {done.returncode}"
-        raise CaptureFailedError(f"{' '.join(argv)}: {said} (it needs CAP_NET_ADMIN)")
-    return done.stdout
+    return run_program(["ip", f"-{one.version}", "rule", "show"])

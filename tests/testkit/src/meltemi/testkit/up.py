@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 CALLERS = 4
+SYSTEM_PYTHON = "/usr/bin/python3"
 COMMAND_SECONDS = 90
 POLL_SECONDS = 0.05
 
@@ -34,13 +37,15 @@ class Up:
     """A mesh in a folder of its own."""
 
     state: Path
+    before: tuple[str, ...] = (sys.executable,)
+    """What runs ``-m meltemi.ctl``: a Python, or another user's."""
 
     def run(
         self, *words: str, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run ``meltemi WORDS`` on this mesh and return what came of it."""
         return subprocess.run(
-            [sys.executable, "-m", "meltemi.ctl", "--state", str(self.state), *words],
+            [*self.before, "-m", "meltemi.ctl", "--state", str(self.state), *words],
             input=stdin,
             capture_output=True,
             text=True,
@@ -97,12 +102,18 @@ class Up:
 
 
 @contextlib.contextmanager
-def demo(*options: str) -> Iterator[Up]:
-    """Bring the demo up with ``options`` in a temporary folder, and down again."""
+def demo(*options: str, user: int = 0) -> Iterator[Up]:
+    """Bring the demo up with ``options`` in a temporary folder, and down again.
+
+    ``user`` is whose it is, where we are root.
+    """
     with tempfile.TemporaryDirectory(
         prefix="mt-", ignore_cleanup_errors=True
     ) as folder:
         mesh = Up(Path(folder))
+        if user:
+            os.chown(folder, user, user)
+            mesh = Up(Path(folder), as_user(user))
         try:
             mesh.do("up", "--demo", *options)
             with overheard(mesh.address("nats", "client")) as heard:
@@ -111,6 +122,35 @@ def demo(*options: str) -> Iterator[Up]:
         finally:
             mesh.run("down", "--purge")
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_user(user: int) -> tuple[str, ...]:
+    """Return what runs Python as ``user``, who has no right but to read.
+
+    Our own Python may lie in root's home, so it is the system's, with our packages.
+    """
+    path = ":".join(each for each in sys.path if each and "/lib/python3" not in each)
+    packages = sysconfig.get_path("purelib")
+    return (
+        *("setpriv", f"--reuid={user}", f"--regid={user}"),
+        *("--clear-groups", "--no-new-privs", "env", "-i"),
+        f"PATH={os.defpath}",
+        f"PYTHONPATH={packages}:{path}",
+        "PYTHONDONTWRITEBYTECODE=1",
+        SYSTEM_PYTHON,
+    )
+
+
+def no_other_user() -> str:
+    """Return why nothing can be run as another user here; empty: it can."""
+    if os.geteuid():
+        return "running as another user needs root"
+    if not Path(SYSTEM_PYTHON).exists():
+        return f"{SYSTEM_PYTHON} is not there"
+    asked = [SYSTEM_PYTHON, "-c", "import sys; print(*sys.version_info[:2])"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    ours = " ".join(map(str, sys.version_info[:2]))
+    return "" if said.strip() == ours else f"{SYSTEM_PYTHON} is another version"
 
 
 OPEN = ("logs", "etcd", "citadel/audit.jsonl", "audit.jsonl", "mesh.json")
