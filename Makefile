@@ -6,14 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
-MEMBERS := shared cli proxy services/galley services/pilot services/citadel tests/testkit
+MEMBERS := shared cli proxy services/galley services/pilot services/citadel services/injector tests/testkit
 SOURCES := $(MEMBERS:%=%/pyproject.toml)
 TREE := shared cli proxy services tests tools
 INSTALLED := $(VENV)/.installed
 STUBS := typings/.made
 ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
 
-.PHONY: help install up down status test test-full conformance bench lint type golden wire toolbox lock clean
+.PHONY: help install up down status test test-full test-compose conformance bench lint type golden wire toolbox lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -60,6 +60,13 @@ test: install ## unit, golden, property, contract, component and system tests
 test-full: install ## what takes minutes: long fuzzing, torture
 	$(BIN)/python -m pytest -m full --timeout=1800
 
+CONTAINED := etcd nats vault
+test-compose: install ## docker-compose.yml in a Docker daemon, which is started where it may be
+	$(BIN)/python -m pytest -m compose tests/compose
+	@if docker image inspect $(CONTAINED:%=meltemi/%:test) >/dev/null 2>&1; then set -x; \
+	  $(BIN)/python -m pytest tests/component/test_etcd.py tests/component/test_nats.py tests/contract \
+	    tests/component/citadel/test_vault_logins.py $(foreach each,$(CONTAINED),--$(each)-image meltemi/$(each):test); fi
+
 bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json] [STRICT=1: fail on a missed target]
 	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json) $(if $(STRICT),--strict)
 
@@ -91,6 +98,7 @@ wire: install ## rewrite the generated message classes
 lock: ## pin the newest allowed packages in requirements.txt
 	$(ENVIRONMENT) $(UV) lock --upgrade
 	$(ENVIRONMENT) $(UV) export --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header --format requirements-txt -o requirements.txt
+	echo cyclonedx-bom | $(ENVIRONMENT) $(UV) pip compile --quiet --upgrade --generate-hashes --no-annotate --no-header --python-version 3.11 - -o deploy/docker/sbom.txt
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) typings .mypy_cache .ruff_cache .pytest_cache .hypothesis

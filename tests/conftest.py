@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meltemi.testkit import vault
+from meltemi.testkit import processes, vault
 
 if TYPE_CHECKING:
     import pytest
@@ -13,10 +13,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--vault-image",
         metavar="IMAGE",
         help="run the tests marked vault on this image, where Docker answers: "
-        "meltemi-vaultd, hashicorp/vault, openbao/openbao",
+        "meltemi/vault:dev, hashicorp/vault, openbao/openbao",
     )
+    for name in ("etcd", "nats"):
+        parser.addoption(
+            f"--{name}-image",
+            metavar="IMAGE",
+            help=f"run tests that start {name} on this image: meltemi/{name}:dev",
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     image = config.getoption("--vault-image", default=None)
     vault.IMAGE.chosen = str(image) if image else ""
+    for name in ("etcd", "nats"):
+        processes.IMAGES[name] = config.getoption(f"--{name}-image", default="") or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,7 @@ async def test_a_frozen_server_costs_no_more_than_the_time_of_one_call() -> None
     with etcd_server() as server:
         async with EtcdLedger([server.address]) as ledger:
             await ledger.commit([Write("/a", b"1")])
-            process = server.program.process
-            assert process is not None
-            process.send_signal(19)  # SIGSTOP
+            server.program.signal(signal.SIGSTOP)
             clock = asyncio.get_running_loop().time
             started = clock()
             with pytest.raises(LedgerUnavailableError):

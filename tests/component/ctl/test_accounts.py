@@ -11,6 +11,7 @@ import pytest
 from meltemi.bus.nats import NatsBus
 from meltemi.citadel.signers.rotating import record_key
 from meltemi.config.ledger_keys import config_prefix
+from meltemi.ctl.galley.client import Galley
 from meltemi.ctl.local.accounts import password
 from meltemi.ctl.local.admission import LedgerLockedError, lock_ledger, write_accounts
 from meltemi.ctl.local.layout import Layout
@@ -54,7 +55,7 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
         etcd_server("--bcrypt-cost=4", address=made.at("etcd")),
         running(Program(argv, lambda: accepts(nats), tmp_path / "nats.log")),
     ):
-        lock_ledger(made, MESH)
+        lock_ledger(Galley(f"http://{made.at('etcd')}"), made.secret, MESH)
         yield made
 
 
@@ -105,10 +106,10 @@ async def test_t15_without_a_user_or_with_anothers_password_nobody_gets_in(
 def test_locking_a_ledger_again_changes_nothing_and_a_stranger_s_is_told(
     layout: Layout,
 ) -> None:
-    lock_ledger(layout, MESH)
-    stranger = Layout(layout.state, layout.ports, "e", "another secret")
+    etcd = Galley(f"http://{layout.at('etcd')}")
+    lock_ledger(etcd, layout.secret, MESH)
     with pytest.raises(LedgerLockedError, match="does not know"):
-        lock_ledger(stranger, MESH)
+        lock_ledger(etcd, "another secret", MESH)
 
 
 BEAT = encode_beat(MESH, Heartbeat(Epoch("cafe"), Revision(7), "relay"))

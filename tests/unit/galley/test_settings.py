@@ -64,3 +64,9 @@ def test_where_to_join_is_told_whole_or_not_at_all(missing: str) -> None:
     del told[f"GALLEY_JOINING_{missing}"]
     with pytest.raises(SettingsError, match="belong together"):
         read_settings(GalleySettings, ENVIRON | told)
+
+
+def test_pilots_are_asked_over_tls_with_all_three_files_or_in_plain_text() -> None:
+    assert read_settings(GalleySettings, ENVIRON).pilots_tls is None
+    with pytest.raises(SettingsError, match="pilots_key_file belong together"):
+        read_settings(GalleySettings, ENVIRON | {"GALLEY_PILOTS_CA_FILE": "/ca.pem"})

@@ -25,6 +25,21 @@ def test_plain_text_does_not_leave_the_machine(field: str) -> None:
     assert str(error.value).startswith(f"{field} 0.0.0.0:15010 is not on loopback")
 
 
+def test_views_leave_the_machine_over_tls_that_asks_who_comes() -> None:
+    files = {
+        "PILOT_HTTP_CERT_FILE": "/own.pem",
+        "PILOT_HTTP_KEY_FILE": "/own.key",
+        "PILOT_HTTP_CLIENT_CA_FILE": "/ca.pem",
+    }
+    away = NEEDED | {"PILOT_HTTP_ADDRESS": "pilot-0:15014"}
+    tls = read_settings(PilotSettings, away | files).http_tls
+    assert tls is not None
+    assert tls.mutual
+    del files["PILOT_HTTP_CLIENT_CA_FILE"]
+    with pytest.raises(SettingsError, match="belong together"):
+        read_settings(PilotSettings, away | files)
+
+
 def test_features_are_turned_on_by_name() -> None:
     told = NEEDED | {"PILOT_FEATURES": '{"dual_stack": true, "trace_sampling": 5}'}
     features = read_settings(PilotSettings, told).features

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from meltemi.kernel.clock import SystemClock
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.settings import Address
-from meltemi.runtime.tls import TlsFiles, TlsFilesError
+from meltemi.runtime.tls import TlsFiles, TlsFilesError, client_context
 from meltemi.testkit.authority import REVIEWS, authority, credential, write_credential
 from meltemi.testkit.processes import free_port
 
@@ -100,6 +100,29 @@ async def test_a_client_may_show_a_certificate_and_a_false_one_is_turned_away(
         with contextlib.suppress(ssl.SSLError, ConnectionError):
             _, stranger = await asked(address, mine.roots_pem, bad)
     assert (nobody, somebody, stranger) == (b"0", b"1", b"")
+
+
+async def test_where_it_is_mutual_nobody_enters_without_a_certificate(
+    tmp_path: Path,
+) -> None:
+    mine = fresh()
+    roots = tmp_path / "roots.pem"
+    roots.write_text(mine.roots_pem)
+    own = write_credential(tmp_path, "server", mine)
+    async with served(TlsFiles(*own, roots, mutual=True)) as address:
+        _, somebody = await asked(address, mine.roots_pem, own)
+        nobody = b""
+        with contextlib.suppress(ssl.SSLError, ConnectionError):
+            _, nobody = await asked(address, mine.roots_pem)
+    assert (somebody, nobody) == (b"1", b"")
+
+
+def test_files_of_a_client_that_are_of_no_use_are_named(tmp_path: Path) -> None:
+    chain, key = write_credential(tmp_path, "one", fresh())
+    with pytest.raises(TlsFilesError, match=r"absent.*No such file"):
+        client_context(tmp_path / "absent", chain, key)
+    with pytest.raises(TlsFilesError, match=r"one\.pem"):
+        client_context(chain, key, chain)
 
 
 def test_files_that_do_not_fit_together_are_named(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ MODULES = {
     "meltemi.ctl.doctor": ("doctor", "version"),
     "meltemi.ctl.vault": ("vault",),
     "meltemi.ctl.capture": ("capture",),
+    "meltemi.ctl.containers.commands": ("containers",),
+    "meltemi.ctl.inject.commands": ("inject", "uninject"),
     "meltemi.ctl.workload.commands": ("workload", "run"),
     "meltemi.ctl.completion": ("completion", "complete"),
 }

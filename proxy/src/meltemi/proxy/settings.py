@@ -24,6 +24,7 @@ from meltemi.proxy.health.probe import (
     read_app_probes,
     read_own_probe,
 )
+from meltemi.proxy.stats_inclusion import StatsInclusion
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 SOCKET_PATH_LIMIT = 107
@@ -217,6 +218,9 @@ class AgentSettings(ServiceSettings):
 
     envoy_log_level: str = "warning"
     """trace, debug, info, warning, error, critical or off. Istio's default."""
+
+    stats_inclusion: StatsInclusion = StatsInclusion()
+    """Statistics to keep beside the usual ones, a JSON object."""
 
     drain_seconds: float = Field(default=5.0, ge=0, le=3600)
     """How long open connections may finish, once the proxy was asked to end. Istio's

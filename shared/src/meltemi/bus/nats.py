@@ -48,7 +48,8 @@ class NatsBus:
     Args:
         url: ``nats://[USER:PASSWORD@]HOST:PORT``.
         name: What the server's monitoring calls us.
-        tls: For servers that ask for it.
+        tls: For servers that begin with it (``handshake_first``): one that is asked
+            only after its greeting could be posed as, and would have the password.
 
     """
 
@@ -140,6 +141,7 @@ class NatsBus:
                 self._url,
                 name=self._name,
                 tls=self._tls,
+                tls_handshake_first=self._tls is not None,
                 allow_reconnect=False,
                 connect_timeout=CONNECT_SECONDS,
                 ping_interval=PING_SECONDS,

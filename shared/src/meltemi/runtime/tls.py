@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -41,6 +41,8 @@ class TlsFiles:
     key: Path
     client_ca: Path | None = None
     """Roots of client certificates; None: none is asked for."""
+    mutual: bool = field(default=False, kw_only=True)
+    """Whether a client without a certificate is turned away."""
 
     def __iter__(self) -> Iterator[Path]:
         yield self.certificate
@@ -51,7 +53,8 @@ class TlsFiles:
     def context(self) -> ssl.SSLContext:
         """Return a server's context made of the files as they are now.
 
-        A client may come without a certificate; one that it shows must hold.
+        Unless it is `mutual`, a client may come without a certificate; one that it
+        shows must hold.
 
         Raises:
             TlsFilesError: If one cannot be read, or they do not fit together.
@@ -64,7 +67,8 @@ class TlsFiles:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
             if self.client_ca is not None:
                 context.load_verify_locations(self.client_ca)
-                context.verify_mode = ssl.CERT_OPTIONAL
+                must = ssl.CERT_REQUIRED if self.mutual else ssl.CERT_OPTIONAL
+                context.verify_mode = must
         except OSError as error:
             names = ", ".join(str(each) for each in self)
             why = error.strerror or str(error)
@@ -75,6 +79,24 @@ class TlsFiles:
         """Return what differs once a file was replaced or rewritten."""
         found = [each.stat() for each in self]
         return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in found)
+
+
+def client_context(roots: Path, certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return a client's context that believes ``roots`` and shows a certificate.
+
+    Raises:
+        TlsFilesError: If one cannot be read, or they do not fit together.
+
+    """
+    try:
+        context = ssl.create_default_context(cafile=roots)
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise TlsFilesError(
+            f"no TLS from {roots}, {certificate}, {key}: {why}"
+        ) from error
+    return context
 
 
 class ReloadingContext(ssl.SSLContext):

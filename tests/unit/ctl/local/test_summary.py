@@ -25,6 +25,10 @@ PART = Part(
 FOUND = (Health(PART, 7, healthy=True), Health(PART, None, healthy=False))
 
 
+def test_how_a_mesh_elsewhere_captures_is_not_made_up() -> None:
+    assert status_json((), {}, None)["capture"]["mode"] == "unknown"
+
+
 def test_status_keeps_the_frozen_shape() -> None:
     shown = status_json(FOUND, {"app": "http://a"}, Captured(why="asked"))
 

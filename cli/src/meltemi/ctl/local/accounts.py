@@ -86,8 +86,14 @@ def password(secret: str, user: str) -> str:
     return blake2b(user.encode(), key=secret.encode(), digest_size=16).hexdigest()
 
 
-def bus_configuration(secret: str, mesh: str) -> str:
-    """Return NATS's configuration: its users, and what each may say and hear."""
+def bus_configuration(
+    secret: str, mesh: str, *, tls: Mapping[str, object] | None = None
+) -> str:
+    """Return NATS's configuration: its users, and what each may say and hear.
+
+    With ``tls``, NATS's block of that name, it is reached from elsewhere, and nobody
+    comes without a name.
+    """
     users: list[dict[str, Any]] = [
         {
             "user": name,
@@ -104,7 +110,8 @@ def bus_configuration(secret: str, mesh: str) -> str:
             "permissions": _subjects(everybody, mesh),
         }
     )
-    made = {"authorization": {"users": users}, "no_auth_user": READER}
+    made: dict[str, object] = {"authorization": {"users": users}}
+    made |= {"no_auth_user": READER} if tls is None else {"tls": tls}
     return "\n".join(f"{name}: {json.dumps(value)}" for name, value in made.items())
 
 

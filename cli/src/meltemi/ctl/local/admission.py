@@ -14,20 +14,20 @@ from meltemi.ctl.local.accounts import (
     password,
 )
 from meltemi.ctl.local.record import write_private
-from meltemi.ctl.local.web import OK, ask
+from meltemi.ctl.local.web import OK
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from meltemi.ctl.galley.client import Galley
     from meltemi.ctl.local.layout import Layout
 
 SEED = "accounts/seed"
 """Where in a mesh's folder it lies."""
 THERE = "already"
 """What etcd says of a user, a role or a grant that was made before."""
-SECONDS = 5.0
 
 
 class LedgerLockedError(MeshError):
@@ -60,31 +60,29 @@ def write_accounts(layout: Layout, mesh: str) -> None:
         write_private(layout.ledger_password(name), f"{word}\n".encode())
 
 
-def lock_ledger(layout: Layout, mesh: str) -> None:
+def lock_ledger(etcd: Galley, secret: str, mesh: str) -> None:
     """Make the ledger's users and have it ask for them; twice changes nothing.
 
     Raises:
         LedgerLockedError: If it asks for others already, or refuses a step.
 
     """
-    root = {"name": SUPERUSER, "password": password(layout.secret, SUPERUSER)}
-    status, words = _told(layout, "authenticate", root)
+    root = {"name": SUPERUSER, "password": password(secret, SUPERUSER)}
+    status, words = _told(etcd, "authenticate", root)
     if status == OK:
         return
     if "not enabled" not in words:
         raise LedgerLockedError(
             f"etcd does not know this mesh's users: {words}; run meltemi down --purge"
         )
-    for path, body in ledger_steps(layout.secret, mesh):
-        status, words = _told(layout, path, body)
+    for path, body in ledger_steps(secret, mesh):
+        status, words = _told(etcd, path, body)
         if status != OK and THERE not in words:
             raise LedgerLockedError(f"etcd, auth/{path}: {words}")
 
 
-def _told(layout: Layout, path: str, body: Mapping[str, object]) -> tuple[int, str]:
-    url = f"http://{layout.at('etcd')}/v3/auth/{path}"
-    status, answer = ask("POST", url, body=body, seconds=SECONDS)
-    try:
-        return status, str(json.loads(answer).get("error", ""))
-    except ValueError:
-        return status, answer.decode(errors="replace")
+def _told(etcd: Galley, path: str, body: Mapping[str, object]) -> tuple[int, str]:
+    answer = etcd.send("POST", f"/v3/auth/{path}", json.dumps(body).encode())
+    if isinstance(answer.body, dict):
+        return answer.status, str(answer.body.get("error", ""))
+    return answer.status, str(answer.body)

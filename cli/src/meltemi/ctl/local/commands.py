@@ -8,7 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from meltemi.ctl.galley.client import Galley, failed
+from meltemi.ctl.galley.connect import SERVER, connect
 from meltemi.ctl.local.capturing import Capture, choose_capture
+from meltemi.ctl.local.elsewhere import parts_elsewhere
 from meltemi.ctl.local.interrupts import interrupts, locked
 from meltemi.ctl.local.mesh import LocalMesh, Wish, purge
 from meltemi.ctl.local.part import Part
@@ -143,23 +146,42 @@ def status(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Tell what runs, where, and how it is."""
-    record = read_record(state)
-    found: list[Health] = []
-    urls: Mapping[str, str] = {}
-    capture = Captured()
-    folders: list[Any] = []
-    if record is not None and record.parts:
-        mesh = LocalMesh(state, record, find_tools(), environment())
-        urls, capture = urls_of(mesh.layout, demo=record.demo), record.capture
-        folders = sources(mesh.layout)
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            found = list(pool.map(lambda part: health(mesh, part), mesh.parts))
+    if environment().get(SERVER):
+        found, urls, capture, folders = _elsewhere(connect(state))
+    else:
+        found, urls, capture, folders = _here(state)
     if output is not Output.TABLE:
         show(status_json(found, urls, capture) | {"sources": folders}, output, ())
     elif found:
         typer.echo("\n".join([status_table(found, urls), *source_lines(folders)]))
     else:
         typer.echo(f"no mesh is up in {state}: run meltemi up --demo")
+
+
+Found = tuple[list[Health], Mapping[str, str], Captured | None, list[Any]]
+"""Parts, the addresses a person needs, how traffic is captured, folders in force."""
+
+
+def _here(state: Path) -> Found:
+    record = read_record(state)
+    if record is None or not record.parts:
+        return [], {}, Captured(), []
+    mesh = LocalMesh(state, record, find_tools(), environment())
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = list(pool.map(lambda part: health(mesh, part), mesh.parts))
+    urls = urls_of(mesh.layout, demo=record.demo)
+    return found, urls, record.capture, sources(mesh.layout)
+
+
+def _elsewhere(galley: Galley) -> Found:
+    ready, rows, folders = map(
+        galley.get, ("/readyz", "/api/v1/proxies", "/api/v1/sources")
+    )
+    for each in (rows, folders):
+        if not each.ok:
+            raise failed(each)
+    found = list(parts_elsewhere(galley.url, rows.body, ready=ready.ok))
+    return found, {"galley": galley.url}, None, list(folders.body["items"])
 
 
 def health(mesh: LocalMesh, part: Part) -> Health:

@@ -14,6 +14,8 @@ from meltemi.kernel.errors import Blame, MeshError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from meltemi.ctl.galley.client import Galley
+
 CREATED, CONFLICT = 201, 409
 
 
@@ -46,7 +48,7 @@ def plural(kind: str) -> str:
     return f"{name}s"
 
 
-def seed(galley: str, token: str, objects: Iterable[Any]) -> int:
+def seed(galley: Galley, objects: Iterable[Any]) -> int:
     """Create those of ``objects`` that do not exist; return how many were new.
 
     Raises:
@@ -57,17 +59,14 @@ def seed(galley: str, token: str, objects: Iterable[Any]) -> int:
     for each in objects:
         metadata = each["metadata"]
         space = metadata.get("namespace", "default")
-        url = (
-            f"http://{galley}/apis/{each['apiVersion']}/namespaces/{space}/"
-            f"{plural(each['kind'])}"
-        )
-        status, answer = ask("POST", url, body=each, token=token, seconds=5)
-        if status not in (CREATED, CONFLICT):
+        path = f"/apis/{each['apiVersion']}/namespaces/{space}/{plural(each['kind'])}"
+        answer = galley.send("POST", path, json.dumps(each).encode())
+        if answer.status not in (CREATED, CONFLICT):
             raise SeedError(
-                f"{each['kind']}/{metadata['name']}: Galley answers {status}: "
-                f"{answer.decode(errors='replace')[:2000]}"
+                f"{each['kind']}/{metadata['name']}: Galley answers {answer.status}: "
+                f"{str(answer.body)[:2000]}"
             )
-        created += status == CREATED
+        created += answer.status == CREATED
     return created
 
 

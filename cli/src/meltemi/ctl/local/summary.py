@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meltemi.ctl.local.part import Part
     from meltemi.ctl.local.record import Captured
 
+FAR = "each proxy has its own way, on its machine"
 OK = "✔"
 
 
@@ -127,9 +128,12 @@ def urls_of(layout: Layout, *, demo: bool) -> dict[str, str]:
 
 
 def status_json(
-    found: Sequence[Health], urls: Mapping[str, str], capture: Captured
+    found: Sequence[Health], urls: Mapping[str, str], capture: Captured | None
 ) -> dict[str, Any]:
-    """Return the frozen shape of ``meltemi status -o json``."""
+    """Return the frozen shape of ``meltemi status -o json``.
+
+    ``capture`` is None for a mesh elsewhere: each machine has its own way.
+    """
     parts = [
         {
             "name": each.part.name,
@@ -140,7 +144,8 @@ def status_json(
         }
         for each in found
     ]
-    return {"parts": parts, "urls": dict(urls), "capture": asdict(capture)}
+    told = asdict(capture) if capture else {"mode": "unknown", "why": FAR}
+    return {"parts": parts, "urls": dict(urls), "capture": told}
 
 
 def status_table(found: Sequence[Health], urls: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from meltemi.ctl.galley.client import Galley
 from meltemi.ctl.local.admission import lock_ledger
 from meltemi.ctl.local.part import Stage
 from meltemi.ctl.local.plan import MESH
@@ -99,11 +100,12 @@ def prepare(mesh: LocalMesh, parts: Iterable[Part]) -> None:
 def unlock(mesh: LocalMesh, parts: Iterable[Part]) -> None:
     """Lock the ledger among ``parts``, and open the Vault, which starts sealed."""
     if any(part.name == "etcd" for part in parts):
-        lock_ledger(mesh.layout, MESH)
+        etcd = Galley(f"http://{mesh.layout.at('etcd')}")
+        lock_ledger(etcd, mesh.layout.secret, MESH)
     if any(part.name == VAULT for part in parts):
-        from meltemi.ctl.local.vault_keys import open_vault  # noqa: PLC0415 - heavy
+        from meltemi.ctl.local.vault_keys import open_local_vault  # noqa: PLC0415 - heavy
 
-        open_vault(mesh.layout)
+        open_local_vault(mesh.layout)
 
 
 def _nobody(_: Part) -> None:
@@ -113,7 +115,8 @@ def _nobody(_: Part) -> None:
 def configure(mesh: LocalMesh) -> None:
     """Give Galley the demo's objects, where it has none of the name."""
     if mesh.record.demo:
-        seed(mesh.layout.at("galley"), mesh.admin_token, demo_objects())
+        galley = Galley(f"http://{mesh.layout.at('galley')}", mesh.admin_token)
+        seed(galley, demo_objects())
 
 
 def sources(layout: Layout) -> list[Any]:

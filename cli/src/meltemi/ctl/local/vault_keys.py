@@ -43,28 +43,38 @@ class _SealStatus(msgspec.Struct, frozen=True):
     sealed: bool
 
 
-def open_vault(layout: Layout) -> None:
-    """Make the mesh's running Vault ready for Citadel: the PKI and a way to log in.
+def open_local_vault(layout: Layout) -> None:
+    """Open the Vault of a mesh in one folder; raise as `open_vault`."""
+    own = folder(layout)
+    open_vault(Connection((f"http://{layout.at(VAULT)}",)), own, own)
+
+
+def open_vault(there: Connection, kept: Path, credentials: Path) -> None:
+    """Make a running Vault ready for Citadel: the PKI and a way to log in.
+
+    Args:
+        there: Where it is: one server.
+        kept: The folder for its unseal key and root token.
+        credentials: The folder for Citadel's role id and secret id.
 
     Raises:
         VaultNotOpenError: If it does not open.
         MeshError: If it cannot be set up.
 
     """
-    url = f"http://{layout.at(VAULT)}"
-    keys_file = folder(layout) / "keys.json"
-    status = msgspec.convert(_ask(url, "get", "seal-status").document, _SealStatus)
+    keys_file = kept / "keys.json"
+    status = msgspec.convert(_ask(there, "get", "seal-status").document, _SealStatus)
     if not status.initialized:
         wish: Fields = {"secret_shares": 1, "secret_threshold": 1}
-        made = msgspec.convert(_ask(url, "put", "init", wish).document, Keys)
+        made = msgspec.convert(_ask(there, "put", "init", wish).document, Keys)
         write_private(keys_file, msgspec.json.encode(made))
     keys = _read_keys(keys_file)
     if status.sealed:
-        _ask(url, "put", "unseal", {"key": keys.keys_base64[0]})
-    setup = Setup(Connection((url,)), keys.root_token, Engine(), TRUST_DOMAIN)
+        _ask(there, "put", "unseal", {"key": keys.keys_base64[0]})
+    setup = Setup(there, keys.root_token, Engine(), TRUST_DOMAIN)
     list(setup.apply())
-    if not (folder(layout) / "secret-id").exists():
-        write_credentials(folder(layout), setup)
+    if not (credentials / "secret-id").exists():
+        write_credentials(credentials, setup)
 
 
 def write_credentials(directory: Path, setup: Setup) -> None:
@@ -84,9 +94,11 @@ def _read_keys(path: Path) -> Keys:
         ) from None
 
 
-def _ask(url: str, method: str, path: str, fields: Fields | None = None) -> Answer:
+def _ask(
+    there: Connection, method: str, path: str, fields: Fields | None = None
+) -> Answer:
     call = Call(path, method, f"sys/{path}", fields)
-    answer = Sessions(Connection((url,))).perform(call, url, "")
+    answer = Sessions(there).perform(call, there.addresses[0], "")
     if not answer.ok:
         raise VaultNotOpenError(f"{path}: Vault answered {answer.status}")
     return answer

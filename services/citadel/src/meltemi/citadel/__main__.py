@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from meltemi.bus.nats import NatsBus
 from meltemi.citadel.assembly import serve
 from meltemi.citadel.settings import CitadelSettings
 from meltemi.runtime.logs import configure_logs
@@ -29,7 +28,7 @@ async def main(stopping: asyncio.Event) -> None:
         await arrival(ledger)
         async with contextlib.AsyncExitStack() as stack:
             bus = (
-                NatsBus(settings.nats_url, name=settings.name)
+                settings.bus(settings.nats_url, name=settings.name)
                 if settings.nats_url
                 else None
             )

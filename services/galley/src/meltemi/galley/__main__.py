@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from meltemi.bus.nats import NatsBus
 from meltemi.galley.service import GalleyService
 from meltemi.galley.settings import GalleySettings
 from meltemi.kernel.clock import SystemClock
@@ -27,7 +26,7 @@ async def main(stopping: asyncio.Event) -> None:
     configure_logs("galley", settings.name, json=not sys.stderr.isatty())
     async with (
         settings.ledger(settings.etcd_endpoints) as ledger,
-        NatsBus(settings.nats_url, name=settings.name) as bus,
+        settings.bus(settings.nats_url, name=settings.name) as bus,
     ):
         await arrival(ledger)
         await GalleyService(settings, ledger, bus, SystemClock()).run(stopping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -38,6 +39,7 @@ from meltemi.runtime.operations import Readiness, operations
 from meltemi.store.following import follow
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from starlette.types import ASGIApp
@@ -46,6 +48,14 @@ if TYPE_CHECKING:
     from meltemi.galley.settings import GalleySettings
     from meltemi.kernel.clock import Clock
     from meltemi.store.ports import LedgerWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Who asks others over HTTP: Pilots, and issuers of tokens for their keys."""
+
+    pilots: httpx2.AsyncClient
+    issuers: httpx2.AsyncClient
 
 
 class GalleyService:
@@ -84,13 +94,13 @@ class GalleyService:
     ) -> None:
         """Serve the API, with ``around`` it, and ring changes until ``stopping``."""
         async with (
-            # Pilots are our own: no proxy of the environment stands between
-            httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
+            _client(self._settings.pilots_tls) as pilots,
+            _client() as issuers,
             Decoder() as decoder,
             Audit(self._settings.audit_file) as audit,
             asyncio.TaskGroup() as tasks,
         ):
-            galley = self._galley(client, decoder, audit, stopping)
+            galley = self._galley(Clients(pilots, issuers), decoder, audit, stopping)
             directory = self._directory(galley)
             app = galley_app(galley, directory)
             readiness = Readiness()
@@ -114,7 +124,7 @@ class GalleyService:
 
     def _galley(
         self,
-        client: httpx2.AsyncClient,
+        clients: Clients,
         decoder: Decoder,
         audit: Audit,
         stopping: asyncio.Event,
@@ -124,7 +134,7 @@ class GalleyService:
         foresight = Foresight(settings.root_namespace)
         mirror.followers.append(foresight)
         tokens = TokenBook(ledger, mesh, self._clock)
-        access = AccessBook(settings.access_file, self._clock, client)
+        access = AccessBook(settings.access_file, self._clock, clients.issuers)
         callers = Callers(settings, tokens, access, self._clock, self._domains)
         reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
@@ -135,7 +145,13 @@ class GalleyService:
             foresight=foresight,
             keys=self._keys,
             secrets=SecretBook(ledger, mesh, settings.sealing_key, self._clock),
-            pilots=Pilots(ledger, mesh, client, self._clock),
+            pilots=Pilots(
+                ledger,
+                mesh,
+                clients.pilots,
+                self._clock,
+                secured=settings.pilots_tls is not None,
+            ),
             newcomers=Newcomers(ledger, settings),
             callers=callers,
             tokens=tokens,
@@ -159,6 +175,13 @@ class GalleyService:
         if self._relay.following:
             return None
         return "the ledger does not answer: is etcd reachable?"
+
+
+def _client(tls: ssl.SSLContext | None = None) -> httpx2.AsyncClient:
+    """Return a client: no proxy of the environment stands between us and ours."""
+    return httpx2.AsyncClient(
+        timeout=TIMEOUT_SECONDS, trust_env=False, verify=True if tls is None else tls
+    )
 
 
 async def _sourced(directory: Directory | None) -> None:

@@ -1,5 +1,6 @@
 """What a Galley is told by its environment."""
 
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
@@ -9,12 +10,13 @@ from pydantic_settings import SettingsConfigDict
 
 from meltemi.galley.adapters.key_keeper import KeyPolicy
 from meltemi.identity.sealed import SealingKey
+from meltemi.runtime.bus_access import BusAccess
 from meltemi.runtime.dial_rule import Network, networks
 from meltemi.runtime.guarded_fetch import Guard
 from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses
-from meltemi.runtime.tls import TlsFiles
+from meltemi.runtime.tls import TlsFiles, client_context
 
 ADDRESS_HTTP = Address("127.0.0.1", 15080)
 
@@ -28,7 +30,7 @@ def _networks(value: object) -> object:
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 
 
-class GalleySettings(LedgerAccess):
+class GalleySettings(LedgerAccess, BusAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="GALLEY_")
@@ -84,6 +86,16 @@ class GalleySettings(LedgerAccess):
     folder's, and leave the mesh when they leave it. For one Galley of a mesh only.
     """
 
+    pilots_ca_file: Path | None = None
+    """Roots (PEM) to believe Pilots by, where their HTTP is asked over TLS: this and
+    the two below, or none, and then in plain text on loopback."""
+
+    pilots_cert_file: Path | None = None
+    """The certificate to show Pilots (PEM)."""
+
+    pilots_key_file: Path | None = None
+    """Its key (PEM)."""
+
     audit_file: Path | None = None
     """Where every write is recorded, a JSON object a line; unset: only in the log."""
 
@@ -138,6 +150,14 @@ class GalleySettings(LedgerAccess):
         return TlsFiles(self.tls_cert_file, self.tls_key_file, self.client_ca_file)
 
     @property
+    def pilots_tls(self) -> ssl.SSLContext | None:
+        """How Pilots are asked; None: in plain text. Raises `TlsFilesError`."""
+        files = (self.pilots_ca_file, self.pilots_cert_file, self.pilots_key_file)
+        if files[0] is None or files[1] is None or files[2] is None:
+            return None
+        return client_context(files[0], files[1], files[2])
+
+    @property
     def on_loopback(self) -> bool:
         """Whether only this machine reaches the API."""
         return self.http_address.is_loopback
@@ -149,6 +169,16 @@ class GalleySettings(LedgerAccess):
             raise ValueError(
                 "joining_citadel_bootstrap, joining_citadel_renewal and joining_pilots "
                 "belong together: set all of them, or none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pilots_are_asked_with_all_or_none(self) -> Self:
+        files = (self.pilots_ca_file, self.pilots_cert_file, self.pilots_key_file)
+        if len({each is None for each in files}) > 1:
+            raise ValueError(
+                "pilots_ca_file, pilots_cert_file and pilots_key_file belong together: "
+                "set all of them, or none"
             )
         return self
 

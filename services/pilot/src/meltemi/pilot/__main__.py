@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from meltemi.bus.nats import NatsBus
 from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.adapters.allowance import MESSAGE_BYTES
 from meltemi.pilot.service import Pilot
@@ -42,7 +41,7 @@ async def main(stopping: asyncio.Event) -> None:
     configure_logs("pilot", settings.name, json=not sys.stderr.isatty())
     async with (
         settings.ledger(settings.etcd_endpoints) as ledger,
-        NatsBus(settings.nats_url, name=settings.name) as bus,
+        settings.bus(settings.nats_url, name=settings.name) as bus,
     ):
         await arrival(ledger)
         pilot = Pilot(settings, ledger, bus, SystemClock(), Random())  # noqa: S311 - it spreads load

@@ -108,7 +108,7 @@ class Pilot:
             registry=self._metrics.registry,
         )
         server = self._answering(new_server())
-        address = self._settings.http_address
+        address, tls = self._settings.http_address, self._settings.http_tls
         async with (
             asyncio.TaskGroup() as tasks,
             serving(server, self._settings.xds_address, grace=GRACE_SECONDS),
@@ -118,7 +118,7 @@ class Pilot:
                 behind = self._answering(new_server())
                 serve = self._secure.serve(behind, grace=GRACE_SECONDS)
                 background.append(tasks.create_task(serve))
-            await serve_http(app, address, stopping=stopping)
+            await serve_http(app, address, stopping=stopping, tls=tls)
             for task in background:
                 task.cancel()
 

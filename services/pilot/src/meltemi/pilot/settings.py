@@ -10,9 +10,11 @@ from pydantic_settings import SettingsConfigDict
 from meltemi.credentials.joining import Joining
 from meltemi.identity.sealed import SealingKey
 from meltemi.pilot.model.features import Features
+from meltemi.runtime.bus_access import BusAccess
 from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses
+from meltemi.runtime.tls import TlsFiles
 
 ADDRESS_XDS = Address("127.0.0.1", 15010)
 ADDRESS_HTTP = Address("127.0.0.1", 15014)
@@ -30,7 +32,7 @@ def _features(value: object) -> object:
     return given
 
 
-class PilotSettings(LedgerAccess):
+class PilotSettings(LedgerAccess, BusAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="PILOT_")
@@ -63,7 +65,17 @@ class PilotSettings(LedgerAccess):
     """Where the certificate is kept over a restart. Made with mode 0700."""
 
     http_address: Address = ADDRESS_HTTP
-    """Health, metrics and views, in plain text: 15014 as in Istio, on loopback only."""
+    """Health, metrics and views: 15014 as in Istio. Beyond loopback with the three
+    files below, by the name or address that Galley asks: it is announced as it is."""
+
+    http_cert_file: Path | None = None
+    """The certificate shown there (PEM); read again when it changes."""
+
+    http_key_file: Path | None = None
+    """Its key (PEM)."""
+
+    http_client_ca_file: Path | None = None
+    """Roots (PEM) of those who may ask there: without a certificate nobody may."""
 
     etcd_endpoints: Addresses = Field(min_length=1)
     """The ledger's members."""
@@ -136,13 +148,33 @@ class PilotSettings(LedgerAccess):
             )
         return self
 
+    @property
+    def http_tls(self) -> TlsFiles | None:
+        """What ``http_address`` shows; None where it speaks plain text."""
+        files = (self.http_cert_file, self.http_key_file, self.http_client_ca_file)
+        if files[0] is None or files[1] is None:
+            return None
+        return TlsFiles(files[0], files[1], files[2], mutual=True)
+
     @model_validator(mode="after")
     def _plain_text_stays_here(self) -> Self:
-        for field in ("xds_address", "http_address"):
+        files = (self.http_cert_file, self.http_key_file, self.http_client_ca_file)
+        if len({each is None for each in files}) > 1:
+            raise ValueError(
+                "http_cert_file, http_key_file and http_client_ca_file belong "
+                "together: set all of them, or none"
+            )
+        plain = {"xds_address": "use 127.0.0.1 or [::1]"}
+        if self.http_tls is None:
+            plain["http_address"] = (
+                "set http_cert_file, http_key_file and http_client_ca_file, or use "
+                "127.0.0.1 or [::1]"
+            )
+        for field, advice in plain.items():
             address: Address = getattr(self, field)
             if not address.is_loopback:
                 raise ValueError(
                     f"{field} {address} is not on loopback, and what is served there "
-                    "is not encrypted: use 127.0.0.1 or [::1]"
+                    f"is not encrypted: {advice}"
                 )
         return self

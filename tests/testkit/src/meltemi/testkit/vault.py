@@ -144,7 +144,7 @@ def _contained(folder: Path, storage: str) -> Iterator[str]:
     testcontainers_config.ryuk_disabled = True  # it is an image to be fetched
     file = _configured(folder, storage, "0.0.0.0:8200")
     folder.chmod(0o755)
-    ours = "vaultd" in IMAGE.chosen
+    ours = IMAGE.chosen.startswith("meltemi/")
     container = (
         DockerContainer(IMAGE.chosen)
         .with_command("-config /vault.hcl" if ours else "server -config=/vault.hcl")

@@ -38,7 +38,10 @@ class _Announced(msgspec.Struct, frozen=True):
 
 
 class Pilots:
-    """All Pilots of a mesh, found in the ledger."""
+    """All Pilots of a mesh, found in the ledger.
+
+    ``secured``: they are asked over TLS, for which ``client`` has what it takes.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,11 @@ class Pilots:
         mesh: str,
         client: httpx2.AsyncClient,
         clock: Clock,
+        *,
+        secured: bool = False,
     ) -> None:
         self._ledger, self._client, self._clock = ledger, client, clock
+        self._scheme = "https" if secured else "http"
         self._announced: tuple[bytes, ...] = ()
         self._said: dict[str, Fleet] = {}
         self._known: dict[str, tuple[_Announced, float]] = {}
@@ -135,7 +141,7 @@ class Pilots:
             answers.append(self._said[pilot.name])
 
     async def _read(self, pilot: _Announced, view: str, kind: type[R]) -> R:
-        answer = await self._client.get(f"http://{pilot.http}/api/v1/{view}")
+        answer = await self._client.get(f"{self._scheme}://{pilot.http}/api/v1/{view}")
         answer.raise_for_status()
         return msgspec.json.decode(answer.content, type=kind)
 
