@@ -139,7 +139,7 @@ class Agent:
         await self.workload_api.show(credential)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Run until ``stopping``, then go, in the order of `Departure`."""
+        """Run until ``stopping``, then go as `Departure` says, and end Envoy."""
         sockets = serving_sockets(
             (
                 self.relay.handler(),
@@ -166,6 +166,7 @@ class Agent:
             await stopping.wait()
             await self.departure.go()
             ended.set()
+            await self.envoy.stop()
             for part in parts:
                 part.cancel()
         await self.admin.close()

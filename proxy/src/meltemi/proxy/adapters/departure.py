@@ -70,9 +70,6 @@ class Proxy(Protocol):
     async def gone(self) -> None:
         """Return when it has ended."""
 
-    async def stop(self) -> None:
-        """End it."""
-
 
 class Admin(Protocol):
     """What Envoy is told and asked."""
@@ -112,15 +109,15 @@ class Departure:
         await self._begin(stay=True)
 
     async def go(self) -> None:
-        """Leave, drain and end Envoy."""
+        """Leave, drain and wait; return when Envoy may be ended."""
         deadline = self._clock.monotonic() + self._drain.longest
-        if not self._drained:
-            await self._begin(stay=False)
-            left = max(0.0, deadline - self._clock.monotonic())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._finished()
-        await self._envoy.stop()
+        if self._drained:
+            return
+        await self._begin(stay=False)
+        left = max(0.0, deadline - self._clock.monotonic())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._finished()
 
     async def _begin(self, *, stay: bool) -> None:
         await self._registrar.leave()
