@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import settings
+
 from meltemi.testkit import processes, vault
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A busy machine is no finding: how fast things are is judged in the benchmark.
+    settings.register_profile("meltemi", deadline=None)
+    settings.load_profile("meltemi")
     image = config.getoption("--vault-image", default=None)
     vault.IMAGE.chosen = str(image) if image else ""
     for name in ("etcd", "nats"):
