@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
-MEMBERS := shared cli proxy services/galley services/pilot services/citadel tests/testkit
+MEMBERS := shared cli proxy services/galley services/pilot services/citadel services/injector tests/testkit
 SOURCES := $(MEMBERS:%=%/pyproject.toml)
 TREE := shared cli proxy services tests tools
 INSTALLED := $(VENV)/.installed

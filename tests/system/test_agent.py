@@ -24,6 +24,7 @@ from meltemi.testkit.citadels import citadel
 from meltemi.testkit.fakes.ledger import MemoryLedger
 from meltemi.testkit.fakes.pilot import FakePilot
 from meltemi.testkit.processes import accepts
+from meltemi.testkit.shop import open_shop
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
@@ -70,8 +71,12 @@ def token_of(address: str) -> str:
 
 
 async def readiness(settings: AgentSettings) -> tuple[int, str]:
+    return await asked(settings.status_address, "/healthz/ready")
+
+
+async def asked(address: Address, path: str) -> tuple[int, str]:
     async with httpx2.AsyncClient(trust_env=False) as http:
-        answer = await http.get(f"http://{settings.status_address}/healthz/ready")
+        answer = await http.get(f"http://{address}{path}")
     return answer.status_code, answer.text
 
 
@@ -93,6 +98,39 @@ async def test_envoy_serves_mtls_with_the_certificate_its_agent_got(
             told = await asyncio.to_thread(token_of, address)
             assert told == str(REVIEWS), "its application has a token of its own"
     assert not accepts(settings.admin_address.port), "Envoy went with its agent"
+
+
+async def test_an_agent_answers_balancers_scrapers_and_kubelet(tmp_path: Path) -> None:
+    """Istio's ports 15020 and 15021."""
+    inbound, ready = local(), local()
+    pilot = pilot_with(inbound)
+    async with citadel(tmp_path, MemoryLedger()) as office, pilot.serving():
+        with open_shop() as shop:
+            port = shop.server_port
+            probe = {"httpGet": {"path": "/health", "port": port}}
+            settings = await settings_for(
+                tmp_path,
+                office,
+                pilot,
+                ready_address=ready,
+                app_metrics=f"http://127.0.0.1:{port}/metrics",
+                app_probes={"/app-health/web/readyz": probe},
+            )
+            async with running_agent(settings) as agent:
+                await until(lambda: agent.envoy.trouble() is None)
+                assert await asked(ready, "/healthz/ready") == (200, "ok\n")
+                assert (await asked(ready, "/metrics"))[0] == 404
+                _, text = await asked(settings.status_address, "/metrics")
+                for name in (
+                    "envoy_server_live",
+                    "meltemi_agent_envoy_starts_total",
+                    "shop_orders_total",
+                ):
+                    assert f"\n{name}" in text
+                path = "/app-health/web/readyz"
+                assert (await asked(settings.status_address, path))[0] == 200
+                shop.well = False
+                assert (await asked(settings.status_address, path))[0] == 503
 
 
 async def test_an_envoy_that_dies_is_back_while_every_other_service_is_dead(

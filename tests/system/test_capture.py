@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
 import socket
 import struct
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,9 +17,11 @@ import pytest
 from meltemi.testkit import namespaces
 from meltemi.testkit.namespaces import PROXY, Machine, network
 from meltemi.testkit.processes import python
+from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [
     pytest.mark.system,
@@ -237,3 +242,76 @@ def test_what_comes_from_outside_meets_the_proxy_first(
     finally:
         proxy.close()
         metrics.close()
+
+
+DOCKERS = """
+*nat
+-N DOCKER_OUTPUT
+-A OUTPUT -d 127.0.0.11/32 -j DOCKER_OUTPUT
+-A DOCKER_OUTPUT -d 127.0.0.11/32 -p udp --dport 53 -j DNAT --to 127.0.0.11:40000
+COMMIT
+"""
+"""What Docker sets in a container whose resolver it is."""
+BE = "import encodings.idna, os, socket, sys\nos.setuid(int(sys.argv[1]))\n"
+SERVE = """
+door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+door.bind((sys.argv[2], int(sys.argv[3])))
+print("bound", flush=True)
+while True:
+    _, peer = door.recvfrom(99)
+    door.sendto(sys.argv[3].encode(), peer)
+"""
+ASK = """
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asker.settimeout(5)
+asker.connect(("127.0.0.11", 53))
+asker.send(b"?")
+print(asker.recv(99).decode())
+"""
+
+
+def script(text: str, *words: str) -> list[str]:
+    return [sys.executable, "-c", text, *words]
+
+
+@contextlib.contextmanager
+def started(argv: list[str], first_line: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program until the block ends; it has said ``first_line`` when it begins."""
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(first_line)
+            yield process
+        finally:
+            process.terminate()
+
+
+def test_a_pause_container_holds_the_rules_with_one_capability(
+    machines: tuple[Machine, Machine], tmp_path: Path
+) -> None:
+    machine, _ = machines
+    ready = tmp_path / "captured"
+    bare = ["setpriv", "--bounding-set=-all,+net_admin", "--no-new-privs"]
+    words = [*python("meltemi.ctl"), "capture", "hold", "--ready-file", str(ready)]
+    with started(machine.argv([*bare, *words]), "captured with") as process:
+        asyncio.run(until(ready.exists))
+        capture(machine, "verify")
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+    capture(machine, "verify")
+
+
+def test_dns_behind_dockers_resolver_is_the_agents_and_the_agent_may_ask_it(
+    machines: tuple[Machine, Machine],
+) -> None:
+    machine, _ = machines
+    run(machine, "iptables-restore", text=DOCKERS)
+    capture(machine, "apply", "--backend", "nft", "--dns")
+    docker = script(BE + SERVE, "0", "127.0.0.11", "40000")
+    agent = script(BE + SERVE, f"{PROXY}", "127.0.0.1", "15053")
+    with (
+        started(machine.argv(docker), "bound"),
+        started(machine.argv(agent), "bound"),
+    ):
+        assert run(machine, *script(BE + ASK, "0")).stdout == "15053\n"
+        assert run(machine, *script(BE + ASK, f"{PROXY}")).stdout == "40000\n"

@@ -26,9 +26,10 @@ PHASES = ("PREPARE", "DISTRIBUTE", "DRAIN")
 @pytest.fixture
 def short_lived(monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     monkeypatch.setenv("CITADEL_WORKLOAD_TTL", str(LIFE))
+    monkeypatch.setenv("CITADEL_MAX_WORKLOAD_TTL", str(LIFE))
     monkeypatch.setenv("CITADEL_ROTATION_DISTRIBUTE", str(DISTRIBUTE))
     monkeypatch.setenv("CITADEL_ROTATION_DRAIN", str(DRAIN))
-    with demo() as mesh:
+    with demo("--capture=explicit") as mesh:
         yield mesh
 
 

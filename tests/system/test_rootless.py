@@ -12,6 +12,7 @@ import pytest
 from meltemi.ctl.local.pods.trial import trouble
 from meltemi.ctl.local.record import Mode
 from meltemi.testkit.up import (
+    SYSTEM_PYTHON,
     Up,
     answer,
     answers,
@@ -22,6 +23,7 @@ from meltemi.testkit.up import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 NOBODY = 65534
 WHY = no_other_user() or trouble(Mode.ROOTLESS)
@@ -125,3 +127,82 @@ def test_another_capture_is_not_put_over_a_mesh_that_runs(mesh: Up) -> None:
     refused = mesh.run("up", "--demo", "--capture=explicit")
     assert refused.returncode != 0
     assert "run meltemi down" in refused.stderr
+
+
+HELLO = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: hello}
+spec:
+  hosts: [hello.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 8080, name: http, protocol: HTTP}]
+  workloadSelector: {labels: {app: hello}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: hello}
+spec:
+  hosts: ["*"]
+  gateways: [bookinfo-gateway]
+  http:
+  - match: [{uri: {prefix: /through}}]
+    route: [{destination: {host: hello}}]
+"""
+THROUGH = """
+import http.server, os, urllib.request
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        host, port = (os.environ["REVIEWS_SERVICE_" + each] for each in ("HOST", "PORT"))
+        with urllib.request.urlopen(f"http://{host}:{port}/headers", timeout=5) as answer:
+            body = answer.read()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
+"""
+
+
+def test_a_workload_of_ones_own_is_called_and_calls(mesh: Up) -> None:
+    mesh.apply(HELLO)
+    words = ["--service", "hello", "--port", "8080", "--upstream", "reviews:9080=18090"]
+    own = [*mesh.before, "-m", "meltemi.ctl", "--state", str(mesh.state), "run", *words]
+    with subprocess.Popen([*own, "--", SYSTEM_PYTHON, "-c", THROUGH]) as running:
+        url = mesh.url("app").replace("/productpage", "/through")
+        try:
+            eventually(
+                lambda: answer(url).status_code == 200, seconds=30, what="it is there"
+            )
+            assert "bookinfo-reviews" in answer(url).text
+        finally:
+            running.terminate()
+    assert "hello-" not in mesh.do("get", "workloadentries")
+    mesh.do("delete", "-f", "-", stdin=HELLO)
+
+
+def test_a_workload_that_is_in_no_pod_is_called_all_the_same(
+    mesh: Up, tmp_path: Path
+) -> None:
+    mesh.apply(HELLO)
+    token = mesh.do("token", "create", "--ns", "default", "--sa", "hello").strip()
+    words = ["--service", "hello", "--port", "8080:http", "--token", token]
+    elsewhere = Up(tmp_path / "elsewhere")
+    own = [*elsewhere.before, "-m", "meltemi.ctl", "--state", str(elsewhere.state)]
+    served = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "8080"]
+    join = [*own, "workload", "join", mesh.url("galley"), *words, "--", *served]
+    with subprocess.Popen(join) as running:
+        url = mesh.url("app").replace("/productpage", "/through")
+        try:
+            eventually(
+                lambda: (
+                    answer(url).headers.get("server") == "istio-envoy"
+                    and answer(url).status_code == 404
+                ),
+                seconds=30,
+                what="the file server answers through the gateway",
+            )
+        finally:
+            running.terminate()
+    mesh.do("delete", "-f", "-", stdin=HELLO)

@@ -37,14 +37,15 @@ async def test_every_replica_lists_the_certificates_that_are_out(
             assert items[0]["identity"] == str(REVIEWS)
             assert items[0]["issuer"] == "O=cluster.local"
             assert items[0]["proof"] == "token"
+            key = items[0]["issuer_key"]
+            assert len(bytes.fromhex(key)) == 20, "RFC 5280: a SHA-1 of the key"
         other = await one.admin("GET", f"certs?identity={RATINGS}")
         assert other.json()["items"] == []
         there = await one.admin("GET", "certs?namespace=default")
         assert len(there.json()["items"]) == 1
         text = (await two.http.get("/metrics")).text
-    counted = (
-        'meltemi_citadel_certificates{ending_within="inf",issuer="O=cluster.local"} 1.0'
-    )
+    labels = f'ending_within="inf",issuer="O=cluster.local",issuer_key="{key}"'
+    counted = f"meltemi_citadel_certificates{{{labels}}} 1.0"
     assert counted in text
 
 

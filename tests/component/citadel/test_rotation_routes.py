@@ -9,6 +9,7 @@ import pytest
 
 from meltemi.testkit.citadels import ADMIN, citadel
 from meltemi.testkit.fakes.ledger import MemoryLedger
+from meltemi.testkit.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,3 +74,24 @@ async def test_a_taint_begins_a_rotation_that_has_no_way_back(office: Citadel) -
     refused = await ask(office, "POST", "/abandon")
     assert refused.status_code == 409
     assert "no way back" in refused.json()["detail"]
+
+
+async def test_t22_a_tainted_root_with_living_certificates_is_not_retired(
+    tmp_path: Path,
+) -> None:
+    ledger = MemoryLedger()
+    async with citadel(tmp_path, ledger, rotation_distribute=3600) as office:
+        await office.join()
+        await ask(office, "POST", "/taint")
+
+        async def drains() -> bool:
+            return bool((await ask(office, "GET")).json()["phase"] == "DRAIN")
+
+        await eventually(drains, seconds=30)
+        found = (await ask(office, "GET")).json()
+        assert found["living"] >= 1
+        refused = await ask(office, "POST", "/retire")
+        assert refused.status_code == 409
+        assert "retire --force" in refused.json()["detail"]
+        forced = await ask(office, "POST", "/retire?force=true")
+        assert (forced.json()["phase"], forced.json()["living"]) == ("STEADY", 0)

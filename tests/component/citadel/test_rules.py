@@ -266,3 +266,33 @@ async def test_a_revocation_is_of_one_thing(
             "/v1/ca/revoke", json=body, headers={"authorization": "Bearer open-sesame"}
         )
     assert (answer.status_code, answer.json()["code"]) == (400, "citadel.invalid-body")
+
+
+async def test_a_token_that_makes_a_pilot_needs_a_scope_of_its_own(
+    tmp_path: Path,
+) -> None:
+    scopes = {"ci": ["ca:tokens"], "operator": ["ca:tokens", "ca:control-plane"]}
+    grants = [
+        {
+            "name": name,
+            "sha256": hashlib.sha256(name.encode()).hexdigest(),
+            "scopes": each,
+        }
+        for name, each in scopes.items()
+    ]
+    (tmp_path / "access").write_text(json.dumps(grants))
+    wish = {"namespace": "istio-system", "service_account": "pilot"}
+    async with citadel(
+        tmp_path, MemoryLedger(), access_file=tmp_path / "access"
+    ) as office:
+        seen = {
+            name: (
+                await office.http.post(
+                    "/v1/ca/tokens",
+                    json=wish,
+                    headers={"authorization": f"Bearer {name}"},
+                )
+            ).status_code
+            for name in scopes
+        }
+    assert seen == {"ci": 403, "operator": 201}

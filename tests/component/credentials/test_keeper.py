@@ -189,10 +189,8 @@ async def test_case_22_who_was_away_while_the_root_changed_is_back(
 ) -> None:
     """Within the window with its certificate, behind it with a new token."""
     ledger = MemoryLedger()
-    drain = 3600 if returns == "DRAIN" else 0
     settings: dict[str, Any] = {
         "rotation_distribute": 0,
-        "rotation_drain": drain,
         "identity_rate": "1000/s",
         "address_rate": "1000/s",
     }
@@ -203,6 +201,8 @@ async def test_case_22_who_was_away_while_the_root_changed_is_back(
             await until(lambda: bool(shown))
         (tmp_path / "token").unlink()
         await office.admin("POST", "rotation")
+        if returns == "STEADY":
+            await office.admin("POST", "rotation/taint")
         await come_to(office, returns, ledger)
         if returns == "DRAIN":
             renewed = await client_of(office).renew(shown[0], office.roots)
@@ -238,7 +238,6 @@ async def test_a_connection_that_outlives_its_root_renews_nothing_for_long(
     ledger = MemoryLedger()
     settings: dict[str, Any] = {
         "rotation_distribute": 0,
-        "rotation_drain": 0,
         "identity_rate": "1000/s",
         "address_rate": "1000/s",
     }
@@ -247,7 +246,7 @@ async def test_a_connection_that_outlives_its_root_renews_nothing_for_long(
         held = await office.join()
         async with office.channel(held, joins=False) as channel:
             assert await ask(channel, request)
-            await office.admin("POST", "rotation")
+            await office.admin("POST", "rotation/taint")
             await come_to(office, "STEADY", ledger)
 
             async def is_refused() -> bool:

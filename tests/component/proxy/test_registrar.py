@@ -14,6 +14,7 @@ from meltemi.credentials.keeper import Keeper, Proofs
 from meltemi.credentials.wallet import Wallet
 from meltemi.identity.certificate import certificate_pem
 from meltemi.kernel.clock import SystemClock
+from meltemi.proxy.adapters.galley_door import GalleyDoor
 from meltemi.proxy.adapters.registrar import Registrar
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.tls import TlsFiles
@@ -45,7 +46,9 @@ class FakeGalley:
     @asynccontextmanager
     async def serving(self, tls: TlsFiles | None = None) -> AsyncIterator[str]:
         app, address, stopping = FastAPI(), local(), asyncio.Event()
-        app.add_api_route("/{path:path}", self.handle, methods=["PUT", "DELETE"])
+        app.add_api_route(
+            "/{path:path}", self.handle, methods=["PUT", "PATCH", "DELETE"]
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve_http(app, address, stopping=stopping, tls=tls))
             yield f"{'https' if tls else 'http'}://{address}"
@@ -87,7 +90,7 @@ def registrar(
     )
     keeper.held = credential(now=clock.now())
     keeper.arrived.set()
-    return Registrar(settings, keeper, clock, rng, every)
+    return Registrar(settings, GalleyDoor(settings, keeper, clock), rng, every)
 
 
 async def test_a_workload_registers_until_galley_takes_it_and_leaves_once(
@@ -218,3 +221,35 @@ async def test_after_a_new_stream_a_workload_says_that_it_is_here(
             workload.reconnected()
             await until(lambda: len(galley.calls) == 2)
     assert galley.conditions == ["", "*"]
+
+
+async def test_what_was_found_is_told_at_once_and_again_until_galley_takes_it(
+    tmp_path: Path,
+) -> None:
+    galley = FakeGalley(answers=[201, 412, 503])
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, http=21100)
+        workload.await_finding()
+        async with keeping(workload):
+            workload.report(well=True)
+            await until(lambda: len(galley.calls) == 1)
+            galley.answers += [412, 200]
+            workload.report(well=False)
+            await until(lambda: len(galley.calls) == 5)
+            workload.report(well=False)
+    methods = [method for method, _, _ in galley.calls]
+    assert methods == ["PUT", "PUT", "PATCH", "PUT", "PATCH"]
+
+
+async def test_nothing_is_said_of_a_workload_before_it_was_looked_at(
+    tmp_path: Path,
+) -> None:
+    galley = FakeGalley()
+    async with galley.serving() as url:
+        workload = registrar(tmp_path, url, http=21100)
+        workload.await_finding()
+        async with keeping(workload):
+            with pytest.raises(TimeoutError):
+                await until(lambda: bool(galley.calls), seconds=0.3)
+            workload.report(well=False)
+            await until(lambda: len(galley.calls) == 1)

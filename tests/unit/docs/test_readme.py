@@ -88,6 +88,8 @@ def parse(words: list[str]) -> None:
         if not isinstance(command, typer.core.TyperGroup):
             return
         asked = [*context._protected_args, *context.args]
+        if not asked and command.invoke_without_command:
+            return
         found, inner, rest = command.resolve_command(context, asked)
         assert inner is not None, f"{asked} names no command"
         command, name = inner, found or ""

@@ -6,7 +6,12 @@ import pytest
 
 from meltemi.config.resource import Metadata, Resource
 from meltemi.config.schema.workload_entry import WorkloadEntry
-from meltemi.galley.permission import Administrator, Workload, check_permission
+from meltemi.galley.permission import (
+    Administrator,
+    Workload,
+    check_permission,
+    check_reading,
+)
 from meltemi.galley.refusals import ForbiddenError
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Key, Namespace
@@ -65,3 +70,12 @@ def test_a_workload_may_not_touch_another_account(
 def test_a_workload_may_not_write_elsewhere(key: Key) -> None:
     with pytest.raises(ForbiddenError, match="its own namespace"):
         check_permission(REVIEWS, "update", key, None, None)
+
+
+def test_a_workload_reads_the_entries_and_groups_of_its_namespace_alone() -> None:
+    for kind in ("WorkloadEntry", "WorkloadGroup"):
+        check_reading(REVIEWS, "get", kind, "default")
+        with pytest.raises(ForbiddenError, match="its own namespace"):
+            check_reading(REVIEWS, "get", kind, "prod")
+    with pytest.raises(ForbiddenError, match="its own namespace"):
+        check_reading(REVIEWS, "get", "VirtualService", "default")

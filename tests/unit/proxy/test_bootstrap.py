@@ -48,6 +48,30 @@ def test_the_node_id_is_spelled_as_istio_spells_it() -> None:
     )
 
 
+def test_more_statistics_are_kept_where_they_are_asked_for() -> None:
+    wanted = '{"prefixes":["http.x"],"suffixes":["_rq"],"regexps":["a.*b"]}'
+    made = json.loads(bootstrap(settings(AGENT_STATS_INCLUSION=wanted)))
+    usual = json.loads(bootstrap(settings()))
+    kept, before = (
+        each["stats_config"]["stats_matcher"]["inclusion_list"]["patterns"]
+        for each in (made, usual)
+    )
+    assert [each for each in kept if each not in before] == [
+        {"safe_regex": {"regex": "a.*b"}},
+        {"prefix": "http.x"},
+        {"suffix": "_rq"},
+    ]
+    assert all(each in kept for each in before)
+
+
+@pytest.mark.parametrize(
+    "wrong", ['{"regexps":["("]}', '{"prefixes":[""]}', '{"prefix":["a"]}']
+)
+def test_statistics_that_envoy_could_not_match_stop_the_start(wrong: str) -> None:
+    with pytest.raises(MeshError):
+        settings(AGENT_STATS_INCLUSION=wrong)
+
+
 def test_a_gateway_is_a_router_and_tells_nothing_it_does_not_have() -> None:
     gateway = settings(AGENT_PROXY_TYPE="router", AGENT_EXPLICIT="{}")
     assert gateway.proxy_type is ProxyType.ROUTER

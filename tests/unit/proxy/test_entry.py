@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from meltemi.proxy.entry import entry_body, entry_path
+from meltemi.proxy.entry import entry_body, entry_path, group_path, health_patch
 from meltemi.testkit.agents import agent_settings
 
 
@@ -33,3 +33,19 @@ def test_an_entry_says_who_keeps_it_and_of_which_group_it_is() -> None:
     assert joined["metadata"]["annotations"] == keeper | {
         "istio.io/autoRegistrationGroup": "reviews"
     }
+
+
+def test_an_entry_says_what_was_found_and_a_patch_says_it_later() -> None:
+    folder = Path("/tmp/x")  # noqa: S108 - no file is made
+    settings = agent_settings(folder, group="reviews")
+    found = {
+        "proxy.istio.io/health-checks-enabled": "true",
+        "proxy.meltemi.io/healthy": "False",
+    }
+    made = json.loads(entry_body(settings, well=False))["metadata"]["annotations"]
+    assert found.items() <= made.items()
+    patch = json.loads(health_patch(well=False))
+    assert patch == {"metadata": {"annotations": found}}
+    nobody = json.loads(health_patch(well=None))["metadata"]["annotations"]
+    assert nobody == dict.fromkeys(found), "a merge patch removes what is null"
+    assert group_path(settings).endswith("/namespaces/default/workloadgroups/reviews")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.proxy.__main__ import located
-from meltemi.proxy.settings import Explicit
-from meltemi.runtime.settings import Address
+from meltemi.proxy.health.probe import read_probe
+from meltemi.proxy.settings import AgentSettings, Explicit
+from meltemi.runtime.settings import Address, read_settings
 from meltemi.testkit.agents import agent_settings
 
 if TYPE_CHECKING:
@@ -44,3 +45,27 @@ def test_an_agent_finds_its_own_address_on_the_way_to_its_pilot(tmp_path: Path) 
 def test_an_address_that_was_said_stays(tmp_path: Path) -> None:
     said = agent_settings(tmp_path, instance_ip="10.1.0.7")
     assert located(said) is said
+
+
+def test_probes_and_metrics_are_read_as_an_injector_writes_them() -> None:
+    told = {
+        "NAME": "web-1",
+        "SERVICE_ACCOUNT": "web",
+        "CITADEL_BOOTSTRAP": "127.0.0.1:1",
+        "CITADEL_RENEWAL": "127.0.0.1:2",
+        "ROOT_CERT_FILE": "/roots.pem",
+        "PILOTS": "127.0.0.1:3",
+        "RUN_DIR": "/run/web",
+        "ADMIN_ADDRESS": "127.0.0.1:15000",
+        "STATUS_ADDRESS": "0.0.0.0:15020",
+        "READY_ADDRESS": "0.0.0.0:15021",
+        "APP_METRICS": "http://127.0.0.1:8080/metrics",
+        "APP_PROBES": '{"/app-health/web/livez":{"grpc":{"port":9000,"service":"a"}}}',
+        "HEALTH_PROBE": '{"tcpSocket":{"port":8080}}',
+    }
+    environ = {f"AGENT_{name}": text for name, text in told.items()}
+    found = read_settings(AgentSettings, environ)
+    assert found.ready_address == Address("0.0.0.0", 15021)  # noqa: S104 - a container
+    assert found.app_metrics == told["APP_METRICS"]
+    assert list(found.app_probes) == ["/app-health/web/livez"]
+    assert found.health_probe == read_probe(told["HEALTH_PROBE"])

@@ -35,6 +35,7 @@ MODULES = {
     "meltemi.ctl.vault": ("vault",),
     "meltemi.ctl.capture": ("capture",),
     "meltemi.ctl.containers.commands": ("containers",),
+    "meltemi.ctl.inject.commands": ("inject", "uninject"),
     "meltemi.ctl.workload.commands": ("workload", "run"),
     "meltemi.ctl.completion": ("completion", "complete"),
 }

@@ -1,9 +1,11 @@
 """``meltemi capture``: the rules by which an application's traffic meets its proxy."""
 
 import os
+import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +31,8 @@ class Wish:
     options: CaptureOptions
     filter: Netfilter
     dry_run: bool
+    ready_file: Path | None = None
+    """What to make once the rules are set."""
 
 
 def _list_option(name: str, default: str, metavar: str, help_: str) -> Parameter:
@@ -113,18 +117,30 @@ TOLD = (
 """What every command is told: what to capture."""
 
 
-def _with_options(act: Callable[[Wish], None]) -> Callable[..., None]:
+HELD = _option(
+    "ready_file",
+    None,
+    Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Make this file once the rules are set."),
+    ],
+)
+
+
+def _with_options(act: Callable[[Wish], None], *more: Parameter) -> Callable[..., None]:
     """Return ``act`` as a command that takes every option of the capture."""
+    told = (*TOLD, *more)
 
     def command(**given: Any) -> None:  # noqa: ANN401 - as many types as options
         options = _options(given)
         if not given["capture_ssh"]:
             options = spared(options, _ssh())
-        act(Wish(options, Netfilter(given["backend"]), given["dry_run"]))
+        wish = Wish(options, Netfilter(given["backend"]), given["dry_run"])
+        act(replace(wish, **{each.name: given[each.name] for each in more}))
 
     command.__doc__ = act.__doc__
-    command.__annotations__ = {each.name: each.annotation for each in TOLD}
-    command.__signature__ = Signature(TOLD)  # type: ignore[attr-defined]  # for Typer
+    command.__annotations__ = {each.name: each.annotation for each in told}
+    command.__signature__ = Signature(told)  # type: ignore[attr-defined]  # for Typer
     return command
 
 
@@ -177,8 +193,24 @@ def clean(wish: Wish) -> None:
     typer.echo("nothing is captured")
 
 
+def hold(wish: Wish) -> None:
+    """Set the rules, say so, and stay until SIGTERM: the process of a pause container.
+
+    The rules go with the network namespace that it holds.
+    """
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # none comes between set and wait
+    apply(wish)
+    if wish.dry_run:
+        return
+    if wish.ready_file is not None:
+        wish.ready_file.touch()
+    signal.sigwait(ends)
+
+
 for each in (plan, apply, verify, clean):
     captures.command(each.__name__)(_with_options(each))
+captures.command("hold")(_with_options(hold, HELD))
 
 
 def _ssh() -> tuple[int, ...]:

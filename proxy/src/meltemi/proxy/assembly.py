@@ -19,33 +19,43 @@ from google.protobuf.json_format import ParseDict
 from prometheus_client import CollectorRegistry, Gauge
 
 from meltemi.kernel.clock import SystemClock
+from meltemi.proxy.adapters.app_metrics import AppMetrics
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
+from meltemi.proxy.adapters.departure import Departure, Drain
 from meltemi.proxy.adapters.dial import dial_plain, dial_with
 from meltemi.proxy.adapters.envoy import EnvoyProcess, Surroundings
 from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
 from meltemi.proxy.adapters.envoy_binary import find_envoy
 from meltemi.proxy.adapters.following import Pilots
+from meltemi.proxy.adapters.galley_door import GalleyDoor
+from meltemi.proxy.adapters.group_probe import GroupProbe
+from meltemi.proxy.adapters.health_watch import HealthWatch
 from meltemi.proxy.adapters.jwt_api import JwtApi
 from meltemi.proxy.adapters.jwt_source import JwtSource
 from meltemi.proxy.adapters.name_service import NameService
+from meltemi.proxy.adapters.probing import Prober
 from meltemi.proxy.adapters.registrar import Registrar
 from meltemi.proxy.adapters.relay import Memory, XdsRelay
+from meltemi.proxy.adapters.scraping import Scraping
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
 from meltemi.proxy.adapters.secret_files import SecretFiles
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
-from meltemi.proxy.adapters.status import status_app
+from meltemi.proxy.adapters.status import Sources, ready_app, status_app
 from meltemi.proxy.adapters.trust import TrustFollower
 from meltemi.proxy.adapters.workload_api import WorkloadApi
 from meltemi.proxy.adapters.workload_door import WorkloadDoor
 from meltemi.proxy.bootstrap import bootstrap, node_id, node_of
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.envoy_argv import envoy_argv
+from meltemi.proxy.health.probe import places
 from meltemi.proxy.ring import PilotRing
+from meltemi.proxy.settings import ProxyType
 from meltemi.runtime.durable import replace_file
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.operations import Readiness
 
 if TYPE_CHECKING:
+    from meltemi.config.schema.workload_group import ReadinessProbe
     from meltemi.identity.credential import Credential
     from meltemi.proxy.settings import AgentSettings
 
@@ -75,26 +85,45 @@ class Agent:
         pilots = Pilots(ring, dial, ParseDict(node_of(settings), Node()), rng)
         self.trust = TrustFollower(pilots, self.keeper)
         self.names = NameService(settings, pilots, self._registry)
-        self.relay = XdsRelay(
-            ring,
-            dial,
-            Memory(self.recorder, self.checkpoint),
-            rng,
-            self._registry,
+        memory = Memory(self.recorder, self.checkpoint)
+        self.relay = XdsRelay(ring, dial, memory, rng, self._registry)
+        self._tell_certificate_end()
+        galley = GalleyDoor(settings, self.keeper, clock)
+        self.registrar = Registrar(settings, galley, rng)
+        self.relay.served.append(self.registrar.reconnected)
+        self.admin = EnvoyAdmin(settings.admin_address)
+        self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
+        self.departure = Departure(
+            drain_of(settings), self.envoy, self.admin, self.registrar, clock
         )
+        self.prober = Prober(places(settings.explicit.apps))
+        self.health = self._health(galley)
+        metrics = AppMetrics(settings.app_metrics) if settings.app_metrics else None
+        self.scraping = Scraping(self.admin, self._registry, metrics)
+
+    def _tell_certificate_end(self) -> None:
+        def end() -> float:
+            held = self.keeper.held
+            return held.leaf.not_valid_after_utc.timestamp() if held else 0.0
+
         Gauge(
             "meltemi_agent_certificate_expiry_timestamp_seconds",
             "When the workload's certificate ends, in Unix time; 0 without one.",
             registry=self._registry,
-        ).set_function(self._certificate_end)
-        self.registrar = Registrar(settings, self.keeper, clock, rng)
-        self.relay.served.append(self.registrar.reconnected)
-        self.admin = EnvoyAdmin(settings.admin_address)
-        self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
+        ).set_function(end)
 
-    def _certificate_end(self) -> float:
-        held = self.keeper.held
-        return held.leaf.not_valid_after_utc.timestamp() if held else 0.0
+    def _health(self, galley: GalleyDoor) -> HealthWatch | None:
+        """Return what watches the application, if there is whom to tell of it."""
+        settings, registrar = self._settings, self.registrar
+        by: ReadinessProbe | GroupProbe | None = settings.health_probe
+        if by is None and settings.group:
+            by = GroupProbe(settings, galley)
+        if by is None or not settings.galley_url:
+            return None
+        registrar.await_finding()
+        made = HealthWatch(by, self.prober, registrar.report, self._registry)
+        made.proxy = self.envoy.trouble
+        return made
 
     def _envoy(self, around: Surroundings) -> EnvoyProcess:
         file = self._settings.run_dir.absolute() / "envoy.json"
@@ -110,11 +139,7 @@ class Agent:
         await self.workload_api.show(credential)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Run until ``stopping``, then leave, drain and end Envoy, in that order."""
-        readiness = Readiness()
-        readiness.check("certificate", self.keeper.trouble)
-        readiness.check("envoy", self.envoy.trouble)
-        app = status_app(readiness, self.registrar.trouble, self._registry, self.admin)
+        """Run until ``stopping``, then go, in the order of `Departure`."""
         sockets = serving_sockets(
             (
                 self.relay.handler(),
@@ -135,13 +160,51 @@ class Agent:
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]
-            tasks.create_task(
-                serve_http(app, self._settings.status_address, stopping=ended)
-            )
+            if self.health:
+                parts.append(tasks.create_task(self.health.watch()))
+            tasks.create_task(self._serve(stopping, ended))
             await stopping.wait()
-            await self.registrar.leave()
-            await self.envoy.stop(self._settings.drain_seconds)
+            await self.departure.go()
             ended.set()
             for part in parts:
                 part.cancel()
         await self.admin.close()
+        await self.prober.close()
+        await self.scraping.close()
+
+    async def _serve(self, stopping: asyncio.Event, ended: asyncio.Event) -> None:
+        """Answer over HTTP until ``ended``; who orders us to quit sets ``stopping``."""
+
+        async def stop() -> None:
+            stopping.set()
+
+        settings, readiness = self._settings, Readiness()
+        readiness.check("certificate", self.keeper.trouble)
+        readiness.check("envoy", self.envoy.trouble)
+        readiness.check("shutdown", self.departure.trouble)
+        sources = Sources(
+            readiness,
+            self.registrar.trouble,
+            self.scraping,
+            settings.app_probes,
+            self.prober,
+        )
+        orders = {"/quitquitquit": stop, "/drain": self.departure.drain}
+        app = status_app(sources, self._registry, orders)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve_http(app, settings.status_address, stopping=ended))
+            if settings.ready_address:
+                far = ready_app(readiness)
+                tasks.create_task(
+                    serve_http(far, settings.ready_address, stopping=ended)
+                )
+
+
+def drain_of(settings: AgentSettings) -> Drain:
+    """Return how long a proxy's connections may take, by its settings."""
+    return Drain(
+        longest=settings.drain_seconds,
+        until_idle=settings.exit_on_zero_active_connections,
+        shortest=settings.minimum_drain_seconds,
+        inbound_only=settings.proxy_type is ProxyType.SIDECAR,
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.proxy.settings import AgentSettings
+    from meltemi.proxy.stats_inclusion import StatsInclusion
 
 JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
@@ -93,7 +94,7 @@ def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
                 _pipe("sds-grpc", settings.sds_socket),
             ]
         },
-        "stats_config": _stats(),
+        "stats_config": _stats(settings.stats_inclusion),
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "cluster_manager": _cluster_manager(settings.proxy_mark),
         "overload_manager": _overload(),
@@ -205,10 +206,11 @@ def _pipe(name: str, path: Path) -> JSON:
     }
 
 
-def _stats() -> JSON:
-    patterns: list[JSON] = [{"safe_regex": {"regex": STATS_PATTERN}}]
-    patterns += [{"prefix": each} for each in STATS_PREFIXES]
-    patterns += [{"suffix": each} for each in STATS_SUFFIXES]
+def _stats(more: StatsInclusion) -> JSON:
+    regexps = (STATS_PATTERN, *more.regexps)
+    patterns: list[JSON] = [{"safe_regex": {"regex": each}} for each in regexps]
+    patterns += [{"prefix": each} for each in (*STATS_PREFIXES, *more.prefixes)]
+    patterns += [{"suffix": each} for each in (*STATS_SUFFIXES, *more.suffixes)]
     return {
         "use_all_default_tags": True,
         "stats_matcher": {"inclusion_list": {"patterns": patterns}},

@@ -5,12 +5,26 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.config.schema.workload_group import ReadinessProbe
 from meltemi.credentials.joining import Joining
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
+from meltemi.proxy.health.probe import (
+    app_metrics_url,
+    read_app_probes,
+    read_own_probe,
+)
+from meltemi.proxy.stats_inclusion import StatsInclusion
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
 SOCKET_PATH_LIMIT = 107
@@ -86,7 +100,7 @@ class Explicit(BaseModel):
 class AgentSettings(ServiceSettings):
     """One field, one unit, one default, one reason."""
 
-    model_config = SettingsConfigDict(env_prefix="AGENT_")
+    model_config = SettingsConfigDict(env_prefix="AGENT_", arbitrary_types_allowed=True)
 
     name: str
     """The workload's name; its WorkloadEntry is called so too."""
@@ -154,7 +168,26 @@ class AgentSettings(ServiceSettings):
     """Envoy's admin interface. Loopback only: it can stop Envoy."""
 
     status_address: Address
-    """The agent's own HTTP: readiness, metrics, version."""
+    """The agent's own HTTP: readiness, metrics, probes, orders. Istio's port 15020."""
+
+    ready_address: Address | None = None
+    """Readiness and nothing else, for balancers far away: Istio's port 15021."""
+
+    app_metrics: Annotated[str, AfterValidator(app_metrics_url)] = ""
+    """The application's own metrics, ``http://127.0.0.1:PORT/PATH``, served with
+    Envoy's: what the prometheus.io annotations say. Empty: it has none."""
+
+    app_probes: Annotated[
+        dict[str, ReadinessProbe], BeforeValidator(read_app_probes)
+    ] = Field(default_factory=dict)
+    """Kubernetes' probes that the agent makes instead of kubelet: a JSON object of
+    ``/app-health/CONTAINER/readyz`` (``livez``, ``startupz``) and probes."""
+
+    health_probe: Annotated[ReadinessProbe | None, BeforeValidator(read_own_probe)] = (
+        None
+    )
+    """How the application is found to be well, a JSON object: an Istio ReadinessProbe.
+    Others call it while it is. Unset: the WorkloadGroup's; without one it is well."""
 
     instance_ip: str = "127.0.0.1"
     """The workload's address, in the node id and its WorkloadEntry. ``auto``: the
@@ -186,8 +219,20 @@ class AgentSettings(ServiceSettings):
     envoy_log_level: str = "warning"
     """trace, debug, info, warning, error, critical or off. Istio's default."""
 
+    stats_inclusion: StatsInclusion = StatsInclusion()
+    """Statistics to keep beside the usual ones, a JSON object."""
+
     drain_seconds: float = Field(default=5.0, ge=0, le=3600)
-    """How long open connections may finish. Istio's terminationDrainDuration."""
+    """How long open connections may finish, once the proxy was asked to end. Istio's
+    terminationDrainDuration."""
+
+    exit_on_zero_active_connections: bool = False
+    """End sooner when no connection is left, but not before `minimum_drain_seconds`;
+    `drain_seconds` may then be long."""
+
+    minimum_drain_seconds: float = Field(default=5.0, ge=0, le=3600)
+    """For how long peers may not yet know that they should go elsewhere. Istio's
+    MINIMUM_DRAIN_DURATION."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

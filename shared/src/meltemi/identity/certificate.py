@@ -142,3 +142,31 @@ def verify_path(
 def fingerprint(certificate: x509.Certificate) -> str:
     """Return the SHA-256 of a certificate, hex, as operators compare it."""
     return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def key_identifier(certificate: x509.Certificate) -> str:
+    """Return which key ``certificate`` is of, in hexadecimal; empty: it does not say.
+
+    Source: RFC 5280, 4.2.1.2, the subject key identifier.
+    """
+    try:
+        found = certificate.extensions.get_extension_for_class(
+            x509.SubjectKeyIdentifier
+        )
+    except x509.ExtensionNotFound:
+        return ""
+    return found.value.digest.hex()
+
+
+def authority_identifier(certificate: x509.Certificate) -> str:
+    """Return which key signed ``certificate``, in hexadecimal; empty: it does not say.
+
+    Source: RFC 5280, 4.2.1.1, the authority key identifier.
+    """
+    try:
+        found = certificate.extensions.get_extension_for_class(
+            x509.AuthorityKeyIdentifier
+        )
+    except x509.ExtensionNotFound:
+        return ""
+    return (found.value.key_identifier or b"").hex()

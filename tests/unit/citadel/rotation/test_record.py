@@ -12,6 +12,7 @@ from meltemi.citadel.rotation.record import (
     Phase,
     Record,
     RotationError,
+    Spread,
     Waits,
     abandoned,
     advanced,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SECOND = timedelta(seconds=1)
+QUIET = Spread(distributed=True, living=0)
 WAITS = Waits(distribute=10 * SECOND, drain=100 * SECOND)
 
 
@@ -73,8 +75,8 @@ def test_the_new_root_signs_nothing_until_everybody_has_it_and_the_away_are_back
 def test_the_old_root_is_believed_as_long_as_its_certificates_may_live() -> None:
     assert on(DRAIN, 99.9) is None
     with pytest.raises(RotationError, match="may be valid until"):
-        retired(DRAIN, WAITS, NOON + 99 * SECOND)
-    assert roots(retired(DRAIN, WAITS, NOON + 100 * SECOND)) == [2]
+        retired(DRAIN, WAITS, NOON + 99 * SECOND, QUIET)
+    assert roots(retired(DRAIN, WAITS, NOON + 100 * SECOND, QUIET)) == [2]
 
 
 def test_t26_a_clock_set_back_retires_nothing() -> None:
@@ -106,7 +108,36 @@ def test_a_tainted_root_waits_for_nobody_who_is_silent() -> None:
     assert drain.active == 2
     with pytest.raises(RotationError, match="no way back"):
         abandoned(drain, NOON)
-    assert roots(retired(drain, WAITS, NOON)) == [2]
+    assert roots(retired(drain, WAITS, NOON, QUIET)) == [2]
+
+
+@pytest.mark.parametrize(
+    "spread", [Spread(distributed=True, living=1), Spread(distributed=False, living=0)]
+)
+def test_t22_a_tainted_root_that_others_live_by_goes_by_force_alone(
+    spread: Spread,
+) -> None:
+    drain = on(tainted(DISTRIBUTE, NOON), 0)
+    assert drain
+    with pytest.raises(RotationError, match="retire --force"):
+        retired(drain, WAITS, NOON, spread)
+    assert roots(retired(drain, WAITS, NOON, spread, force=True)) == [2]
+
+
+def test_a_tainted_root_is_believed_until_every_proxy_has_the_new_one() -> None:
+    drain = on(tainted(DISTRIBUTE, NOON), 0)
+    assert drain
+    assert on(drain, 99, distributed=False) is None
+    assert on(drain, 99, distributed=True)
+
+
+def test_t22_no_force_retires_a_root_that_nobody_else_knows() -> None:
+    with pytest.raises(RotationError, match="may be valid until"):
+        retired(DRAIN, WAITS, NOON, Spread(distributed=True, living=1), force=True)
+
+
+def test_t26_a_clock_set_forward_activates_nothing_that_is_not_everywhere() -> None:
+    assert on(DISTRIBUTE, 10_000_000, distributed=False) is None
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -118,7 +149,7 @@ def test_what_does_not_fit_is_refused() -> None:
         with pytest.raises(RotationError, match="no rotation is under way"):
             wrong(STEADY, NOON)
     with pytest.raises(RotationError, match="nothing to retire in DISTRIBUTE"):
-        retired(DISTRIBUTE, WAITS, NOON)
+        retired(DISTRIBUTE, WAITS, NOON, QUIET)
 
 
 def test_the_stored_form_is_read_back() -> None:
@@ -136,7 +167,7 @@ def step(record: Record, word: str, now: datetime) -> Record:
         case "taint":
             return tainted(record, now)
         case "retire":
-            return retired(record, WAITS, now)
+            return retired(record, WAITS, now, QUIET)
         case _:
             return advanced(record, WAITS, now, distributed=True) or record
 

@@ -196,7 +196,8 @@ PROXY = 'spec.metadata.annotations["proxy.istio.io/config"]'
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("probe: {tcpSocket: {port: 80}}", ["spec.probe"]),
+        ("probe: {tcpSocket: {port: 80}}", []),
+        ("probe: {exec: {command: [a]}}", ["spec.probe.exec"]),
         ("metadata: {annotations: {proxy.istio.io/config: '{'}}", [PROXY]),
         (
             "metadata: {annotations: {proxy.istio.io/config: 'concurrency: 2'}}",

@@ -11,7 +11,7 @@ from meltemi.ctl.workload.plan import (
     agent_environ,
     application_environ,
 )
-from meltemi.ctl.workload.wish import Port, Upstream, Wish
+from meltemi.ctl.workload.wish import Port, Upstream, Wish, health_of
 from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.settings import Address, read_settings
 
@@ -31,6 +31,7 @@ WISH = Wish(
     group="carts",
     upstreams=(Upstream("db", 5432, Address("127.0.0.1", 15432)),),
     node="n7",
+    health=health_of("http:/healthz", Port(80)),
 )
 HOLDER = Holder("shop", "cart-sa")
 
@@ -46,6 +47,7 @@ def test_an_agent_is_told_all_it_needs_and_not_the_token() -> None:
     assert settings.token_file == Path("/s/w/token")
     assert [str(each) for each in settings.pilots] == ["10.0.0.1:15011"]
     assert settings.galley_ca_file == Path("/ca.pem")
+    assert settings.health_probe == WISH.health
     assert json.loads(environ["AGENT_EXPLICIT"]) == {
         "inbound": "10.0.0.7:3",
         "apps": {"80": "127.0.0.1:8080"},

@@ -128,6 +128,8 @@ def test_dns_goes_to_the_agent_and_the_agents_own_to_the_resolver() -> None:
     assert to(local, dns) == DNS
     assert sent(QUERY, dns).zone == 2
     assert sent(by_proxy(QUERY), dns).zone == 1
+    assert sent(local, dns).zone == 2
+    assert sent(by_proxy(local), dns).zone == 0, "Docker's resolver answers in none"
 
 
 def test_only_what_goes_to_the_named_resolvers_is_dns() -> None:

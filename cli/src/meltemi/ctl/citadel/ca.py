@@ -1,7 +1,7 @@
 """``meltemi ca``: whom the mesh believes."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from cryptography import x509
@@ -61,9 +61,16 @@ def taint(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
 
 
 @authority.command()
-def retire(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
+def retire(
+    *,
+    state: StateOption,
+    output: OutputOption = Output.TABLE,
+    force: Annotated[
+        bool, typer.Option(help="A tainted root, though certificates of it live.")
+    ] = False,
+) -> None:
     """Believe the old root no more, once nothing that it signed can be valid."""
-    _step(state, "/retire", output)
+    _step(state, "/retire?force=true" if force else "/retire", output)
 
 
 @authority.command()
@@ -85,6 +92,8 @@ def rotation_rows(rotation: dict[str, Any]) -> list[list[str]]:
         ["rotation", rotation["phase"], f"since {rotation['since']}{stays}"],
         ["bundle", rotation["bundle"], held],
     ]
+    if rotation["phase"] != "STEADY":
+        rows.append(["old", f"{rotation['living']} certificates", "have not ended"])
     for each in rotation["generations"]:
         taint = ", tainted" if each["tainted"] else ""
         number, life = each["generation"], each["notAfter"]

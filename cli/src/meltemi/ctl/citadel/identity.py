@@ -47,6 +47,13 @@ def identity(
     """Show a workload's identity: certificates, registration entries, denials."""
     name = spiffe_id(state, who, namespace or DEFAULT_NAMESPACE)
     found = known_of(citadel(state), name)
+    if not (found["denied"] or found["entries"] or found["certificates"]):
+        typer.echo(
+            f"nothing is known of {name}: no certificate, entry or denial; "
+            "meltemi cert list shows who has certificates",
+            err=True,
+        )
+        raise typer.Exit(1)
     show(found, output, list(rows(found)))
 
 

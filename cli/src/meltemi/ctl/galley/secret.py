@@ -54,7 +54,8 @@ def tls(  # noqa: PLR0913 - Typer reads the signature
     if not answer.ok:
         raise failed(answer)
     ends, names = answer.body["notAfter"], ", ".join(answer.body["names"])
-    typer.echo(f"secret/{name} configured (for {names or 'no host'}, until {ends})")
+    done = answer.outcome or "configured"
+    typer.echo(f"secret/{name} {done} (for {names or 'no host'}, until {ends})")
 
 
 @secrets.command("list")

@@ -262,7 +262,7 @@ class LocalMesh:
             config=self.record.config,
             vault_binary=self.record.vault,
         )
-        if not _has_pods(self.record):
+        if not has_pods(self.record):
             return parts
         return in_pods(parts, self.layout, self._tools, self.record.capture.mode)
 
@@ -280,11 +280,12 @@ class LocalMesh:
 
 def _wanted_ports(record: Record) -> tuple[str, ...]:
     return port_names(
-        demo=record.demo, with_vault=bool(record.vault), in_pods=_has_pods(record)
+        demo=record.demo, with_vault=bool(record.vault), in_pods=has_pods(record)
     )
 
 
-def _has_pods(record: Record) -> bool:
+def has_pods(record: Record) -> bool:
+    """Tell whether the mesh's workloads are in pods."""
     return record.demo and record.capture.mode.transparent
 
 

@@ -322,6 +322,8 @@ def _proxy(
         "AGENT_STATUS_ADDRESS": status,
         "AGENT_CONCURRENCY": "1",
         "AGENT_DRAIN_SECONDS": DRAIN_SECONDS,
+        "AGENT_EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true",
+        "AGENT_MINIMUM_DRAIN_SECONDS": "0",
     }
     return Part(
         name=name,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meltemi.ctl.local.part import Part
 
 INHERITED = (
+    "CITADEL_MAX_WORKLOAD_TTL",
     "CITADEL_ROTATION_DISTRIBUTE",
     "CITADEL_ROTATION_DRAIN",
     "CITADEL_WORKLOAD_TTL",

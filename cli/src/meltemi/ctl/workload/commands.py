@@ -27,6 +27,7 @@ from meltemi.ctl.workload.attendant import (
 )
 from meltemi.ctl.workload.folder import Home
 from meltemi.ctl.workload.holder import Holder, holder_of
+from meltemi.ctl.workload.housing import housed
 from meltemi.ctl.workload.invited import invited, own_address
 from meltemi.ctl.workload.listing import HEADING, cells, registered
 from meltemi.ctl.workload.plan import (
@@ -42,6 +43,7 @@ from meltemi.ctl.workload.wish import (
     Port,
     Upstream,
     Wish,
+    health_of,
     labels_of,
     name_of,
 )
@@ -88,6 +90,17 @@ UpstreamOption = Annotated[
         help="A service it calls, and the port here that reaches it.",
     ),
 ]
+AddressOption = Annotated[
+    str, typer.Option(metavar="IP", help="Where others reach this machine.")
+]
+HealthOption = Annotated[
+    str,
+    typer.Option(
+        "--health",
+        metavar="HOW",
+        help="Be called only while well: http:/PATH, tcp, grpc or exec:COMMAND.",
+    ),
+]
 Words = Annotated[
     list[str], typer.Argument(metavar="[-- CMD...]", help="The application.")
 ]
@@ -117,14 +130,13 @@ def join(  # noqa: PLR0913 - Typer reads the signature
         str, typer.Option(metavar="FILE", help="Roots to believe Galley by.")
     ] = "",
     name: NameOption = "",
-    address: Annotated[
-        str, typer.Option(metavar="IP", help="Where others reach this machine.")
-    ] = "",
+    address: AddressOption = "",
     app: AppOption = "",
     group: GroupOption = "",
     label: LabelOption = [],  # noqa: B006 - likewise
     upstream: UpstreamOption = [],  # noqa: B006 - likewise
     node: Annotated[str, typer.Option(help="What a token may be bound to.")] = "",
+    health: HealthOption = "",
 ) -> None:
     """Join the mesh at URL, from the machine of the workload, with one command.
 
@@ -142,9 +154,10 @@ def join(  # noqa: PLR0913 - Typer reads the signature
         group,
         tuple(map(Upstream.parse, upstream)),
         node,
+        health_of(health, told[0]),
     )
     believed = str(Path(ca).absolute()) if ca else ""
-    raise typer.Exit(take_part(state, wish, command, (url, believed, secret)))
+    raise typer.Exit(housed_part(state, wish, command, (url, believed, secret)))
 
 
 @alone.command()
@@ -161,20 +174,23 @@ def run(  # noqa: PLR0913 - Typer reads the signature
     group: GroupOption = "",
     label: LabelOption = [],  # noqa: B006 - likewise
     upstream: UpstreamOption = [],  # noqa: B006 - likewise
+    health: HealthOption = "",
 ) -> None:
     """Run CMD as a workload of the local mesh, with a token made for it.
 
     Its proxy is ready before CMD starts, and drained when CMD ends. Signals go to CMD,
     and the exit code is CMD's: 128 and the number of a signal that ended it.
     """
+    told = port_and_place(port, app)
     wish = Wish(
         name or name_of(service, socket.gethostname()),
         service,
-        *port_and_place(port, app),
+        *told,
         LOOPBACK,
         labels_of(label),
         group,
         tuple(map(Upstream.parse, upstream)),
+        health=health_of(health, told[0]),
     )
     _, layout = running(state)
     asked = {
@@ -185,7 +201,7 @@ def run(  # noqa: PLR0913 - Typer reads the signature
     }
     secret = workload_token.create(state, asked)
     url = f"http://{layout.at('galley')}"
-    raise typer.Exit(take_part(state, wish, command, (url, "", secret)))
+    raise typer.Exit(housed_part(state, wish, command, (url, "", secret)))
 
 
 @workload.command("list")
@@ -208,6 +224,14 @@ def leave(name: str, *, state: StateOption) -> None:
     """
     Home(state, name).leave()
     typer.echo(f"workload/{name} left")
+
+
+def housed_part(
+    state: Path, wish: Wish, command: Sequence[str], entry: tuple[str, str, str]
+) -> int:
+    """Do as `take_part` does, where others of the mesh reach the workload."""
+    with housed(state, entry[0], wish, command) as there:
+        return take_part(state, there, command, entry)
 
 
 def take_part(

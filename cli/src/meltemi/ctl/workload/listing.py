@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from meltemi.proxy.entry import SIGN
+from meltemi.proxy.entry import CHECKED, HEALTHY, SIGN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-HEADING: Final = ("NAME", "SERVICE", "ADDRESS", "IDENTITY", "CONNECTED", "SINCE")
+HEADING: Final = (
+    *("NAME", "SERVICE", "ADDRESS", "IDENTITY"),
+    *("WELL", "CONNECTED", "SINCE"),
+)
+
+WELL: Final = {None: "-", True: "yes", False: "no"}
 
 Row = dict[str, Any]
 
@@ -29,7 +34,8 @@ def cells(row: Row) -> list[str]:
     service = row["labels"].get("app", "-")
     named = [row[name] for name in ("name", "address", "identity", "since")]
     name, address, identity, since = (str(each) for each in named)
-    return [name, service, address, identity, connected, since or "-"]
+    well = WELL[row["well"]]
+    return [name, service, address, identity, well, connected, since or "-"]
 
 
 def _row(entry: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> Row:
@@ -43,9 +49,18 @@ def _row(entry: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> Ro
         "labels": {**metadata.get("labels", {}), **spec.get("labels", {})},
         "address": ",".join(f"{address}:{port}" for port in ports.values()) or address,
         "identity": _identity(entry),
+        "well": _well(entry),
         "connected": bool(proxy.get("connected")),
         "since": proxy.get("connected_at", "") if proxy.get("connected") else "",
     }
+
+
+def _well(entry: Mapping[str, Any]) -> bool | None:
+    """Return what the agent found its application to be; None: nobody looks."""
+    annotations = entry["metadata"].get("annotations") or {}
+    if annotations.get(CHECKED) != "true":
+        return None
+    return bool(annotations.get(HEALTHY) == "True")
 
 
 def _identity(entry: Mapping[str, Any]) -> str:

@@ -14,12 +14,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from meltemi.config.schema.workload_group import ReadinessProbe
     from meltemi.credentials.invitation import Invitation
     from meltemi.ctl.workload.holder import Holder
     from meltemi.ctl.workload.wish import Wish
@@ -29,6 +32,11 @@ PORTS: Final = ("admin", "status", "inbound")
 """What each workload's proxy listens on, beside its upstreams."""
 SECRET: Final = "MELTEMI_TOKEN"  # noqa: S105 - the name of a variable
 """What the application is not told."""
+DEPARTURE: Final = {
+    "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true",
+    "MINIMUM_DRAIN_SECONDS": "0",
+}
+"""The application has ended by then: only answers under way are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +91,20 @@ def agent_environ(
     wish: Wish, holder: Holder, invitation: Invitation, place: Place
 ) -> dict[str, str]:
     """Return the agent's settings."""
-    suffix = invitation.trust_domain
     explicit = {
         "inbound": str(inbound(wish, place)),
         "apps": {str(wish.port.number): str(wish.application)},
         "outbound": {
-            each.named(holder.namespace, suffix): str(each.local)
+            each.named(holder.namespace, invitation.trust_domain): str(each.local)
             for each in wish.upstreams
         },
     }
     labels = {"app": wish.service, **wish.labels}
-    entry_ports = {wish.port.name: place.ports["inbound"]}
     given = {
         "GROUP": wish.group,
         "NODE": wish.node,
         "GALLEY_CA_FILE": place.ca,
+        "HEALTH_PROBE": spelled(wish.health),
     }
     settings = {
         "NAME": wish.name,
@@ -116,10 +123,16 @@ def agent_environ(
         "STATUS_ADDRESS": f"{LOOPBACK}:{place.ports['status']}",
         "INSTANCE_IP": wish.address,
         "EXPLICIT": json.dumps(explicit),
-        "ENTRY_PORTS": json.dumps(entry_ports),
+        "ENTRY_PORTS": json.dumps({wish.port.name: place.ports["inbound"]}),
+        **DEPARTURE,
         **{name: text for name, text in given.items() if text},
     }
     return {f"AGENT_{name}": text for name, text in settings.items()}
+
+
+def spelled(probe: ReadinessProbe | None) -> str:
+    """Return a probe as JSON; empty for none."""
+    return msgspec.json.encode(probe).decode() if probe else ""
 
 
 def application_environ(

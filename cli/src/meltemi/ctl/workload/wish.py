@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.proxy.health.probe import spelled_probe
 from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from meltemi.config.schema.workload_group import ReadinessProbe
 
 LOOPBACK: Final = "127.0.0.1"
 LONGEST_NAME: Final = 63
@@ -109,6 +112,7 @@ class Wish:
         group: The WorkloadGroup it is of; empty: none.
         upstreams: What the application calls.
         node: What this machine is called, where a token is bound to it.
+        health: How the application is found to be well; None: as its group says.
 
     """
 
@@ -121,6 +125,20 @@ class Wish:
     group: str = ""
     upstreams: tuple[Upstream, ...] = ()
     node: str = ""
+    health: ReadinessProbe | None = None
+
+
+def health_of(text: str, port: Port) -> ReadinessProbe | None:
+    """Return the probe that ``--health`` spells, of ``port`` unless it names another.
+
+    Raises:
+        BadWishError: If it spells none.
+
+    """
+    try:
+        return spelled_probe(text, port.number) if text else None
+    except ValueError as error:
+        raise BadWishError(f"--health {error}") from None
 
 
 def labels_of(words: Iterable[str]) -> dict[str, str]:

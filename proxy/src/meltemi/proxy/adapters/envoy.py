@@ -23,7 +23,7 @@ from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy import tether
 from meltemi.proxy.adapters.envoy_admin import EnvoyAwayError
-from meltemi.proxy.ready import envoy_trouble, open_connections
+from meltemi.proxy.ready import envoy_trouble
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -130,15 +130,22 @@ class EnvoyProcess:
                     await self._look.wait()
             self._look.clear()
 
-    async def stop(self, drain_seconds: float) -> None:
-        """Drain for up to ``drain_seconds``, then end Envoy."""
+    @property
+    def is_running(self) -> bool:
+        """Whether there is an Envoy now."""
+        return self._process is not None and self._process.returncode is None
+
+    async def gone(self) -> None:
+        """Return when the Envoy of now has ended."""
+        if self._process is not None:
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """End Envoy, and start no other."""
         self._ending = True
         process = self._process
         if process is None or process.returncode is not None:
             return
-        with contextlib.suppress(EnvoyAwayError, TimeoutError):
-            async with asyncio.timeout(drain_seconds):
-                await self._drained()
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
             try:
@@ -147,10 +154,3 @@ class EnvoyProcess:
             except TimeoutError:
                 process.kill()
         log.info("envoy.stopped", code=await process.wait())
-
-    async def _drained(self) -> None:
-        await self._admin.drain()
-        while True:
-            if not open_connections(await self._admin.connection_stats()):
-                return
-            await asyncio.sleep(EAGER_SECONDS)

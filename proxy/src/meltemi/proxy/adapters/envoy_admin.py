@@ -57,9 +57,13 @@ class EnvoyAdmin:
         """Return all of Envoy's metrics in Prometheus' text format."""
         return await self._call("GET", "/stats/prometheus")
 
-    async def drain(self) -> None:
-        """Ask peers to go elsewhere: close after responses, then stop listening."""
-        await self._call("POST", "/drain_listeners?graceful")
+    async def drain(self, *, inbound_only: bool, stay: bool) -> None:
+        """Ask peers to go elsewhere: close after responses, then stop listening.
+
+        With ``stay`` it listens on until it is ended.
+        """
+        words = ["graceful", *(["inboundonly"] * inbound_only), *(["skip_exit"] * stay)]
+        await self._call("POST", f"/drain_listeners?{'&'.join(words)}")
 
     async def _stats(self, pattern: str) -> dict[str, int]:
         answer = await self._call("GET", "/stats", format="json", filter=pattern)

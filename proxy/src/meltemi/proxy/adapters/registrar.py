@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+import contextlib
 from typing import TYPE_CHECKING
 
-import httpx2
 import structlog
 
 from meltemi.kernel.backoff import Backoff
-from meltemi.kernel.errors import Blame, MeshError
-from meltemi.proxy.entry import entry_body, entry_path
-from meltemi.runtime.workload_proof import sign_proof
+from meltemi.proxy.adapters.galley_door import RegistrationError
+from meltemi.proxy.entry import entry_body, entry_path, health_patch
 
 if TYPE_CHECKING:
     from random import Random
 
-    from meltemi.credentials.keeper import Keeper
-    from meltemi.kernel.clock import Clock
+    from meltemi.proxy.adapters.galley_door import GalleyDoor
     from meltemi.proxy.settings import AgentSettings
 
-AUDIENCE = "meltemi-galley"
-TIMEOUT_SECONDS = 3.0
 LEAVE_SECONDS = 2.0
 AGAIN = Backoff(first=0.5, ceiling=10.0)
 THERE = 412
 GONE = 404
 CREATED = 201
+MERGE = "application/merge-patch+json"
+FIRST_FINDING_SECONDS = 5.0
+"""How long a workload stays unregistered for want of knowing if it is well."""
 
 SETTLED_SECONDS = 2.0
 """After how long a new stream counts: whoever took us for gone has acted by then."""
@@ -40,33 +38,41 @@ SPREAD = 0.2
 log = structlog.get_logger()
 
 
-class RegistrationError(MeshError):
-    """Galley did not take the workload's entry."""
-
-    code = "agent.registration"
-    blame = Blame.PEER
-
-
 class Registrar:
     """Keeps one WorkloadEntry, with the workload's own certificate as proof."""
 
     def __init__(
         self,
         settings: AgentSettings,
-        keeper: Keeper,
-        clock: Clock,
+        door: GalleyDoor,
         rng: Random,
         every: float = EVERY_SECONDS,
     ) -> None:
-        self._settings, self._keeper = settings, keeper
-        self._clock, self._rng, self._every = clock, rng, every
+        self._settings, self._door = settings, door
+        self._rng, self._every = rng, every
         self._wanted = bool(
             settings.galley_url and (settings.entry_ports or settings.group)
         )
         self._why: str | None = "not registered with Galley yet"
         self._entered = self._left = False
         self._turn = asyncio.Lock()
-        self._again = asyncio.Event()
+        self._again, self._news = asyncio.Event(), asyncio.Event()
+        self._well: bool | None = None
+        self._told: bool | None = None
+        self._found = asyncio.Event()
+        self._found.set()
+
+    def await_finding(self) -> None:
+        """Say nothing of the workload before `report`, for a while."""
+        self._found.clear()
+
+    def report(self, *, well: bool | None) -> None:
+        """Have others told at once whether the workload may be called; None: always."""
+        self._well = well
+        self._found.set()
+        if self._told != well:
+            self._news.set()
+            self._again.set()
 
     def trouble(self) -> str | None:
         """Return why the mesh does not know of the workload, or None."""
@@ -80,7 +86,12 @@ class Registrar:
         """
         if not self._wanted:
             return
-        await self._keeper.arrived.wait()
+        await self._door.proven()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_FINDING_SECONDS):
+                await self._found.wait()
+        self._again.clear()
+        self._news.clear()
         failures = 0
         while not self._left:
             async with self._turn:
@@ -100,7 +111,10 @@ class Registrar:
         except TimeoutError:
             return
         self._again.clear()
-        await asyncio.sleep(SETTLED_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLED_SECONDS):
+                await self._news.wait()
+        self._news.clear()
 
     def _pause(self, failures: int) -> float:
         if failures:
@@ -108,21 +122,29 @@ class Registrar:
         return self._every * (1 + self._rng.uniform(-SPREAD, SPREAD))
 
     async def _assert(self) -> None:
+        path, well = entry_path(self._settings), self._well
         try:
-            body = entry_body(self._settings)
-            status = await self._call("PUT", body, only_if_absent=self._entered)
+            status = await self._put(path, well)
+            if status == THERE and well != self._told:
+                said = health_patch(well=well)
+                await self._door.call("PATCH", path, said, {"content-type": MERGE})
+                log.info("workload.health", well=well)
         except RegistrationError as error:
             if str(error) != self._why:
                 log.warning("workload.not-registered", error=str(error))
             self._why = str(error)
             return
         if self._why or status == CREATED:
-            log.info(
-                "workload.registered",
-                path=entry_path(self._settings),
-                again=self._entered,
-            )
-        self._why, self._entered = None, True
+            log.info("workload.registered", path=path, again=self._entered, well=well)
+        self._why, self._entered, self._told = None, True, well
+
+    async def _put(self, path: str, well: bool | None) -> int:  # noqa: FBT001 - a third value
+        """Register; return 412 where the entry was there, which then stays as it is."""
+        body = entry_body(self._settings, well=well)
+        if not self._entered:
+            return (await self._door.call("PUT", path, body)).status_code
+        only = {"if-none-match": "*"}
+        return (await self._door.call("PUT", path, body, only, {THERE})).status_code
 
     async def leave(self) -> None:
         """Take the entry back, so that peers stop calling before we stop answering."""
@@ -132,48 +154,7 @@ class Registrar:
             async with asyncio.timeout(LEAVE_SECONDS), self._turn:
                 if not self._entered:
                     return
-                await self._call("DELETE", None)
+                await self._door.call("DELETE", entry_path(self._settings), fine={GONE})
             log.info("workload.deregistered")
         except (RegistrationError, TimeoutError) as error:
             log.warning("workload.not-deregistered", error=str(error) or "timeout")
-
-    async def _call(
-        self, method: str, body: bytes | None, *, only_if_absent: bool = False
-    ) -> int:
-        held = self._keeper.held
-        if held is None:
-            raise RegistrationError("no certificate to prove who we are")
-        proof = sign_proof(
-            held.key, held.chain, audience=AUDIENCE, now=self._clock.now()
-        )
-        headers = {
-            "authorization": f"Bearer {proof}",
-            "content-type": "application/json",
-        }
-        if only_if_absent:
-            headers["if-none-match"] = "*"
-        url = f"{self._settings.galley_url}".rstrip("/") + entry_path(self._settings)
-        try:
-            async with httpx2.AsyncClient(
-                timeout=TIMEOUT_SECONDS, trust_env=False, verify=self._believed()
-            ) as http:
-                answer = await http.request(method, url, content=body, headers=headers)
-        except httpx2.HTTPError as error:
-            raise RegistrationError(f"Galley: {method} {url}: {error!r}") from error
-        except OSError as error:
-            raise RegistrationError(
-                f"{self._settings.galley_ca_file}: no roots to believe Galley by: "
-                f"{error}"
-            ) from error
-        fine = {"DELETE": GONE, "PUT": THERE if only_if_absent else None}
-        if answer.is_error and answer.status_code != fine[method]:
-            raise RegistrationError(
-                f"Galley: {method} {url}: {answer.status_code} {answer.text[:300]}"
-            )
-        return answer.status_code
-
-    def _believed(self) -> ssl.SSLContext | bool:
-        """Return whose certificates are believed, as the file is now."""
-        if not self._settings.galley_is_secured:
-            return True
-        return ssl.create_default_context(cafile=self._settings.galley_ca_file)

@@ -1,56 +1,109 @@
-"""The agent's own HTTP: readiness and metrics as Istio's ports 15021 and 15020 tell."""
+"""The agent's own HTTP: what Istio's ports 15020 and 15021 tell, and obey."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 
-from meltemi.proxy.adapters.envoy_admin import EnvoyAwayError
-from meltemi.proxy.exposition import istio_names
+from meltemi.proxy.adapters.local_only import obeying
+from meltemi.proxy.adapters.probing import NAME
 from meltemi.runtime.operations import Probe, Readiness, operations, report
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     from prometheus_client import CollectorRegistry
     from starlette.requests import Request
 
-    from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin
+    from meltemi.config.schema.workload_group import ReadinessProbe
+    from meltemi.proxy.adapters.probing import Prober
+    from meltemi.proxy.adapters.scraping import Scraping
+
+    Order = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the answers are made from.
+
+    Attributes:
+        readiness: Whether the proxy may be called.
+        registered: Whether others know of the workload.
+        scraping: What was counted.
+        probes: What Kubernetes asks the application through us, by path.
+        prober: How it is asked.
+
+    """
+
+    readiness: Readiness
+    registered: Probe
+    scraping: Scraping
+    probes: Mapping[str, ReadinessProbe]
+    prober: Prober
 
 
 def status_app(
-    readiness: Readiness,
-    registered: Probe,
-    registry: CollectorRegistry,
-    admin: EnvoyAdmin,
+    sources: Sources, registry: CollectorRegistry, orders: Mapping[str, Order]
 ) -> Starlette:
     """Return the application, with what every service has.
 
-    ``/healthz/ready`` tells whether the proxy may be called, ``/stats/prometheus`` what
-    it counted. ``/joined`` tells whether others know of the workload as well, which a
-    proxy does not need to serve those who did before.
+    ``/joined`` tells whether others know of the workload as well, which a proxy does
+    not need to serve those who did before. ``orders`` are obeyed at their paths, given
+    by POST and from this machine.
     """
     app = Starlette()
-    operations(app, service="agent", readiness=readiness, registry=registry)
-
-    async def ready(_: Request) -> Response:
-        verdict = readiness.verdict()
-        status = 503 if any(verdict.values()) else 200
-        return PlainTextResponse(report(verdict, verbose=False), status)
+    _metrics(app, sources.scraping)
+    _app_health(app, sources)
+    for path, order in orders.items():
+        app.add_route(path, obeying(order), methods=["POST"])
+    operations(app, service="agent", readiness=sources.readiness, registry=registry)
 
     async def joined(_: Request) -> Response:
-        verdict = {**readiness.verdict(), "registration": registered()}
-        status = 503 if any(verdict.values()) else 200
+        verdict = {**sources.readiness.verdict(), "registration": sources.registered()}
+        status = HTTPStatus.SERVICE_UNAVAILABLE if any(verdict.values()) else 200
         return PlainTextResponse(report(verdict, verbose=False), status)
 
-    async def counted(_: Request) -> Response:
-        try:
-            text = istio_names(await admin.metrics())
-        except EnvoyAwayError as error:
-            return PlainTextResponse(f"{error}\n", 503)
-        return Response(text, media_type="text/plain; version=0.0.4")
-
-    app.add_route("/healthz/ready", ready)
     app.add_route("/joined", joined)
-    app.add_route("/stats/prometheus", counted)
+    app.add_route("/healthz/ready", _ready(sources.readiness))
     return app
+
+
+def ready_app(readiness: Readiness) -> Starlette:
+    """Return the application that tells whether the proxy may be called, no more."""
+    app = Starlette()
+    app.add_route("/healthz/ready", _ready(readiness))
+    return app
+
+
+def _ready(readiness: Readiness) -> Callable[[Request], Awaitable[Response]]:
+    async def ready(_: Request) -> Response:
+        verdict = readiness.verdict()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if any(verdict.values()) else 200
+        return PlainTextResponse(report(verdict, verbose=False), status)
+
+    return ready
+
+
+def _metrics(app: Starlette, scraping: Scraping) -> None:
+    """Add the metrics of all parts, before what an agent's own would be found by."""
+
+    async def counted(request: Request) -> Response:
+        found = await scraping.answer(request.headers)
+        return Response(found.text, headers={"content-type": found.media_type})
+
+    for path in ("/stats/prometheus", "/metrics"):
+        app.add_route(path, counted)
+
+
+def _app_health(app: Starlette, sources: Sources) -> None:
+    async def asked(request: Request) -> Response:
+        agent = request.headers.get("user-agent", NAME)
+        answer = await sources.prober.ask(sources.probes[request.url.path], agent)
+        return Response(answer.text, answer.status, media_type="text/plain")
+
+    for path in sources.probes:
+        app.add_route(path, asked)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from meltemi.proxy.capture.family import IPV4
 from meltemi.proxy.capture.options import of_family
 from meltemi.proxy.capture.rules import (
     OUTPUT,
     PREROUTING,
+    RETURN,
     Action,
     Match,
     Rule,
@@ -26,6 +28,10 @@ DNS_ANSWERS = "MELTEMI_INBOUND_DNS"
 PORT = 53
 OF_PROXY, OF_APPLICATION = 1, 2
 """Zones: the agent may ask the same resolver from the same port as the application."""
+
+NEAR: Final = "127.0.0.0/8"
+"""Where a resolver may be that is reached by a rewritten address, as Docker's is. Its
+answers come from this machine, in no zone: so the questions must be in none."""
 
 
 def dns_rules(options: CaptureOptions, outbound: str, version: int) -> Iterator[Rule]:
@@ -56,6 +62,9 @@ def dns_zones(
     )
     yield Rule(OUTPUT, jump(DNS), Match("udp"))
     for owner in owners:
+        if version == IPV4.version:
+            near = Match("udp", destination=NEAR, ports=(PORT,), owner=owner)
+            yield Rule(DNS, RETURN, near)
         yield Rule(DNS, of_proxy, Match("udp", ports=(PORT,), owner=owner))
         # The agent's answers: a mark is on its questions alone, not on these.
         answers = None if owner.kind == "mark" else owner

@@ -65,11 +65,14 @@ class Lifetimes:
     shortest: timedelta
 
     @classmethod
-    def around(cls, default: timedelta) -> Lifetimes:
-        """Return the usual bounds, ten minutes to a week, widened for ``default``."""
+    def around(cls, default: timedelta, longest: timedelta | None = None) -> Lifetimes:
+        """Return the usual bounds, ten minutes to a week, widened for ``default``.
+
+        ``longest`` is the upper one, where it is not the usual.
+        """
         return cls(
             default=default,
-            longest=max(timedelta(days=7), default),
+            longest=longest or max(timedelta(days=7), default),
             shortest=min(timedelta(minutes=10), default),
         )
 

@@ -82,7 +82,9 @@ async def serve(
             readiness=citadel.readiness(),
             registry=citadel.registry,
         )
-        await serve_http(app, settings.http_address, stopping=stopping)
+        await serve_http(
+            app, settings.http_address, stopping=stopping, tls=settings.tls
+        )
         for task in running:
             task.cancel()
 

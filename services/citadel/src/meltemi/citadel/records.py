@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meltemi.citadel.key_index import REMEMBERED
-from meltemi.identity.certificate import spiffe_id
+from meltemi.identity.certificate import authority_identifier, spiffe_id
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -36,6 +36,8 @@ class CertificateRecord(msgspec.Struct, frozen=True):
     peer: str
     """The IP address it went to."""
     key_sha256: str
+    issuer_key: str = ""
+    """Which of the issuer's keys signed: its identifier in hexadecimal (RFC 5280)."""
 
     @property
     def keep_until(self) -> datetime:
@@ -57,6 +59,7 @@ def certificate_record(
         voucher=caller.evidence.issuer,
         peer=caller.evidence.address,
         key_sha256=key_sha256,
+        issuer_key=authority_identifier(leaf),
     )
 
 

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.citadel import jwt_svid, tokens
@@ -17,6 +18,7 @@ from meltemi.citadel.signer_settings import Seconds, SignerSettings
 from meltemi.runtime.bus_access import BusAccess
 from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.settings import Address, Addresses
+from meltemi.runtime.tls import TlsFiles
 
 
 class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess, BusAccess):
@@ -37,7 +39,13 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess, BusAccess):
     """Where MeshConfig lies, whose trustDomainAliases are other names of the mesh."""
 
     http_address: Address
-    """Admin REST and health, loopback or behind a TLS front."""
+    """Admin REST, SPIFFE bundle and health; beyond loopback only with TLS."""
+
+    tls_cert_file: Path | None = None
+    """The certificate shown there (PEM, leaf first); read again when it changes."""
+
+    tls_key_file: Path | None = None
+    """Its key (PEM)."""
 
     bootstrap_address: Address
     """Certificates for tokens: server TLS, no client certificate."""
@@ -60,6 +68,12 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess, BusAccess):
     """Lifetime of a certificate when none is asked; a bare number is seconds.
     Istio's default and maximum."""
 
+    max_workload_ttl: Seconds | None = Field(
+        default=None, ge=timedelta(seconds=1), le=timedelta(days=90)
+    )
+    """The longest lifetime that may be asked for. Unset: a week, or `workload_ttl`
+    where that is longer. Istio's MAX_WORKLOAD_CERT_TTL."""
+
     jwt_svid_ttl: Seconds = Field(
         default=jwt_svid.DEFAULT_LIFETIME,
         ge=timedelta(seconds=1),
@@ -77,8 +91,44 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess, BusAccess):
     Unset: half of the longest life of a certificate."""
 
     rotation_drain: Seconds | None = Field(default=None, ge=timedelta(0))
-    """How long the old root is believed after it signed last. Unset: the longest life
-    of a certificate, and two minutes for clocks."""
+    """How long the old root is believed after it signed last: not less than the longest
+    life of a certificate. Unset: that, and two minutes for clocks."""
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """What is shown at `http_address`; None where it speaks plain text."""
+        if self.tls_cert_file is None or self.tls_key_file is None:
+            return None
+        return TlsFiles(self.tls_cert_file, self.tls_key_file)
+
+    @model_validator(mode="after")
+    def _plain_text_stays_here(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file belong together: set both")
+        if not self.http_address.is_loopback and self.tls is None:
+            raise ValueError(
+                f"http_address {self.http_address} is not on loopback, and tokens "
+                "made there are not encrypted: set tls_cert_file and tls_key_file, "
+                "or use 127.0.0.1 or [::1]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lives_fit(self) -> Self:
+        """Refuse a root that leaves before its certificates have ended."""
+        longest = self.lifetimes.longest
+        if longest < self.workload_ttl:
+            raise ValueError(
+                f"max_workload_ttl {longest} is shorter than workload_ttl "
+                f"{self.workload_ttl}"
+            )
+        if self.rotation_drain is not None and self.rotation_drain < longest:
+            raise ValueError(
+                f"rotation_drain {self.rotation_drain} is shorter than the {longest} "
+                "that a certificate may live: its holder would not be believed any "
+                "more; make it longer, or max_workload_ttl shorter"
+            )
+        return self
 
     @property
     def rotation_waits(self) -> Waits:
@@ -118,5 +168,5 @@ class CitadelSettings(SignerSettings, CallerSettings, LedgerAccess, BusAccess):
 
     @property
     def lifetimes(self) -> Lifetimes:
-        """The bounds that `workload_ttl` sets."""
-        return Lifetimes.around(self.workload_ttl)
+        """The bounds that `workload_ttl` and `max_workload_ttl` set."""
+        return Lifetimes.around(self.workload_ttl, self.max_workload_ttl)

@@ -9,6 +9,7 @@ import msgspec
 
 from meltemi.config.schema.envoy_filter import EnvoyFilter
 from meltemi.config.schema.workload_entry import WorkloadEntry
+from meltemi.config.schema.workload_group import WorkloadGroup
 from meltemi.galley.guards import reserved_patches
 from meltemi.galley.refusals import ForbiddenError
 
@@ -25,6 +26,11 @@ POWERFUL: Final = frozenset(
     {"EnvoyFilter", "ProxyConfig", "TrafficExtension", "WasmPlugin"}
 )
 """Kinds that can undo what all others say (threat T2)."""
+
+
+OF_WORKLOADS: Final = (WorkloadEntry.__name__, WorkloadGroup.__name__)
+"""What a workload may read in its namespace: a group says how it is asked if it is
+well."""
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,10 +130,10 @@ def check_reading(caller: Caller, verb: str, kind: str, namespace: str) -> None:
         caller.check(verb, kind, namespace)
     if isinstance(caller, Workload):
         home = caller.identity.namespace
-        if kind != WorkloadEntry.__name__ or namespace != home:
+        if kind not in OF_WORKLOADS or namespace != home:
             raise ForbiddenError(
-                f"{caller.identity} may read WorkloadEntries of its own namespace "
-                f"{home!r} only"
+                f"{caller.identity} may read WorkloadEntries and WorkloadGroups of its "
+                f"own namespace {home!r} only"
             )
 
 

@@ -248,9 +248,10 @@ def _proxy(spec: ProxyConfig) -> Iterator[Finding]:
 
 
 def _group(spec: WorkloadGroup) -> Iterator[Finding]:
-    if spec.probe is not None:
-        message = "workloads are not probed: what is registered is called"
-        yield _nothing("spec.probe", message)
+    if spec.probe is not None and spec.probe.exec is not None:
+        message = "no workload runs a command for its group: it is never called"
+        hint = "say --health exec:COMMAND, or AGENT_HEALTH_PROBE, on its machine"
+        yield _nothing("spec.probe.exec", message, hint)
     text = spec.metadata.annotations.get(ANNOTATION) if spec.metadata else None
     if text is None:
         return

@@ -38,12 +38,18 @@ Json = object
 MESH_GROUP: Final = "mesh.istio.io"
 FOR_PEOPLE: Final = "a name, for people"
 FETCHED: Final = "acted on by Galley: `tests/component/galley/test_key_keeper.py`"
+PROBED: Final = "acted on by the agent: `tests/component/proxy/test_health_watch.py`"
 ELSEWHERE: Final = {
     ("Gateway", "spec.servers[].name"): FOR_PEOPLE,
     ("Sidecar", "spec.ingress[].port.name"): FOR_PEOPLE,
     ("Sidecar", "spec.egress[].port.name"): FOR_PEOPLE,
     ("RequestAuthentication", "spec.jwtRules[].jwksUri"): FETCHED,
     ("RequestAuthentication", "spec.jwtRules[].timeout"): FETCHED,
+    **{
+        ("WorkloadGroup", path): PROBED
+        for path in field_paths(KIND_BY_NAME["WorkloadGroup"])
+        if path.startswith("spec.probe") and not path.startswith("spec.probe.exec")
+    },
 }
 """What no proxy holds, and is not in vain."""
 Objects = tuple["Resource[Message]", ...]

@@ -57,7 +57,12 @@ def listener(port: int) -> Listener:
         "filters": [{"name": "hcm", "typed_config": manager}],
     }
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-    body = {"name": "in", "address": address, "filter_chains": [chain]}
+    body = {
+        "name": "in",
+        "address": address,
+        "filter_chains": [chain],
+        "traffic_direction": "INBOUND",
+    }
     return ParseDict(body, Listener())
 
 

@@ -16,7 +16,7 @@ import msgspec
 from meltemi.ctl.local.pods.hall import LOOPBACK, run_hall
 from meltemi.ctl.local.pods.namespaces import find_system_programs
 from meltemi.ctl.local.pods.network import Network
-from meltemi.ctl.local.pods.outside import serve_while, take_doors
+from meltemi.ctl.local.pods.outside import Outside
 from meltemi.kernel.errors import MeshError
 from meltemi.runtime.logs import configure_logs
 
@@ -39,10 +39,8 @@ def main(file: Path) -> int:
     inner.close()
     for listener in inward:
         listener.close()
-    doors = take_doors(outer)
-    if doors:
-        asyncio.run(serve_while(child, doors, network.ready))
-    return 1
+    asyncio.run(Outside(outer, network.ready).serve())
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":

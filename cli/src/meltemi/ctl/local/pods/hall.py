@@ -21,16 +21,21 @@ from meltemi.ctl.local.pods.network import (
     MARK,
     MASK,
     OUT_PORT,
+    Guest,
     Nets,
+    Room,
     Way,
-    addresses,
+    free_address,
+    link_of,
 )
 from meltemi.ctl.local.pods.redirect import home_rule, out_rule, set_rule
 from meltemi.ctl.local.record import write_private
+from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy.adapters.netfilter import Netfilter
 from meltemi.proxy.capture.options import CaptureOptions
 
 if TYPE_CHECKING:
+    from asyncio.trsock import TransportSocket
     from collections.abc import Sequence
 
     from meltemi.ctl.local.pods.forward import Dial
@@ -38,8 +43,10 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 DNS_PORT: Final = 53
-COMPLETE: Final = b"complete"
-"""Said when the last door is handed over."""
+COMPLETE: Final = b"+"
+"""Said when every door of the mesh's own pods is handed over."""
+GONE: Final = "-"
+"""Said before the name of a pod that is no more."""
 PR_SET_PDEATHSIG: Final = 1
 SEARCH: Final = "default.svc.cluster.local svc.cluster.local cluster.local"
 """As in a pod of Kubernetes, for resolvers that complete names themselves."""
@@ -57,29 +64,108 @@ def run_hall(
         CaptureFailedError: If it refuses what is set in one.
 
     """
-    home = _settle(network)
-    _hand_over(outside, [_listening("", OUT_PORT)], [Way.ELSEWHERE])
-    asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    asked.bind((HUB, DNS_PORT))
-    _hand_over(
-        outside, [asked, _listening(HUB, DNS_PORT)], [Way.QUESTIONS, Way.NAMESERVER]
-    )
-    nets: dict[str, int] = {}
-    for number, (pod, address) in enumerate(addresses(network.pods).items()):
-        nets[pod] = net = _pod(number, address, home)
-        with within(net, home):
-            if pod in network.captured:
+    hall = Hall(network, _settle(network), outside)
+    for pod in network.pods:
+        hall.add(pod, network.outward, captured=pod in network.captured)
+    outside.send(COMPLETE)
+    asyncio.run(hall.serve(inward))
+    raise SystemExit
+
+
+class PodTakenError(MeshError):
+    """There is a pod of this name."""
+
+    code = "local.pod-taken"
+    blame = Blame.CALLER
+
+
+class Hall:
+    """The pods, and who is in them."""
+
+    def __init__(self, network: Network, home: int, outside: socket.socket) -> None:
+        self._network, self._home, self._outside = network, home, outside
+        self._pods: dict[str, int] = {}
+        self._addresses: dict[str, str] = {}
+        asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        asked.bind((HUB, DNS_PORT))
+        doors = [_listening("", OUT_PORT), asked, _listening(HUB, DNS_PORT)]
+        self._hand_over("", doors, [Way.ELSEWHERE, Way.QUESTIONS, Way.NAMESERVER])
+
+    def add(self, pod: str, outward: Sequence[int], *, captured: bool) -> Room:
+        """Make ``pod``, with doors to the ports ``outward`` of this machine.
+
+        Raises:
+            PodTakenError: If there is one of the name.
+            TooManyPodsError: If there is no address left.
+
+        """
+        if pod in self._pods:
+            raise PodTakenError(
+                f"there is a pod {pod!r} already: choose another --name"
+            )
+        address = free_address(self._addresses.values())
+        net = _pod(address, self._home)
+        with within(net, self._home):
+            if captured:
                 _capture()
             set_rule(home_rule(MARK, HOME_PORT))
-            doors = [_listening(LOOPBACK, port) for port in network.outward]
-            doors.append(_listening(LOOPBACK, HOME_PORT))
-        _hand_over(outside, doors, [*map(str, network.outward), Way.HOME])
-    found = Nets(os.getpid(), nets)
-    write_private(Path(network.nets), msgspec.json.encode(found))
-    outside.send(COMPLETE)
-    outside.close()
-    asyncio.run(_serve(network, inward, nets, home))
-    raise SystemExit
+            doors = [_listening(LOOPBACK, port) for port in (*outward, HOME_PORT)]
+        self._hand_over(pod, doors, [*map(str, outward), Way.HOME])
+        self._pods[pod], self._addresses[pod] = net, address
+        write_private(Path(self._network.nets), msgspec.json.encode(self._nets()))
+        return Room(address)
+
+    def drop(self, pod: str) -> None:
+        """Forget ``pod``; what still runs in it keeps it, without any door."""
+        self._outside.send(f"{GONE}{pod}".encode())
+        os.close(self._pods.pop(pod))
+        ip(f"link del {link_of(self._addresses.pop(pod))}")
+        write_private(Path(self._network.nets), msgspec.json.encode(self._nets()))
+
+    def _nets(self) -> Nets:
+        return Nets(os.getpid(), dict(self._pods))
+
+    def _hand_over(
+        self, pod: str, doors: Sequence[socket.socket], names: Sequence[str]
+    ) -> None:
+        """Send the ``doors`` of ``pod`` outside, each with where it leads."""
+        text = ",".join([pod, *names]).encode()
+        socket.send_fds(self._outside, [text], [door.fileno() for door in doors])
+        for door in doors:
+            door.close()
+
+    async def serve(self, inward: Sequence[socket.socket]) -> None:
+        """Pass on what comes by ``inward``, and make pods for who asks, for ever."""
+        control = control_socket(Path(self._network.nets))
+        control.unlink(missing_ok=True)
+        async with asyncio.TaskGroup() as tasks:
+            for door, listener in zip(self._network.inward, inward, strict=True):
+                listener.settimeout(0)
+                dial = _into(self._pods[door.pod], self._home, door.there)
+                tasks.create_task(forward(listener, dial))
+            server = await asyncio.start_unix_server(self._lodge, control)
+            async with server:
+                await server.serve_forever()
+
+    async def _lodge(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Make a pod for who asks, and keep it until they hang up."""
+        guest = msgspec.json.decode(await reader.readline(), type=Guest)
+        pod = ""
+        try:
+            room = self.add(guest.pod, guest.outward, captured=False)
+            pod = guest.pod
+        except MeshError as error:
+            room = Room(refused=f"{error}")
+        try:
+            writer.write(msgspec.json.encode(room) + b"\n")
+            await writer.drain()
+            await reader.read()
+        finally:
+            writer.close()
+            if pod:
+                self.drop(pod)
 
 
 def _settle(network: Network) -> int:
@@ -100,18 +186,24 @@ def _settle(network: Network) -> int:
     return home
 
 
+def control_socket(nets: Path) -> Path:
+    """Return where pods can be asked for, beside the file ``nets``."""
+    return nets.with_name("control.sock")
+
+
 def resolv_conf(nets: Path) -> Path:
     """Return the resolver configuration of the pods, beside the file ``nets``."""
     return nets.with_name("resolv.conf")
 
 
-def _pod(number: int, address: str, home: int) -> int:
+def _pod(address: str, home: int) -> int:
     """Make one pod with ``address``; return its network, and be in ``home``."""
+    link = link_of(address)
     net = new_network()
     namespaces.enter(home, namespaces.CLONE_NEWNET)
     there = f"/proc/{os.getpid()}/fd/{net}"
-    ip(f"link add v{number} type veth peer name eth0 netns {there}")
-    ip(f"link set v{number} master hub up")
+    ip(f"link add {link} type veth peer name eth0 netns {there}")
+    ip(f"link set {link} master hub up")
     with within(net, home):
         ip("link set lo up")
         ip(f"addr add {address}/{MASK} dev eth0")
@@ -128,29 +220,8 @@ def _listening(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), backlog=128)
 
 
-def _hand_over(
-    outside: socket.socket, doors: Sequence[socket.socket], names: Sequence[str]
-) -> None:
-    """Send ``doors`` to the process outside, each with where it leads."""
-    socket.send_fds(
-        outside, [",".join(names).encode()], [door.fileno() for door in doors]
-    )
-    for door in doors:
-        door.close()
-
-
-async def _serve(
-    network: Network, inward: Sequence[socket.socket], nets: dict[str, int], home: int
-) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for door, listener in zip(network.inward, inward, strict=True):
-            listener.settimeout(0)
-            dial = _into(nets[door.pod], home, door.there)
-            tasks.create_task(forward(listener, dial))
-
-
 def _into(net: int, home: int, port: int) -> Dial:
-    async def dial(_: socket.socket) -> socket.socket:
+    async def dial(_: TransportSocket) -> socket.socket:
         with within(net, home):
             made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         made.settimeout(0)

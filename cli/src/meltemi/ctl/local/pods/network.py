@@ -93,16 +93,43 @@ class Nets(msgspec.Struct, frozen=True):
     pods: dict[str, int]
 
 
+class Guest(msgspec.Struct, frozen=True):
+    """Who asks for a pod of their own: they have it until they hang up."""
+
+    pod: str
+    outward: tuple[int, ...]
+    """Ports of this machine's loopback that the pod reaches at its own."""
+
+
+class Room(msgspec.Struct, frozen=True):
+    """What they get: the pod's address, or why there is none."""
+
+    address: str = ""
+    refused: str = ""
+
+
 def addresses(pods: Iterable[str]) -> dict[str, str]:
-    """Return the address of each of ``pods``.
+    """Return the address of each of ``pods``, which are made in this order."""
+    found: dict[str, str] = {}
+    for name in pods:
+        found[name] = free_address(found.values())
+    return found
+
+
+def free_address(taken: Iterable[str]) -> str:
+    """Return the first address that is not ``taken``.
 
     Raises:
-        TooManyPodsError: If there are more than 253.
+        TooManyPodsError: If there is none.
 
     """
-    names = tuple(pods)
-    if len(names) > LAST - FIRST + 1:
-        raise TooManyPodsError(
-            f"{len(names)} pods found, expected at most {LAST - FIRST + 1}"
-        )
-    return {name: f"{PREFIX}.{FIRST + number}" for number, name in enumerate(names)}
+    used = set(taken)
+    for number in range(FIRST, LAST + 1):
+        if (address := f"{PREFIX}.{number}") not in used:
+            return address
+    raise TooManyPodsError(f"there are {len(used)} pods, and no address for another")
+
+
+def link_of(address: str) -> str:
+    """Return what the hub calls its end of the link to the pod at ``address``."""
+    return f"pod{address.rpartition('.')[2]}"

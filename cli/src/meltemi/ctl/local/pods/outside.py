@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from meltemi.ctl.local.pods.forward import forward
-from meltemi.ctl.local.pods.hall import COMPLETE
+from meltemi.ctl.local.pods.hall import COMPLETE, GONE
 from meltemi.ctl.local.pods.network import Way
 from meltemi.proxy.dns.resolv_conf import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from asyncio.trsock import TransportSocket
 
     from meltemi.ctl.local.pods.forward import Dial
 
@@ -32,52 +31,71 @@ MOST_DOORS: Final = 250
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
 
-def take_doors(inner: socket.socket) -> list[tuple[str, socket.socket]]:
-    """Return the doors that the inner process hands over, and where they lead.
+class Outside:
+    """The doors of the pods on this machine's side."""
 
-    None of them when it ended before all were there; it says why.
-    """
-    doors: list[tuple[str, socket.socket]] = []
-    while True:
-        names, fds, _, _ = socket.recv_fds(inner, 1 << 16, MOST_DOORS)
-        if not names:
-            return []
-        if names == COMPLETE:
-            return doors
-        made = [socket.socket(fileno=fd) for fd in fds]
-        doors += zip(names.decode().split(","), made, strict=True)
+    def __init__(self, inner: socket.socket, ready: int) -> None:
+        """Take doors that come by ``inner``; ``ready`` accepts once all are there.
+
+        ``ready`` is a port of this machine's loopback.
+        """
+        inner.settimeout(0)
+        self._inner, self._ready = inner, ready
+        self._open: dict[str, list[asyncio.Task[None]]] = {}
+
+    async def serve(self) -> None:
+        """Serve doors until the inner process is gone; it says why."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._readable()
+                text, fds, _, _ = socket.recv_fds(self._inner, 1 << 16, MOST_DOORS)
+                words = text.decode()
+                if not words:
+                    break
+                if text == COMPLETE:
+                    self._open[words] = [tasks.create_task(self._show())]
+                elif words.startswith(GONE):
+                    for door in self._open.pop(words.removeprefix(GONE)):
+                        door.cancel()
+                else:
+                    pod, *names = words.split(",")
+                    doors = zip(names, map(_adopted, fds), strict=True)
+                    self._open[pod] = [
+                        tasks.create_task(_serve(*door)) for door in doors
+                    ]
+            for door in [each for doors in self._open.values() for each in doors]:
+                door.cancel()
+
+    async def _readable(self) -> None:
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._inner, event.set)
+        try:
+            await event.wait()
+        finally:
+            loop.remove_reader(self._inner)
+
+    async def _show(self) -> None:
+        with socket.create_server((LOOPBACK, self._ready)) as shown:
+            shown.settimeout(0)
+            await forward(shown, _nowhere)
 
 
-async def serve_while(
-    inner: int, doors: Sequence[tuple[str, socket.socket]], ready: int
-) -> None:
-    """Serve ``doors`` while the process ``inner`` lives; ``ready`` accepts meanwhile.
-
-    ``ready`` is a port of this machine's loopback.
-    """
-    gone = asyncio.Event()
-    asyncio.get_running_loop().add_reader(os.pidfd_open(inner), gone.set)
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(_serve(doors, ready))
-        await gone.wait()
-        serving.cancel()
+def _adopted(fd: int) -> socket.socket:
+    door = socket.socket(fileno=fd)
+    door.settimeout(0)
+    return door
 
 
-async def _serve(doors: Sequence[tuple[str, socket.socket]], ready: int) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for name, door in doors:
-            door.settimeout(0)
-            if name == Way.QUESTIONS:
-                tasks.create_task(_answer(door))
-            else:
-                tasks.create_task(forward(door, _leading(name)))
-        shown = socket.create_server((LOOPBACK, ready))
-        shown.settimeout(0)
-        tasks.create_task(forward(shown, _nowhere))
+async def _serve(name: str, door: socket.socket) -> None:
+    with door:
+        if name == Way.QUESTIONS:
+            await _answer(door)
+        else:
+            await forward(door, _leading(name))
 
 
 def _leading(name: str) -> Dial:
-    async def dial(caller: socket.socket) -> socket.socket:
+    async def dial(caller: TransportSocket) -> socket.socket:
         match name:
             case Way.ELSEWHERE:
                 return await _connected(*_meant(caller))
@@ -91,11 +109,11 @@ def _leading(name: str) -> Dial:
     return dial
 
 
-async def _nowhere(_: socket.socket) -> socket.socket:
+async def _nowhere(_: TransportSocket) -> socket.socket:
     raise OSError("only to show that the doors are open")
 
 
-def _meant(caller: socket.socket) -> tuple[str, int]:
+def _meant(caller: TransportSocket) -> tuple[str, int]:
     """Return where a connection was meant to go, before a rule redirected it."""
     raw = caller.getsockopt(socket.SOL_IP, SO_ORIGINAL_DST, SOCKADDR_IN.size)
     port, host = SOCKADDR_IN.unpack(raw)

@@ -55,16 +55,21 @@ def pod_names() -> tuple[str, ...]:
 
 def network(layout: Layout, pilots: Iterable[str], *, rootless: bool) -> Network:
     """Return the pods of the demo, and the doors in and out."""
-    names = (*OUTWARD, *(f"{pilot}.xds-tls" for pilot in pilots))
     return Network(
         pods=pod_names(),
         captured=tuple(each.name for each in WORKLOADS),
         inward=tuple(_inward(layout.ports)),
-        outward=tuple(layout.ports[name] for name in names),
+        outward=outward_ports(layout, pilots),
         rootless=rootless,
         nets=str(nets_file(layout)),
         ready=layout.ports[PODS],
     )
+
+
+def outward_ports(layout: Layout, pilots: Iterable[str]) -> tuple[int, ...]:
+    """Return what a pod reaches of the control plane, at the ports of the machine."""
+    names = (*OUTWARD, *(f"{pilot}.xds-tls" for pilot in pilots))
+    return tuple(layout.ports[name] for name in names)
 
 
 def _inward(ports: Mapping[str, int]) -> Iterable[Door]:

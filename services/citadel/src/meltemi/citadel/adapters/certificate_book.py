@@ -71,6 +71,14 @@ class CertificateBook(Collector):
         living = (each for each in self._known.values() if each.not_after > now)
         return sorted(living, key=lambda each: each.issued, reverse=True)
 
+    def living(self, issuer_key: str) -> int:
+        """Return how many have not ended of those that a key signed."""
+        now = self._clock.now()
+        return sum(
+            each.issuer_key == issuer_key and each.not_after > now
+            for each in self._known.values()
+        )
+
     def find(self, serial: str) -> CertificateRecord | None:
         """Return the certificate of a serial number, if it is known."""
         return self._known.get(serial)
@@ -129,15 +137,15 @@ class CertificateBook(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield how many certificates are out, by issuer and by when they end."""
         now = self._clock.now()
-        counts: Counter[tuple[str, str]] = Counter()
+        counts: Counter[tuple[str, str, str]] = Counter()
         for each in self._known.values():
             left = (each.not_after - now).total_seconds()
             for name, seconds in ENDINGS.items() if left > 0 else ():
-                counts[each.issuer, name] += left <= seconds
+                counts[each.issuer, each.issuer_key, name] += left <= seconds
         family = GaugeMetricFamily(
             "meltemi_citadel_certificates",
             "Certificates that have not ended, by issuer and by what is left to them.",
-            labels=["issuer", "ending_within"],
+            labels=["issuer", "issuer_key", "ending_within"],
         )
         for labels, count in sorted(counts.items()):
             family.add_metric(labels, count)

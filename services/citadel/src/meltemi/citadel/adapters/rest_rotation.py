@@ -7,6 +7,7 @@ from meltemi.citadel.adapters.desk import Desk, answer_json
 from meltemi.citadel.rotation.record import (
     Record,
     RotationError,
+    Spread,
     abandoned,
     begun,
     retired,
@@ -14,6 +15,7 @@ from meltemi.citadel.rotation.record import (
 )
 from meltemi.citadel.rotation.status import RotationStatus, rotation_status
 from meltemi.citadel.signers.rotating import RotatingSigner
+from meltemi.identity.certificate import key_identifier, parse_chain
 
 
 def rotation_routes(desk: Desk) -> APIRouter:
@@ -23,15 +25,15 @@ def rotation_routes(desk: Desk) -> APIRouter:
     @routes.get("")
     async def status(request: Request) -> Response:
         desk.check(request, Scope.READ)
-        return answer_json(await _status(_rotating(desk)))
+        return answer_json(await _status(desk, _rotating(desk)))
 
     @routes.post("", status_code=201)
     async def begin(request: Request) -> Response:
         who, signer = desk.check(request, Scope.ROTATE), _rotating(desk)
-        now = desk.office.clock.now()
+        now = signer.now
         record = await signer.replace_root(lambda old, new: begun(old, new, now))
         desk.chronicle.done("rotation.begun", who, subject=_subject(record))
-        return answer_json(await _status(signer), 201)
+        return answer_json(await _status(desk, signer), 201)
 
     _step_routes(routes, desk)
     return routes
@@ -43,7 +45,7 @@ def _step_routes(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/taint")
     async def taint(request: Request) -> Response:
         who, signer = desk.check(request, Scope.ROTATE), _rotating(desk)
-        now = desk.office.clock.now()
+        now = signer.now
         if signer.stand.record.other is None:
             record = await signer.replace_root(
                 lambda old, new: begun(old, new, now, taint=True)
@@ -51,23 +53,26 @@ def _step_routes(routes: APIRouter, desk: Desk) -> None:
         else:
             record = await signer.change(lambda old: tainted(old, now))
         desk.chronicle.done("rotation.tainted", who, subject=_subject(record))
-        return answer_json(await _status(signer))
+        return answer_json(await _status(desk, signer))
 
     @routes.post("/retire")
     async def retire(request: Request) -> Response:
         who, signer = desk.check(request, Scope.ROTATE), _rotating(desk)
-        now = desk.office.clock.now()
-        record = await signer.change(lambda old: retired(old, signer.waits, now))
+        now = signer.now
+        spread, force = await _spread(desk, signer), request.query_params.get("force")
+        record = await signer.change(
+            lambda old: retired(old, signer.waits, now, spread, force=force == "true")
+        )
         desk.chronicle.done("rotation.retired", who, subject=_subject(record))
-        return answer_json(await _status(signer))
+        return answer_json(await _status(desk, signer))
 
     @routes.post("/abandon")
     async def abandon(request: Request) -> Response:
         who, signer = desk.check(request, Scope.ROTATE), _rotating(desk)
-        now = desk.office.clock.now()
+        now = signer.now
         record = await signer.change(lambda old: abandoned(old, now))
         desk.chronicle.done("rotation.abandoned", who, subject=_subject(record))
-        return answer_json(await _status(signer))
+        return answer_json(await _status(desk, signer))
 
 
 def _rotating(desk: Desk) -> RotatingSigner:
@@ -79,14 +84,19 @@ def _rotating(desk: Desk) -> RotatingSigner:
     )
 
 
-async def _status(signer: RotatingSigner) -> RotationStatus:
-    stand = signer.stand
-    return rotation_status(
-        stand.record,
-        signer.waits,
-        stand.bundle.version,
-        distributed=await signer.distributed(),
-    )
+async def _status(desk: Desk, signer: RotatingSigner) -> RotationStatus:
+    stand, spread = signer.stand, await _spread(desk, signer)
+    return rotation_status(stand.record, signer.waits, stand.bundle.version, spread)
+
+
+async def _spread(desk: Desk, signer: RotatingSigner) -> Spread:
+    """Return how far the authority that signs is known, and the other in use."""
+    other = signer.stand.record.other
+    living = 0
+    if other is not None:
+        (root,) = parse_chain(other.certificate)
+        living = desk.certificates.living(key_identifier(root))
+    return Spread(await signer.distributed(), living)
 
 
 def _subject(record: Record) -> str:

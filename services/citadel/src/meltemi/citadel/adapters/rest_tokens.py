@@ -18,6 +18,7 @@ from meltemi.citadel.tokens import (
     TokenRecord,
     make_token,
 )
+from meltemi.kernel.identity import SpiffeId, is_control_plane
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +59,13 @@ def token_routes(desk: Desk) -> APIRouter:
     @routes.post("", status_code=201)
     async def create_token(request: Request) -> Response:
         who = desk.check(request, Scope.TOKENS)
-        token = await _made(desk, read_wish(await read_body(request)), who)
+        wish = read_wish(await read_body(request))
+        identity = joining_identity(
+            desk.trust_domain, wish.namespace, wish.service_account
+        )
+        if is_control_plane(identity):
+            desk.check(request, Scope.CONTROL_PLANE)
+        token = await _made(desk, identity, wish.bounds, who)
         told = token.record
         return answer_json(TokenAnswer(token.text, told.id, told.expires), 201)
 
@@ -99,11 +106,10 @@ def read_wish(body: bytes) -> TokenRequest:
         ) from error
 
 
-async def _made(desk: Desk, wish: TokenRequest, who: str) -> Token:
-    identity = joining_identity(desk.trust_domain, wish.namespace, wish.service_account)
+async def _made(desk: Desk, identity: SpiffeId, bounds: Bounds, who: str) -> Token:
     token = make_token(
         identity,
-        wish.bounds,
+        bounds,
         desk.token_keys.signing,
         now=desk.office.clock.now(),
         number=token_bytes(ID_BYTES),

@@ -182,8 +182,30 @@ def abandoned(record: Record, now: datetime) -> Record:
     )
 
 
-def retired(record: Record, waits: Waits, now: datetime) -> Record:
+class Spread(msgspec.Struct, frozen=True):
+    """How far the authority that signs is known, and the other still in use.
+
+    Attributes:
+        distributed: Every connected proxy holds the bundle.
+        living: Certificates of the other authority that have not ended.
+
+    """
+
+    distributed: bool
+    living: int
+
+
+def retired(
+    record: Record, waits: Waits, now: datetime, spread: Spread, *, force: bool = False
+) -> Record:
     """Return ``record`` without the authority that signs no more.
+
+    Args:
+        record: Where the rotation stands.
+        waits: How long it stays there at least.
+        now: The current time.
+        spread: What is known of proxies and certificates.
+        force: A tainted authority goes although certificates of it live.
 
     Raises:
         RotationError: If it still signs, or what it signed may still be valid (T22).
@@ -191,6 +213,14 @@ def retired(record: Record, waits: Waits, now: datetime) -> Record:
     """
     if record.phase is not Phase.DRAIN or record.other is None:
         raise RotationError(f"nothing to retire in {record.phase}")
+    if record.tainted and not force and (spread.living or not spread.distributed):
+        held = "every" if spread.distributed else "not every"
+        raise RotationError(
+            f"{spread.living} certificates of the tainted generation "
+            f"{record.other.generation} live, and {held} connected proxy holds the new "
+            "root: without the old one their holders are not believed. They are "
+            "renewed and it goes by itself; or meltemi ca retire --force"
+        )
     until = record.since + waits.drain
     if now < until and not record.tainted:
         raise RotationError(

@@ -12,7 +12,7 @@ from meltemi.identity.certificate import fingerprint, parse_chain
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from meltemi.citadel.rotation.record import Record, Waits
+    from meltemi.citadel.rotation.record import Record, Spread, Waits
 
 
 class Generation(msgspec.Struct, frozen=True, rename="camel"):
@@ -32,12 +32,14 @@ class RotationStatus(msgspec.Struct, frozen=True, rename="camel"):
     since: datetime
     earliest: datetime | None
     distributed: bool
+    living: int
+    """Certificates that have not ended, of the authority that comes or goes."""
     bundle: str
     generations: tuple[Generation, ...]
 
 
 def rotation_status(
-    record: Record, waits: Waits, bundle: str, *, distributed: bool
+    record: Record, waits: Waits, bundle: str, spread: Spread
 ) -> RotationStatus:
     """Return how ``record`` stands; ``bundle`` is the version of the trust bundle."""
     wait = {Phase.DISTRIBUTE: waits.distribute, Phase.DRAIN: waits.drain}
@@ -46,7 +48,8 @@ def rotation_status(
         record.phase,
         record.since,
         record.since + stays if stays is not None else None,
-        distributed,
+        spread.distributed,
+        spread.living,
         bundle,
         tuple(_generations(record)),
     )

@@ -31,6 +31,7 @@ from meltemi.citadel.rotation.record import (
     advanced,
     first,
 )
+from meltemi.citadel.rotation.steady import SteadyTime
 from meltemi.citadel.signed import Signed
 from meltemi.citadel.signer import SignerUnavailableError
 from meltemi.identity.trust import TrustBundle, trust_key
@@ -112,6 +113,7 @@ class RotatingSigner:
     ) -> None:
         self._ledger, self._mesh, self._safe = ledger, mesh, safe
         self.waits, self._clock = waits, clock
+        self._time = SteadyTime(clock.now(), clock.monotonic())
         self._stand: Stand | None = None
         self.trouble: str | None = "the authority was not read from the ledger yet"
 
@@ -174,6 +176,12 @@ class RotatingSigner:
             )
         )
 
+    @property
+    def now(self) -> datetime:
+        """The time for rotations: a clock that was set forward does not hurry them."""
+        self._time = self._time.read(self._clock.now(), self._clock.monotonic())
+        return self._time.now
+
     async def distributed(self) -> bool:
         """Tell whether every Pilot says that all of its proxies hold the bundle.
 
@@ -191,12 +199,11 @@ class RotatingSigner:
         """Look twice a second whether a rotation can go on."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            stand = self._stand
+            now, stand = self.now, self._stand
             if stand is None or stand.record.phase is Phase.STEADY:
                 continue
             try:
                 distributed = await self.distributed()
-                now = self._clock.now()
                 later = advanced(stand.record, self.waits, now, distributed=distributed)
                 if later is not None:
                     await self.commit(later, stand.revision)

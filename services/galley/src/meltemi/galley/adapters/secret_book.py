@@ -57,6 +57,12 @@ class SecretBook:
         await self._ledger.commit([Write(self._prefix + kept.place, kept.encoded())])
         return kept
 
+    async def has(self, namespace: str, name: str) -> bool:
+        """Tell whether there is a secret of that name."""
+        entry = await self._ledger.get(f"{self._prefix}{namespace}/{name}")
+        kept = None if entry is None else kept_secret(entry.value)
+        return kept is not None and not kept.is_gone
+
     async def all(self) -> Sequence[KeptSecret]:
         """Return every secret, by namespace and name."""
         listing = await self._ledger.list(self._prefix)

@@ -52,9 +52,10 @@ def secret_routes(galley: Galley) -> list[BaseRoute]:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             # Its words name fields and types, never values.
             raise InvalidBodyError(f"not a TLS secret: {error}") from None
+        known = await galley.secrets.has(namespace, name)
         kept = await galley.secrets.put(namespace, name, wish.secret())
         answer = json_answer(kept.shown())
-        answer.headers[OUTCOME] = "configured"
+        answer.headers[OUTCOME] = "configured" if known else "created"
         return answer
 
     async def read(request: Request) -> Response:

@@ -20,6 +20,7 @@ from meltemi.pilot.model.protocol import protocol
 from meltemi.pilot.model.service import (
     UNIX,
     UNSPECIFIED,
+    Health,
     Instance,
     Port,
     Service,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from meltemi.config.schema.workload_entry import WorkloadEntry
 
 TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
+CHECKED: Final = "proxy.istio.io/health-checks-enabled"
+"""Istio's annotation for an entry that is called only while it is found to be well."""
+HEALTHY: Final = "proxy.meltemi.io/healthy"
+"""Ours, from the agent: what Istio has as the condition ``Healthy`` of the entry."""
 BY_NAME: Final = (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
 
 
@@ -111,7 +116,9 @@ def _instances(
             yield _instance(inline, port, workload)
         for each in _selected(spec, workloads):
             labels = workload_labels(each)
-            named = _Workload(each.metadata.name, namespace, labels, trust_domain)
+            named = _Workload(
+                each.metadata.name, namespace, labels, trust_domain, health(each)
+            )
             yield _instance(each.spec, port, named)
         if _itself(spec):
             number = port.target_port or port.number
@@ -139,6 +146,18 @@ def workload_labels(workload: Resource[WorkloadEntry]) -> Mapping[str, str]:
     return {**workload.spec.labels, **workload.metadata.labels}
 
 
+def health(workload: Resource[WorkloadEntry]) -> Health:
+    """Return whether a workload may be called: one nobody looks at always may.
+
+    Source: pilot/pkg/autoregistration/internal/health and serviceentry/controller.go
+    isHealthy.
+    """
+    said = workload.metadata.annotations
+    looked_at = said.get(CHECKED, "").lower() == "true"
+    fine = not looked_at or said.get(HEALTHY) == "True"
+    return Health.HEALTHY if fine else Health.UNHEALTHY
+
+
 def identity(entry: WorkloadEntry, namespace: str, trust_domain: str) -> str:
     """Return the SPIFFE id of a workload; empty when it has no service account."""
     if not entry.service_account:
@@ -159,6 +178,7 @@ class _Workload:
     namespace: str
     labels: Mapping[str, str]
     trust_domain: str
+    health: Health = Health.HEALTHY
 
 
 def _instance(entry: WorkloadEntry, port: ServicePort, workload: _Workload) -> Instance:
@@ -176,6 +196,7 @@ def _instance(entry: WorkloadEntry, port: ServicePort, workload: _Workload) -> I
         weight=entry.weight or 0,
         service_account=identity(entry, workload.namespace, workload.trust_domain),
         tls=speaks_mesh_tls(entry, workload.labels),
+        health=workload.health,
     )
 
 

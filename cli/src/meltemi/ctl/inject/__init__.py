@@ -1,0 +1,1 @@
+"""``meltemi inject``: sidecars for compose files."""

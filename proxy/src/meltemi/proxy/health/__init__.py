@@ -1,0 +1,1 @@
+"""Whether the application beside a proxy is well."""

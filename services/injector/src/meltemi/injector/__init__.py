@@ -1,0 +1,1 @@
+"""What runs beside a workload, decided from what the workload says of itself."""

@@ -1,0 +1,1 @@
+"""Where the injector meets the network."""

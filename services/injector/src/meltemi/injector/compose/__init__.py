@@ -1,0 +1,1 @@
+"""Compose files: read with their places, changed line by line, and given back."""

@@ -1,0 +1,198 @@
+"""A compose file's text with sidecars in it, and without them again.
+
+What nobody needs to change stays as it was written: comments, order, anchors. Where
+that cannot be (a file in braces, a service that is an alias) the part is written anew,
+and what stood there stays in the file as a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from meltemi.config.finding import InvalidConfigError
+from meltemi.injector.compose.edit import BEGIN, Edit, undone
+from meltemi.injector.compose.project import SERVICES, project_of, services_of
+from meltemi.injector.compose.tree import Alias, Mapping, Scalar, Sequence, tree_of
+from meltemi.injector.compose.value import (
+    MERGE,
+    Resolver,
+    Services,
+    Value,
+    value_of,
+    written,
+)
+from meltemi.kernel.digest import content_version
+
+if TYPE_CHECKING:
+    from meltemi.injector.compose.project import Project, Wish
+    from meltemi.injector.compose.tree import Node
+
+MARK: Final = "x-meltemi"
+DIGEST: Final = re.compile(
+    rf"^{MARK}: \{{original: ([0-9a-f]{{32}})\}}\r?$", re.MULTILINE
+)
+NETWORKS: Final = "networks"
+
+
+def is_injected(text: str) -> bool:
+    """Tell whether ``text`` is what `injected` makes."""
+    return DIGEST.search(text) is not None and BEGIN in text
+
+
+def original(text: str) -> tuple[str, bool]:
+    """Return the text before sidecars, and whether it is byte for byte what it was.
+
+    It is not where somebody changed the injected file: their changes stay.
+    """
+    found = DIGEST.search(text)
+    if found is None or BEGIN not in text:
+        return text, True
+    before = undone(text)
+    return before, content_version(before.encode()) == found[1]
+
+
+def injected(text: str, file: str, wish: Wish) -> tuple[str, Project]:
+    """Return the compose file ``text`` with sidecars, and what was decided.
+
+    What `injected` made before is replaced.
+
+    Raises:
+        InvalidConfigError: If it cannot be read, or holds what cannot be.
+
+    """
+    text, _ = original(text)
+    root = tree_of(text, file)
+    project = project_of(root, file, wish)
+    edit = _whole(root, project, wish.site.network, file)
+    if not root.flow:
+        careful = _careful(root, project, wish.site.network)
+        if careful is not None and _says(careful, text, project, file):
+            edit = careful
+    digest = content_version(text.encode())
+    edit.insert(root.last, [f"{MARK}: {{original: {digest}}}"])
+    return edit.applied(text), project
+
+
+def _says(edit: Edit, text: str, project: Project, file: str) -> bool:
+    """Tell whether the text that ``edit`` makes says what it shall."""
+    try:
+        found = services_of(tree_of(edit.applied(text), file), file)
+    except InvalidConfigError:
+        return False  # an anchor went with its line, say
+    return found == project.made
+
+
+def _whole(root: Mapping, project: Project, network: str, file: str) -> Edit:
+    """Return the edit that writes everything anew."""
+    value = Resolver(file).value(root)
+    if not isinstance(value, dict):
+        raise TypeError("a compose file is a map")
+    services: dict[str, Value] = {}
+    services.update(project.made)
+    made = {**value, SERVICES: services}
+    networks = made.get(NETWORKS)
+    if network and any(project.instances):
+        known = networks if isinstance(networks, dict) else {}
+        made[NETWORKS] = {**_external(network), **known}
+    edit = Edit()
+    edit.remove(root.first, root.last)
+    edit.insert(root.last, list(written(made, 0)))
+    return edit
+
+
+def _external(network: str) -> dict[str, Value]:
+    return {network: value_of({"name": network, "external": True})}
+
+
+def _careful(root: Mapping, project: Project, network: str) -> Edit | None:
+    """Return the edit that leaves alone what can stay; None where that is nothing."""
+    services = root.find(SERVICES)
+    if not isinstance(services, Mapping) or services.flow or root.indent:
+        return None
+    edit = Edit()
+    for key, node in services.entries:
+        after = project.after.get(key.text)
+        if after is None:
+            return None  # services are merged into the map of services
+        _edit_service(edit, (key, node), after, (services, project.before[key.text]))
+    if network and any(project.instances):
+        _add_network(edit, root, network)
+    return edit
+
+
+def _edit_service(
+    edit: Edit,
+    at: tuple[Scalar, Node],
+    after: Services,
+    around: tuple[Mapping, dict[str, Value]],
+) -> None:
+    key, node = at
+    services, before = around
+    others: dict[str, Value] = {}
+    others.update({name: each for name, each in after.items() if name != key.text})
+    own, last = after.get(key.text), max(key.last, node.last)
+    if own is not None and isinstance(node, Mapping) and not node.flow:
+        _edit_map(edit, node, own, around)
+    elif own != before or _leans(node, services):
+        edit.remove(key.first, last)
+        others.clear()
+        others.update(after)
+    edit.insert(last, list(written(others, services.indent)))
+
+
+def _edit_map(
+    edit: Edit,
+    node: Mapping,
+    after: dict[str, Value],
+    around: tuple[Mapping, dict[str, Value]],
+) -> None:
+    services, before = around
+    own = {key.text for key, _ in node.entries if not _is_merge(key)}
+    merged = [below for key, below in node.entries if _is_merge(key)]
+    lost = [key for key in before if key not in own and key not in after]
+    apart = bool(lost) or any(_leans(each, services) for each in merged)
+    for key, below in node.entries:
+        goes = apart if _is_merge(key) else after.get(key.text) != before[key.text]
+        if goes:
+            edit.remove(key.first, max(key.last, below.last))
+    come = {
+        key: each
+        for key, each in after.items()
+        if before.get(key) != each or (apart and key not in own)
+    }
+    edit.insert(node.last, list(written(come, node.indent)))
+
+
+def _is_merge(key: Scalar) -> bool:
+    return key.text == MERGE and key.plain
+
+
+def _leans(node: Node, services: Mapping) -> bool:
+    """Tell whether an alias in ``node`` leads to a service, which may have changed."""
+    match node:
+        case Alias():
+            return services.first <= node.target.first <= services.last
+        case Sequence():
+            return any(_leans(each, services) for each in node.items)
+        case Mapping():
+            return any(_leans(each, services) for _, each in node.entries)
+        case Scalar():
+            return False
+
+
+def _add_network(edit: Edit, root: Mapping, network: str) -> None:
+    external = _external(network)
+    for key, node in root.entries:
+        if key.text != NETWORKS:
+            continue
+        if isinstance(node, Mapping) and not node.flow:
+            if node.find(network) is None:
+                edit.insert(node.last, list(written(external, node.indent)))
+            return
+        value = Resolver("").value(node)
+        known = value if isinstance(value, dict) else {}
+        edit.remove(key.first, max(key.last, node.last))
+        edit.insert(root.last, list(written({NETWORKS: {**known, **external}}, 0)))
+        return
+    edit.insert(root.last, list(written({NETWORKS: external}, 0)))

@@ -1,0 +1,204 @@
+"""A compose file that nobody here has seen, injected: its services are in the mesh.
+
+What the containers would run is run on machines of a test: the namespace's owner, the
+agent with its Envoy, and the applications, which know nothing of all that. A machine
+of a test is root's, so the proxy is told apart by that user instead of 1337.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.injector.compose.project import services_of
+from meltemi.injector.compose.tree import tree_of
+from meltemi.testkit import namespaces
+from meltemi.testkit.compose_files import agent_environs
+from meltemi.testkit.far_mesh import FarMesh
+from meltemi.testkit.namespaces import Machine, network
+from meltemi.testkit.processes import Program, python, running
+from meltemi.testkit.up import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meltemi.injector.compose.value import Services
+
+APPLICATION = 1000
+"""The user of the applications."""
+PYTHON = "/usr/bin/python3"
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(bool(namespaces.missing()), reason=namespaces.missing()),
+    pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON} for them"),
+]
+
+COMPOSE = """\
+# A voting application of somebody else's.
+services:
+  ballot:
+    image: example/ballot
+    environment: {VOTES: "http://votes:8000"}
+    ports: ["8081:8081"]
+    depends_on: [votes]
+  votes:
+    image: example/votes
+    expose: ["8000"]
+    healthcheck:
+      test: curl --fail http://localhost:8000/ || exit 1
+"""
+STRICT = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+"""
+SERVER = """
+import http.server
+class App(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        caller = self.headers.get("x-forwarded-client-cert", "nobody")
+        self.send_response(200); self.end_headers(); self.wfile.write(caller.encode())
+http.server.HTTPServer(("0.0.0.0", 8000), App).serve_forever()
+"""
+CALL = """
+import sys, urllib.request as u
+print(u.urlopen(sys.argv[1], timeout=5).read().decode())
+"""
+
+
+@dataclass(frozen=True)
+class Injected:
+    """The mesh, and where the services of the file run."""
+
+    mesh: FarMesh
+    folder: Path
+    services: Services
+    environs: dict[str, dict[str, str]]
+
+    def holder(self, machine: Machine, name: str) -> Program:
+        """Return what the owner of a namespace runs, with its one capability."""
+        words = list(map(str, self._list(f"{name}-pod", "command")))
+        ready = self.folder / f"{name}.captured"
+        bare = ["setpriv", "--bounding-set=-all,+net_admin", "--no-new-privs"]
+        told = [each for each in words if "--ready-file" not in each]
+        more = ["--ready-file", str(ready), "--proxy-uid", "0"]
+        argv = [*bare, *python("meltemi.ctl"), *told, *more]
+        log = self.folder / f"{name}-pod.log"
+        return Program(machine.argv(argv), ready.exists, log)
+
+    def proxy(self, machine: Machine, name: str) -> Program:
+        """Return the agent, its files where they are without containers."""
+        environ = {
+            **self.environs[name],
+            "AGENT_TOKEN_FILE": str(self.folder / "tokens" / f"{name}.token"),
+            "AGENT_ROOT_CERT_FILE": str(self.folder / "tokens" / "roots.pem"),
+            "AGENT_GALLEY_CA_FILE": str(self.mesh.ca),
+            "AGENT_RUN_DIR": str(self.folder / name),
+            "PATH": os.defpath,
+        }
+        log = self.folder / f"{name}-proxy.log"
+        argv = machine.argv(python("meltemi.proxy"))
+        return Program(argv, lambda: self._is_ready(machine), log, environ)
+
+    def _is_ready(self, machine: Machine) -> bool:
+        url = "http://127.0.0.1:15021/healthz/ready"
+        return call(machine, url, user=0).returncode == 0
+
+    def _list(self, service: str, key: str) -> list[object]:
+        found = self.services[service][key]
+        return list(found) if isinstance(found, list) else []
+
+
+def call(
+    machine: Machine, url: str, *, user: int = APPLICATION
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        machine.argv([PYTHON, "-c", CALL, url], user=user),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+@contextlib.contextmanager
+def resolver(machine: Machine) -> Iterator[None]:
+    """Give a machine a nameserver that nobody is."""
+    folder = Path("/etc/netns", machine.name)
+    folder.mkdir(parents=True)
+    (folder / "resolv.conf").write_text("nameserver 10.77.2.99\n")
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+
+
+def injected(mesh: FarMesh, folder: Path) -> Injected:
+    """Inject the file, and apply the services that it has."""
+    (folder / "compose.yaml").write_text(COMPOSE)
+    made, services = folder / "mesh.yaml", folder / "services.yaml"
+    where = ("--joining", mesh.url, "--ca", str(mesh.ca), "--galley", mesh.url)
+    files = ("-f", str(folder / "compose.yaml"), "-o", str(made))
+    out = ("--services", str(services), "--tokens", str(folder / "tokens"))
+    mesh.do("inject", *files, *where, *out)
+    mesh.do("apply", "-f", str(services))
+    text = made.read_text()
+    environs = {each["AGENT_NAME"]: dict(each) for each in agent_environs(text)}
+    return Injected(mesh, folder, services_of(tree_of(text, "f"), "f"), environs)
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[tuple[Injected, Machine, Machine]]:
+    with (
+        network() as net,
+        tempfile.TemporaryDirectory(prefix="mi-", ignore_cleanup_errors=True) as name,
+    ):
+        mesh = FarMesh(net.machine("10.77.2.2"), Path(name) / "mesh")
+        ballot, votes = net.machine("10.77.2.3"), net.machine("10.77.2.4")
+        try:
+            mesh.up()
+            mesh.do("apply", "-f", "-", stdin=STRICT)
+            with running(mesh.galley()), resolver(ballot), resolver(votes):
+                yield injected(mesh, Path(name)), ballot, votes
+        finally:
+            mesh.do("down", "--purge")
+
+
+@pytest.mark.timeout(240)
+def test_applications_call_each_other_by_name_and_only_through_the_mesh(
+    project: tuple[Injected, Machine, Machine],
+) -> None:
+    made, ballot, votes = project
+    log = made.folder / "votes.log"
+    server = Program(
+        votes.argv([PYTHON, "-c", SERVER], user=APPLICATION), lambda: True, log
+    )
+    with (
+        running(made.holder(ballot, "ballot")),
+        running(made.holder(votes, "votes")),
+        running(made.proxy(votes, "votes")),
+        running(server),
+        running(made.proxy(ballot, "ballot")),
+    ):
+        url = "http://votes:8000/"
+        eventually(
+            lambda: call(ballot, url).returncode == 0,
+            seconds=30,
+            what="the ballot reaches the votes by name",
+        )
+        told = call(ballot, url).stdout
+        assert "spiffe://cluster.local/ns/default/sa/ballot" in told
+        plain = call(made.mesh.machine, f"http://{votes.address}:8000/", user=0)
+        assert plain.returncode != 0, "plain text is refused"
+        rows = made.mesh.json("workload", "list")
+        assert {each["name"] for each in rows} == {"ballot.default", "votes.default"}

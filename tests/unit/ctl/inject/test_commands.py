@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.ctl.citadel import workload_token
+from meltemi.ctl.main import execute
+from meltemi.proxy.settings import AgentSettings
+from meltemi.runtime.settings import read_settings
+from meltemi.testkit.compose_files import agent_environs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WEB = """\
+services:
+  web:
+    image: nginx
+    expose: [80]
+    labels: {sidecar.istio.io/logLevel: debug}
+  tool: {image: x, network_mode: host}
+"""
+INVITATION = {
+    "trustDomain": "mesh.example",
+    "citadelBootstrap": "10.0.0.1:15012",
+    "citadelRenewal": "10.0.0.1:15013",
+    "pilots": ["10.0.0.1:15011", "10.0.0.2:15011"],
+    "roots": ["-----ROOT-----\n"],
+}
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "compose.yaml"
+    file.write_text(WEB)
+    return file
+
+
+def test_explain_says_of_each_value_what_decided_it(
+    web: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["inject", "explain", "-f", str(web), "-o", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    found = {(row["service"], row["setting"]): row for row in rows}
+    assert found["web", "log_level"]["value"] == "debug"
+    assert found["web", "log_level"]["because"] == "sidecar.istio.io/logLevel"
+    assert found["web", "port 80"]["because"] == "its number"
+    assert found["tool", "inject"] == {
+        "service": "tool",
+        "setting": "inject",
+        "value": False,
+        "because": "network_mode: host",
+    }
+
+
+def test_explain_of_one_service_says_nothing_of_others(
+    web: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["inject", "explain", "tool", "-f", str(web)]) == 0
+    assert "web" not in capsys.readouterr().out
+    assert execute(["inject", "explain", "wbe", "-f", str(web)]) == 64
+    assert "web, tool" in capsys.readouterr().err
+
+
+def test_agents_join_where_galley_invites_them_and_have_a_token_each(
+    web: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def create(_: object, wish: object) -> str:
+        asked.append(wish)
+        return "secret"
+
+    monkeypatch.setattr(workload_token, "create", create)
+    joining = web.with_name("joining.json")
+    joining.write_text(json.dumps(INVITATION))
+    words = ["-f", str(web), "-o", "out.yaml", "--joining", str(joining)]
+    words += ["--tokens", "keys", "-n", "shop", "--ttl", "2h"]
+    assert execute(["inject", *words]) == 0
+    assert asked == [
+        {
+            "namespace": "shop",
+            "service_account": "web",
+            "ttl_seconds": 7200,
+            "once": False,
+        }
+    ]
+    assert web.with_name("keys").joinpath("web.token").read_text() == "secret\n"
+    assert web.with_name("keys").joinpath("roots.pem").read_text() == "-----ROOT-----\n"
+    text = web.with_name("out.yaml").read_text()
+    assert "source: ./keys/web.token" in text
+    (environ,) = agent_environs(text)
+    settings = read_settings(AgentSettings, environ)
+    assert str(settings.identity) == "spiffe://mesh.example/ns/shop/sa/web"
+    assert [str(each) for each in settings.pilots] == INVITATION["pilots"]
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_65(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["inject", "-f", str(tmp_path / "no.yaml")]) == 65
+    (tmp_path / "bad.yaml").write_bytes(b"\xff")
+    assert execute(["inject", "-f", str(tmp_path / "bad.yaml")]) == 65
+    assert "byte 0 is not UTF-8" in capsys.readouterr().err
+    assert execute(["inject"]) == 64
+
+
+def test_uninject_says_what_it_could_not_give_back(
+    web: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["uninject", "-f", str(web)]) == 0
+    told = capsys.readouterr()
+    assert told.out == WEB
+    assert "nothing is injected" in told.err
+    assert execute(["inject", "-f", str(web), "-o", "out.yaml"]) == 0
+    changed = web.with_name("out.yaml")
+    changed.write_text(changed.read_text().replace("image: nginx", "image: caddy"))
+    assert execute(["uninject", "-f", "out.yaml"]) == 0
+    told = capsys.readouterr()
+    assert told.out == WEB.replace("image: nginx", "image: caddy")
+    assert "was changed after meltemi inject" in told.err

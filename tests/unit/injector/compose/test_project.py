@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meltemi.injector.compose.project import Project, Wish, project_of
+from meltemi.injector.compose.tree import tree_of
+
+if TYPE_CHECKING:
+    from meltemi.injector.compose.value import Value
+
+
+def project(text: str) -> Project:
+    return project_of(tree_of(text, "f"), "f", Wish())
+
+
+def plain(value: Value) -> object:
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return str(value)
+
+
+TWO = """\
+services:
+  db: {image: postgres, expose: [5432], deploy: {replicas: 2}}
+  web:
+    image: web
+    network_mode: service:db
+    ipc: service:db
+    depends_on: [db]
+    volumes_from: ["db:ro"]
+  old: {image: old, links: ["db:database", db]}
+"""
+
+
+def test_who_refers_to_a_service_refers_to_what_it_became() -> None:
+    made = project(TWO).made
+    web = {key: plain(each) for key, each in made["web"].items()}
+    assert web["network_mode"] == "service:db-1-pod"
+    assert web["ipc"] == "service:db-1"
+    assert web["volumes_from"] == ["db-1:ro"]
+    assert web["depends_on"] == {
+        "db-1": {"condition": "service_started"},
+        "db-2": {"condition": "service_started"},
+    }
+    assert plain(made["old-pod"]["links"]) == ["db-1-pod:database", "db-1-pod:db"]
+    assert "links" not in made["old"]
+
+
+def test_the_holder_has_one_capability_and_the_proxy_none() -> None:
+    made = project("services: {web: {image: x, expose: [80]}}").made
+    holder, proxy = made["web-pod"], made["web-proxy"]
+    for each in (holder, proxy):
+        assert plain(each["cap_drop"]) == ["ALL"]
+        assert plain(each["read_only"]) == "true"
+        assert plain(each["security_opt"]) == ["no-new-privileges:true"]
+    assert plain(holder["cap_add"]) == ["NET_ADMIN"]
+    assert "cap_add" not in proxy
+    assert plain(proxy["user"]) == "1337:1337"
+
+
+def test_an_application_without_hold_waits_for_the_start_alone() -> None:
+    config = "holdApplicationUntilProxyStarts: false"
+    text = f'services: {{web: {{image: x, labels: {{proxy.istio.io/config: "{config}"}}}}}}'
+    waits = plain(project(text).made["web"]["depends_on"])
+    assert waits == {"web-proxy": {"condition": "service_started"}}
+
+
+def test_a_dollar_of_a_label_stays_one() -> None:
+    text = 'services: {web: {image: x, labels: {app: web, version: "v1$$x"}}}'
+    environment = plain(project(text).made["web-proxy"]["environment"])
+    assert isinstance(environment, dict)
+    assert "v1" not in environment["AGENT_LABELS"], "it is no value of a label"

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+
+from meltemi.config.finding import Severity
+from meltemi.config.proxy_annotation import ANNOTATION as PROXY_CONFIG
+from meltemi.injector import vocabulary
+from meltemi.injector.reading import Mode
+from meltemi.injector.sidecar import Defaults, Sidecar, sidecar_of
+from meltemi.injector.workload import Workload
+
+
+def of(said: dict[str, str]) -> tuple[Sidecar, list[str]]:
+    carried = {"app", "version", *vocabulary.LABELS}
+    own = {key: text for key, text in said.items() if key in carried}
+    rest = {key: text for key, text in said.items() if key not in carried}
+    workload = Workload("web", "default", "web", own, rest)
+    sidecar, findings = sidecar_of(workload, Defaults())
+    return sidecar, [
+        f"{each.severity}: {each.path} {each.message}" for each in findings
+    ]
+
+
+def test_without_a_word_everything_is_a_default() -> None:
+    sidecar, told = of({})
+    assert told == []
+    reasons = {each.because for _, each in sidecar.decisions}
+    assert reasons == {"default", "name"}
+
+
+def test_an_annotation_beats_the_proxy_config_which_beats_the_default() -> None:
+    config = {"proxy.istio.io/config": "interceptionMode: TPROXY\nstatusPort: 9"}
+    sidecar, _ = of(config)
+    assert sidecar.capture.mode.value is Mode.TPROXY
+    assert sidecar.capture.mode.because == "proxy.istio.io/config interceptionMode"
+    sidecar, _ = of(
+        {**config, vocabulary.MODE: "REDIRECT", vocabulary.STATUS_PORT: "8"}
+    )
+    assert sidecar.capture.mode.value is Mode.REDIRECT
+    assert sidecar.capture.mode.because == vocabulary.MODE
+    assert sidecar.proxy.status_port.value == 8
+
+
+def test_the_agents_status_port_is_never_captured() -> None:
+    sidecar, _ = of({vocabulary.STATUS_PORT: "16021"})
+    assert sidecar.capture.inbound_exclude.value == ("16021",)
+    assert sidecar.capture.inbound_exclude.because == vocabulary.STATUS_PORT
+    sidecar, _ = of(
+        {vocabulary.STATUS_PORT: "16021", vocabulary.EXCLUDE_INBOUND_PORTS: "22"}
+    )
+    assert sidecar.capture.inbound_exclude.value == ("22", "16021")
+
+
+@pytest.mark.parametrize(
+    ("labels", "name", "because"),
+    [
+        ({}, "web", "name"),
+        ({"app": "shop"}, "shop", "app"),
+        ({"app": "shop", vocabulary.CANONICAL_NAME: "front"}, "front", None),
+    ],
+)
+def test_the_canonical_name_is_istios(
+    labels: dict[str, str], name: str, because: str | None
+) -> None:
+    sidecar, _ = of(labels)
+    assert sidecar.canonical_name.value == name
+    assert sidecar.canonical_name.because == (because or vocabulary.CANONICAL_NAME)
+
+
+def test_a_workload_that_goes_by_another_app_is_told_apart() -> None:
+    assert vocabulary.WORKLOAD_NAME not in of({"app": "web"})[0].labels
+    assert of({"app": "shop"})[0].labels[vocabulary.WORKLOAD_NAME] == "web"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (vocabulary.INCLUDE_INBOUND_PORTS, "80,http"),
+        (vocabulary.EXCLUDE_INBOUND_PORTS, "*"),
+        (vocabulary.EXCLUDE_OUTBOUND_PORTS, "65536"),
+        (vocabulary.INCLUDE_RANGES, "10.0.0.0/33"),
+        (vocabulary.EXCLUDE_INTERFACES, "eth0 eth1"),
+        (vocabulary.MODE, "redirect"),
+        (vocabulary.STATUS_PORT, "0"),
+        (vocabulary.LOG_LEVEL, "loud"),
+        (vocabulary.STATS_REGEXPS, "("),
+        (PROXY_CONFIG, "proxyStatsMatcher: {inclusionRegexps: ['(']}"),
+        (vocabulary.CPU, "a lot"),
+        (vocabulary.MEMORY_LIMIT, "1Pi"),
+        (PROXY_CONFIG, "concurrency: [1]"),
+        (PROXY_CONFIG, "terminationDrainDuration: 2h"),
+        (vocabulary.CANONICAL_NAME, "two words"),
+    ],
+)
+def test_a_value_that_cannot_be_is_an_error_at_its_word(key: str, text: str) -> None:
+    _, told = of({key: text})
+    assert len(told) == 1
+    assert told[0].startswith(f'error: labels["{key}"] ')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x\n      securityContext: {privileged: true}",
+        "x: y",
+        "x # y",
+        '"x"',
+        "{{ .Values }}",
+        "${HOME}",
+        "a" * 300,
+    ],
+)
+def test_t21_an_image_is_a_name_and_nothing_else(text: str) -> None:
+    sidecar, told = of({vocabulary.IMAGE: text})
+    assert sidecar.proxy.image.value == Defaults().image
+    assert told[0].startswith(f'error: labels["{vocabulary.IMAGE}"] ')
+
+
+def test_what_means_nothing_here_is_told_and_so_is_what_istio_does_not_know() -> None:
+    sidecar, told = of(
+        {
+            "sidecar.istio.io/userVolume": "[]",
+            "sidecar.istio.io/injct": "true",
+            "example.com/anything": "x",
+            PROXY_CONFIG: "tracing: {sampling: 1}\nconcurrency: 3",
+        }
+    )
+    assert sidecar.proxy.concurrency.value == 3
+    assert [each.partition(" ")[0] for each in told] == ["warning:"] * 3
+    assert [each.split('"')[1] for each in told] == [
+        PROXY_CONFIG,
+        "sidecar.istio.io/userVolume",
+        "sidecar.istio.io/injct",
+    ]
+
+
+def test_every_word_that_is_acted_on_has_no_reason_not_to_be() -> None:
+    assert not vocabulary.ACTED_ON & vocabulary.WITHOUT_EFFECT.keys()
+    assert not vocabulary.OF_PODS & vocabulary.WITHOUT_EFFECT.keys()
+
+
+def test_a_finding_that_warns_refuses_nothing() -> None:
+    workload = Workload("w", "d", "w", annotations={"x.istio.io/y": "z"})
+    _, findings = sidecar_of(workload, Defaults())
+    assert [each.severity for each in findings] == [Severity.WARNING]
