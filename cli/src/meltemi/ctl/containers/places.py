@@ -47,6 +47,7 @@ PLACES: Final = (
     *(Place(name, hosts=(name, *LOCAL)) for name in ("etcd", "etcd-1", "etcd-2")),
     Place("nats", hosts=("nats", *LOCAL)),
     Place("vault", hosts=("vault", *LOCAL)),
+    Place("injector", hosts=("injector", *LOCAL)),
     Place("citadel", account="citadel", administers=True),
     *(
         Place(name, hosts=(name, *LOCAL), account="pilot", unseals=True)
