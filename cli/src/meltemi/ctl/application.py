@@ -36,7 +36,7 @@ MODULES = {
     "meltemi.ctl.capture": ("capture",),
     "meltemi.ctl.containers.commands": ("containers",),
     "meltemi.ctl.inject.commands": ("inject", "uninject"),
-    "meltemi.ctl.workload.commands": ("workload", "run"),
+    "meltemi.ctl.workload.systemd": ("workload", "run"),
     "meltemi.ctl.completion": ("completion", "complete"),
 }
 COMMANDS: Mapping[str, str] = MappingProxyType(
