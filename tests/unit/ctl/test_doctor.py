@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meltemi.ctl import doctor
-from meltemi.ctl.doctor import Verdict, programs, record, socket_paths, space
+from meltemi.ctl.doctor import Verdict, capture, programs, record, socket_paths, space
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,3 +44,10 @@ def test_a_folder_that_is_not_there_yet_is_measured_at_its_parent(
     tmp_path: Path,
 ) -> None:
     assert str(tmp_path) in space(tmp_path / "not" / "yet").found
+
+
+def test_a_machine_that_captures_nothing_is_told_why() -> None:
+    assert capture("").verdict is Verdict.OK
+    refused = capture("unshare: Operation not permitted")
+    assert refused.verdict is Verdict.WARNING
+    assert "Operation not permitted" in refused.found

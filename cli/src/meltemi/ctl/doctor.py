@@ -11,7 +11,8 @@ from pathlib import Path
 import typer
 
 from meltemi.ctl.local.mesh import SOCKET_PATH_BYTES
-from meltemi.ctl.local.record import UnreadableStateError, read_record
+from meltemi.ctl.local.pods.trial import trouble
+from meltemi.ctl.local.record import Mode, UnreadableStateError, read_record
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 
@@ -51,7 +52,8 @@ def register(app: typer.Typer) -> None:
 
 def doctor(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
     """Check this machine: can a mesh run here? Exits 79 when something is wrong."""
-    checks = [*programs(), space(state), socket_paths(state), record(state)]
+    checks = [*programs(), space(state), socket_paths(state)]
+    checks += [capture(trouble(Mode.ROOTLESS)), record(state)]
     rows = [
         [MARKS[each.verdict], each.name, each.found, each.advice] for each in checks
     ]
@@ -97,6 +99,14 @@ def socket_paths(state: Path) -> Check:
     if size > SOCKET_PATH_BYTES:
         return Check("socket paths", Verdict.FAILED, found, "choose a shorter --state")
     return Check("socket paths", Verdict.OK, found)
+
+
+def capture(why_not: str) -> Check:
+    """Return whether traffic can be captured without root; ``why_not`` says why not."""
+    if why_not:
+        advice = "meltemi up will have applications call ports of their proxies"
+        return Check("capture", Verdict.WARNING, f"not rootless: {why_not}", advice)
+    return Check("capture", Verdict.OK, "rootless")
 
 
 def record(state: Path) -> Check:
