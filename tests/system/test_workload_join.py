@@ -56,11 +56,12 @@ LOCAL = "18090"
 
 @dataclass(frozen=True)
 class Three:
-    """The machine of the mesh, and two others."""
+    """The machine of the mesh, two others, and two whose traffic is captured."""
 
     mesh: FarMesh
     one: Machine
     two: Machine
+    captured: tuple[Machine, Machine]
     folder: Path
 
     def token(self, account: str, *more: str) -> str:
@@ -125,7 +126,8 @@ def three() -> Iterator[Three]:
     ):
         folder = Path(name)
         mesh = FarMesh(net.machine("10.77.1.2"), folder / "mesh")
-        made = Three(mesh, net.machine("10.77.1.3"), net.machine("10.77.1.4"), folder)
+        one, two, *captured = (net.machine(f"10.77.1.{each}") for each in (3, 4, 5, 6))
+        made = Three(mesh, one, two, (captured[0], captured[1]), folder)
         try:
             mesh.up()
             mesh.do("apply", "-f", "-", stdin=SERVICE)
@@ -224,3 +226,54 @@ def test_f_22_a_killed_workload_is_gone_within_5_s_and_a_killed_pilot_takes_none
             seconds=5,
             what="the endpoint is gone",
         )
+
+
+BY_NAME = """
+import sys, urllib.request
+url = "http://hello.default.svc.cluster.local:8080/"
+print(urllib.request.urlopen(url, timeout=5).read().decode())
+"""
+ANYWHERE = SERVER.replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - of a namespace
+
+
+def rules(machine: Machine) -> str:
+    done = subprocess.run(
+        machine.argv(["nft", "list", "ruleset"]),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return done.stdout
+
+
+def test_machines_whose_traffic_is_captured_call_by_name_and_know_nothing(
+    three: Three,
+) -> None:
+    words = ("--port", "8080", "--captured")
+    serving = ("--service", "hello", *words, "--", "python3", "-c", ANYWHERE)
+    server, visitor = three.captured
+    before = rules(visitor)
+    with (
+        three.joined(server, three.token("hello"), "hello-captured", *serving),
+        three.joined(
+            visitor, three.token("visitor"), "visitor", "--service", "v", *words
+        ) as visiting,
+    ):
+
+        def called() -> str:
+            done = subprocess.run(
+                visitor.argv(["python3", "-c", BY_NAME]),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=20,
+            )
+            return done.stdout.strip()
+
+        assert "MELTEMI_OUTPUT" in rules(visitor)
+        eventually(lambda: called() == "hello", seconds=20, what="it is called by name")
+        assert visiting.process
+        visiting.process.terminate()
+        assert visiting.process.wait(60) == 0
+    assert rules(visitor) == before, "nothing stays"

@@ -3,13 +3,14 @@
 import os
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import SystemRandom
 from typing import Annotated
 
 import typer
 
+from meltemi.credentials.invitation import Invitation
 from meltemi.ctl.citadel import workload_token
 from meltemi.ctl.galley.client import EXIT_DENIED, failed
 from meltemi.ctl.galley.connect import connect, running
@@ -30,6 +31,11 @@ from meltemi.ctl.workload.holder import Holder, holder_of
 from meltemi.ctl.workload.housing import housed
 from meltemi.ctl.workload.invited import invited, own_address
 from meltemi.ctl.workload.listing import HEADING, cells, registered
+from meltemi.ctl.workload.machine import (
+    capturing,
+    control_plane,
+    machine_options,
+)
 from meltemi.ctl.workload.plan import (
     SECRET,
     Place,
@@ -48,6 +54,7 @@ from meltemi.ctl.workload.wish import (
     name_of,
 )
 from meltemi.kernel.clock import SystemClock
+from meltemi.proxy.capture.options import CaptureOptions
 from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.settings import Address, read_settings
 
@@ -101,6 +108,15 @@ HealthOption = Annotated[
         help="Be called only while well: http:/PATH, tcp, grpc or exec:COMMAND.",
     ),
 ]
+TokenOption = Annotated[
+    str, typer.Option(envvar=SECRET, help="Of meltemi token create --ns --sa.")
+]
+TokenFileOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="It is in this file.")
+]
+CaOption = Annotated[
+    str, typer.Option(metavar="FILE", help="Roots to believe Galley by.")
+]
 Words = Annotated[
     list[str], typer.Argument(metavar="[-- CMD...]", help="The application.")
 ]
@@ -120,15 +136,9 @@ def join(  # noqa: PLR0913 - Typer reads the signature
     state: StateOption,
     service: ServiceOption,
     port: PortOption,
-    token: Annotated[
-        str, typer.Option(envvar=SECRET, help="Of meltemi token create --ns --sa.")
-    ] = "",
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="It is in this file.")
-    ] = None,
-    ca: Annotated[
-        str, typer.Option(metavar="FILE", help="Roots to believe Galley by.")
-    ] = "",
+    token: TokenOption = "",
+    token_file: TokenFileOption = None,
+    ca: CaOption = "",
     name: NameOption = "",
     address: AddressOption = "",
     app: AppOption = "",
@@ -137,6 +147,9 @@ def join(  # noqa: PLR0913 - Typer reads the signature
     upstream: UpstreamOption = [],  # noqa: B006 - likewise
     node: Annotated[str, typer.Option(help="What a token may be bound to.")] = "",
     health: HealthOption = "",
+    captured: Annotated[
+        bool, typer.Option("--captured", help="Send this machine's traffic through it.")
+    ] = False,
 ) -> None:
     """Join the mesh at URL, from the machine of the workload, with one command.
 
@@ -155,6 +168,7 @@ def join(  # noqa: PLR0913 - Typer reads the signature
         tuple(map(Upstream.parse, upstream)),
         node,
         health_of(health, told[0]),
+        captured,
     )
     believed = str(Path(ca).absolute()) if ca else ""
     raise typer.Exit(housed_part(state, wish, command, (url, believed, secret)))
@@ -264,11 +278,24 @@ def take_part(
             agent, application if command else None, SystemClock(), SystemRandom(), _say
         )
         line = joined_line(wish, holder, f"{known.identity}", inbound(wish, place))
-        try:
-            return attendant.run(lambda: _joined(place, line))
-        except TokenRefusedError as error:
-            _say(f"{error.code}: {error}; it may be used, expired, or for elsewhere")
-            return EXIT_DENIED
+        with capturing(_options(wish, invitation, url, environ)) as capture:
+            return _attended(attendant, lambda: _joined(place, line, capture))
+
+
+def _options(
+    wish: Wish, invitation: Invitation, url: str, environ: Mapping[str, str]
+) -> CaptureOptions | None:
+    if not wish.captured:
+        return None
+    return machine_options(control_plane(invitation, url), environ)
+
+
+def _attended(attendant: Attendant, joined: Callable[[], None]) -> int:
+    try:
+        return attendant.run(joined)
+    except TokenRefusedError as error:
+        _say(f"{error.code}: {error}; it may be used, expired, or for elsewhere")
+        return EXIT_DENIED
 
 
 def joined_line(wish: Wish, holder: Holder, identity: str, at: Address) -> str:
@@ -313,8 +340,9 @@ def token_of(text: str, file: Path | None) -> str:
     return text.strip()
 
 
-def _joined(place: Place, line: str) -> None:
-    """Say so, and forget the token: the certificate buys the next one."""
+def _joined(place: Place, line: str, capture: Callable[[], None]) -> None:
+    """Capture, say so, and forget the token: the certificate buys the next one."""
+    capture()
     place.token.unlink(missing_ok=True)
     _say(line)
 

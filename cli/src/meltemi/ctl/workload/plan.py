@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from meltemi.ctl.workload.machine import MARK
 from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ PORTS: Final = ("admin", "status", "inbound")
 """What each workload's proxy listens on, beside its upstreams."""
 SECRET: Final = "MELTEMI_TOKEN"  # noqa: S105 - the name of a variable
 """What the application is not told."""
+CAPTURED: Final = {
+    "INTERCEPTION_MODE": "REDIRECT",
+    "PROXY_MARK": str(MARK),
+    "DNS_ADDRESSES": f"{LOOPBACK}:15053",
+}
+"""An agent whose application knows nothing of it."""
 DEPARTURE: Final = {
     "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true",
     "MINIMUM_DRAIN_SECONDS": "0",
@@ -84,21 +91,14 @@ class Place:
 
 def inbound(wish: Wish, place: Place) -> Address:
     """Return where other proxies reach the workload."""
-    return Address(wish.address, place.ports["inbound"])
+    port = wish.port.number if wish.captured else place.ports["inbound"]
+    return Address(wish.address, port)
 
 
 def agent_environ(
     wish: Wish, holder: Holder, invitation: Invitation, place: Place
 ) -> dict[str, str]:
     """Return the agent's settings."""
-    explicit = {
-        "inbound": str(inbound(wish, place)),
-        "apps": {str(wish.port.number): str(wish.application)},
-        "outbound": {
-            each.named(holder.namespace, invitation.trust_domain): str(each.local)
-            for each in wish.upstreams
-        },
-    }
     labels = {"app": wish.service, **wish.labels}
     given = {
         "GROUP": wish.group,
@@ -122,12 +122,27 @@ def agent_environ(
         "ADMIN_ADDRESS": f"{LOOPBACK}:{place.ports['admin']}",
         "STATUS_ADDRESS": f"{LOOPBACK}:{place.ports['status']}",
         "INSTANCE_IP": wish.address,
-        "EXPLICIT": json.dumps(explicit),
-        "ENTRY_PORTS": json.dumps({wish.port.name: place.ports["inbound"]}),
+        "ENTRY_PORTS": json.dumps({wish.port.name: inbound(wish, place).port}),
         **DEPARTURE,
+        **(CAPTURED if wish.captured else _explicit(wish, holder, invitation, place)),
         **{name: text for name, text in given.items() if text},
     }
     return {f"AGENT_{name}": text for name, text in settings.items()}
+
+
+def _explicit(
+    wish: Wish, holder: Holder, invitation: Invitation, place: Place
+) -> dict[str, str]:
+    """Return where Envoy listens for an application that is told so."""
+    explicit = {
+        "inbound": str(inbound(wish, place)),
+        "apps": {str(wish.port.number): str(wish.application)},
+        "outbound": {
+            each.named(holder.namespace, invitation.trust_domain): str(each.local)
+            for each in wish.upstreams
+        },
+    }
+    return {"EXPLICIT": json.dumps(explicit)}
 
 
 def spelled(probe: ReadinessProbe | None) -> str:

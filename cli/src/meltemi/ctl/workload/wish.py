@@ -113,6 +113,8 @@ class Wish:
         upstreams: What the application calls.
         node: What this machine is called, where a token is bound to it.
         health: How the application is found to be well; None: as its group says.
+        captured: Whether the machine's traffic is sent through the proxy, so that the
+            application calls the names of services.
 
     """
 
@@ -126,6 +128,15 @@ class Wish:
     upstreams: tuple[Upstream, ...] = ()
     node: str = ""
     health: ReadinessProbe | None = None
+    captured: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `BadWishError` for local ports where traffic is captured."""
+        if self.captured and self.upstreams:
+            raise BadWishError(
+                "--upstream with --captured: the application calls services by name, "
+                f"as in http://{self.upstreams[0].host}:{self.upstreams[0].port}"
+            )
 
 
 def health_of(text: str, port: Port) -> ReadinessProbe | None:

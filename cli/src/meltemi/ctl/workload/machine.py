@@ -1,0 +1,91 @@
+"""Capturing the traffic of a whole machine, for the one workload that it is."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from meltemi.ctl.workload.wish import BadWishError
+from meltemi.proxy.adapters.netfilter import Netfilter, tcp_sockets
+from meltemi.proxy.capture.guard import spared, ssh_ports
+from meltemi.proxy.capture.options import CaptureOptions
+from meltemi.runtime.settings import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from meltemi.credentials.invitation import Invitation
+
+MARK: Final = 1337
+"""On what the proxy opens: agent and Envoy run as who joins, and so may the
+application."""
+
+
+def control_plane(invitation: Invitation, galley: str) -> tuple[str, ...]:
+    """Return the addresses that an agent reaches before there is an Envoy.
+
+    Raises:
+        BadWishError: If one has a name that nobody knows.
+
+    """
+    told = (
+        invitation.citadel_bootstrap,
+        invitation.citadel_renewal,
+        *invitation.pilots,
+    )
+    hosts = {Address.parse(each).host for each in told}
+    return _addresses({*hosts, urlsplit(galley).hostname or ""})
+
+
+def _addresses(hosts: Iterable[str]) -> tuple[str, ...]:
+    found: set[str] = set()
+    for host in hosts:
+        try:
+            named = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise BadWishError(f"no address of {host}: {error.strerror}") from None
+        found |= {str(each[4][0]) for each in named}
+    return tuple(sorted(found))
+
+
+def machine_options(
+    beyond: Iterable[str], environ: Mapping[str, str]
+) -> CaptureOptions:
+    """Return what to capture: all but SSH, and what goes to the addresses ``beyond``.
+
+    The agent opens connections there that carry no mark.
+    """
+    ranges = (ipaddress.ip_network(each) for each in beyond)
+    options = CaptureOptions(
+        uids=(),
+        gids=(),
+        mark=MARK,
+        dns=True,
+        outbound_ranges_exclude=tuple(map(str, ranges)),
+    )
+    return spared(options, ssh_ports(environ, tcp_sockets()))
+
+
+@contextlib.contextmanager
+def capturing(options: CaptureOptions | None) -> Iterator[Callable[[], None]]:
+    """Yield what sets the rules, once the proxy is ready; clean up afterwards.
+
+    Nothing is captured where there are no ``options``.
+
+    Raises:
+        CaptureFailedError: If the packet filter does not take the rules: they need
+            root.
+        NoPacketFilterError: If there is none.
+
+    """
+    if options is None:
+        yield lambda: None
+        return
+    netfilter = Netfilter()
+    try:
+        yield lambda: netfilter.apply(options)
+    finally:
+        netfilter.clean(options)
