@@ -11,6 +11,7 @@ import pytest
 
 from meltemi.ctl.local.pods.trial import trouble
 from meltemi.ctl.local.record import Mode
+from meltemi.testkit.hello import HELLO
 from meltemi.testkit.up import (
     SYSTEM_PYTHON,
     Up,
@@ -129,26 +130,17 @@ def test_another_capture_is_not_put_over_a_mesh_that_runs(mesh: Up) -> None:
     assert "run meltemi down" in refused.stderr
 
 
-HELLO = """
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: hello}
-spec:
-  hosts: [hello.default.svc.cluster.local]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 8080, name: http, protocol: HTTP}]
-  workloadSelector: {labels: {app: hello}}
+HELLO_OUTSIDE = f"""{HELLO}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: {name: hello}
+metadata: {{name: hello}}
 spec:
   hosts: ["*"]
   gateways: [bookinfo-gateway]
   http:
-  - match: [{uri: {prefix: /through}}]
-    route: [{destination: {host: hello}}]
+  - match: [{{uri: {{prefix: /through}}}}]
+    route: [{{destination: {{host: hello}}}}]
 """
 THROUGH = """
 import http.server, os, urllib.request
@@ -166,7 +158,7 @@ http.server.HTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
 
 
 def test_a_workload_of_ones_own_is_called_and_calls(mesh: Up) -> None:
-    mesh.apply(HELLO)
+    mesh.apply(HELLO_OUTSIDE)
     words = ["--service", "hello", "--port", "8080", "--upstream", "reviews:9080=18090"]
     own = [*mesh.before, "-m", "meltemi.ctl", "--state", str(mesh.state), "run", *words]
     with subprocess.Popen([*own, "--", SYSTEM_PYTHON, "-c", THROUGH]) as running:
@@ -179,13 +171,13 @@ def test_a_workload_of_ones_own_is_called_and_calls(mesh: Up) -> None:
         finally:
             running.terminate()
     assert "hello-" not in mesh.do("get", "workloadentries")
-    mesh.do("delete", "-f", "-", stdin=HELLO)
+    mesh.do("delete", "-f", "-", stdin=HELLO_OUTSIDE)
 
 
 def test_a_workload_that_is_in_no_pod_is_called_all_the_same(
     mesh: Up, tmp_path: Path
 ) -> None:
-    mesh.apply(HELLO)
+    mesh.apply(HELLO_OUTSIDE)
     token = mesh.do("token", "create", "--ns", "default", "--sa", "hello").strip()
     words = ["--service", "hello", "--port", "8080:http", "--token", token]
     elsewhere = Up(tmp_path / "elsewhere")
@@ -205,4 +197,4 @@ def test_a_workload_that_is_in_no_pod_is_called_all_the_same(
             )
         finally:
             running.terminate()
-    mesh.do("delete", "-f", "-", stdin=HELLO)
+    mesh.do("delete", "-f", "-", stdin=HELLO_OUTSIDE)

@@ -14,6 +14,7 @@ import pytest
 
 from meltemi.testkit import namespaces
 from meltemi.testkit.far_mesh import FarMesh
+from meltemi.testkit.hello import HELLO
 from meltemi.testkit.namespaces import network
 from meltemi.testkit.processes import Program, python, running
 from meltemi.testkit.up import eventually
@@ -28,17 +29,7 @@ pytestmark = [
     pytest.mark.skipif(bool(namespaces.missing()), reason=namespaces.missing()),
 ]
 
-SERVICE = """
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: hello}
-spec:
-  hosts: [hello.default.svc.cluster.local]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 8080, name: http, protocol: HTTP}]
-  workloadSelector: {labels: {app: hello}}
----
+STRICT = """
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default, namespace: istio-system}
@@ -130,7 +121,7 @@ def three() -> Iterator[Three]:
         made = Three(mesh, one, two, (captured[0], captured[1]), folder)
         try:
             mesh.up()
-            mesh.do("apply", "-f", "-", stdin=SERVICE)
+            mesh.do("apply", "-f", "-", stdin=f"{HELLO}---{STRICT}")
             with running(mesh.galley()):
                 yield made
         finally:
