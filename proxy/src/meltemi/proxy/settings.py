@@ -15,10 +15,13 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.config.schema.proxy_defaults import ProxyDefaults
 from meltemi.config.schema.workload_group import ReadinessProbe
 from meltemi.credentials.joining import Joining
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
+from meltemi.proxy.boot.reading import read_proxy_config
+from meltemi.proxy.boot.settled import settled
 from meltemi.proxy.health.probe import (
     app_metrics_url,
     read_app_probes,
@@ -219,6 +222,14 @@ class AgentSettings(ServiceSettings):
     envoy_log_level: str = "warning"
     """trace, debug, info, warning, error, critical or off. Istio's default."""
 
+    proxy_config: ProxyDefaults = ProxyDefaults()
+    """Istio's ProxyConfig as the annotation ``proxy.istio.io/config`` has it, YAML or
+    JSON. A setting of its own wins over what is said here."""
+
+    stats_flush_seconds: float = Field(default=0.0, ge=0, le=3600)
+    """How often statistics are told to statsd and the metrics service; 0 for Envoy's
+    5 s. Istio's annotation ``sidecar.istio.io/statsFlushInterval``."""
+
     stats_inclusion: StatsInclusion = StatsInclusion()
     """Statistics to keep beside the usual ones, a JSON object."""
 
@@ -233,6 +244,18 @@ class AgentSettings(ServiceSettings):
     minimum_drain_seconds: float = Field(default=5.0, ge=0, le=3600)
     """For how long peers may not yet know that they should go elsewhere. Istio's
     MINIMUM_DRAIN_DURATION."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settle(cls, given: object) -> object:
+        """Let the ProxyConfig say what no setting of its own says."""
+        if not isinstance(given, dict) or "proxy_config" not in given:
+            return given
+        try:
+            config = read_proxy_config(given["proxy_config"])
+            return {**settled(config), **given, "proxy_config": config}
+        except ValueError as error:
+            raise ValueError(f"AGENT_PROXY_CONFIG: {error}") from error
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
