@@ -36,6 +36,8 @@ def envoy_argv(envoy: Path, bootstrap: Path, settings: AgentSettings) -> list[st
         "--log-level",
         settings.envoy_log_level,
     ]
+    if settings.bootstrap_override:
+        arguments += ["--config-yaml", settings.bootstrap_override]
     if told.file_flush_min_size_kb:
         arguments += ["--file-flush-min-size-kb", str(told.file_flush_min_size_kb)]
     if settings.concurrency:

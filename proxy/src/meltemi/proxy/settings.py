@@ -20,7 +20,7 @@ from meltemi.config.schema.workload_group import ReadinessProbe
 from meltemi.credentials.joining import Joining
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
-from meltemi.proxy.boot.reading import read_proxy_config
+from meltemi.proxy.boot.reading import check_override, read_proxy_config
 from meltemi.proxy.boot.settled import settled
 from meltemi.proxy.health.probe import (
     app_metrics_url,
@@ -225,6 +225,10 @@ class AgentSettings(ServiceSettings):
     proxy_config: ProxyDefaults = ProxyDefaults()
     """Istio's ProxyConfig as the annotation ``proxy.istio.io/config`` has it, YAML or
     JSON. A setting of its own wins over what is said here."""
+
+    bootstrap_override: Annotated[str, AfterValidator(check_override)] = ""
+    """A part of Envoy's Bootstrap, YAML or JSON, that Envoy merges over its own: single
+    values are replaced, lists grow. Istio's ISTIO_BOOTSTRAP_OVERRIDE, as text."""
 
     stats_flush_seconds: float = Field(default=0.0, ge=0, le=3600)
     """How often statistics are told to statsd and the metrics service; 0 for Envoy's
