@@ -186,3 +186,21 @@ def test_a_route_may_have_as_long_an_expression_as_in_istio(tmp_path: Path) -> N
     override = listener_of("(a|b|c[0-9]+){30}x")
     found = judged(tmp_path, settings(ADMIN, AGENT_BOOTSTRAP_OVERRIDE=override))
     assert found.returncode == 0, found.stderr
+
+
+def test_series_that_nobody_needs_are_forgotten_where_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    read = settings(ADMIN, AGENT_STATS_EVICTION_SECONDS="600")
+    assert json.loads(bootstrap(read))["stats_eviction_interval"] == "600s"
+    assert "stats_eviction_interval" not in bootstrap(settings(ADMIN))
+    found = judged(tmp_path, read)
+    assert found.returncode == 0, found.stderr
+
+
+def test_an_eviction_that_envoy_would_refuse_stops_the_start() -> None:
+    with pytest.raises(MeshError, match="multiple of 5 s"):
+        settings(ADMIN, AGENT_STATS_EVICTION_SECONDS="7")
+    flush = {"AGENT_STATS_FLUSH_SECONDS": "7"}
+    read = settings(ADMIN, AGENT_STATS_EVICTION_SECONDS="14", **flush)
+    assert read.stats_eviction_seconds == 14

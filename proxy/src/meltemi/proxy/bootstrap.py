@@ -78,6 +78,8 @@ def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
     }
     if settings.stats_flush_seconds:
         made["stats_flush_interval"] = f"{settings.stats_flush_seconds:g}s"
+    if settings.stats_eviction_seconds:
+        made["stats_eviction_interval"] = f"{settings.stats_eviction_seconds}s"
     return {key: each for key, each in made.items() if each not in (None, [])}
 
 

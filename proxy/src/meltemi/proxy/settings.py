@@ -30,6 +30,9 @@ from meltemi.proxy.health.probe import (
 from meltemi.proxy.stats_inclusion import StatsInclusion
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 
+USUAL_FLUSH_SECONDS = 5.0
+"""How often Envoy tells its statistics, unless it is told otherwise."""
+
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, sun_path of unix(7)."""
 
@@ -234,6 +237,10 @@ class AgentSettings(ServiceSettings):
     """How often statistics are told to statsd and the metrics service; 0 for Envoy's
     5 s. Istio's annotation ``sidecar.istio.io/statsFlushInterval``."""
 
+    stats_eviction_seconds: int = Field(default=0, ge=0, le=7 * 24 * 3600)
+    """After how long without a request a series of Istio's metrics is forgotten, and
+    makes room for another; 0 for never. Istio's METRIC_ROTATION_INTERVAL."""
+
     stats_inclusion: StatsInclusion = StatsInclusion()
     """Statistics to keep beside the usual ones, a JSON object."""
 
@@ -281,6 +288,12 @@ class AgentSettings(ServiceSettings):
             raise ValueError(
                 f"galley_ca_file is of no use with galley_url {self.galley_url!r}: "
                 "expected https://HOST:PORT"
+            )
+        flush = self.stats_flush_seconds or USUAL_FLUSH_SECONDS
+        if self.stats_eviction_seconds % flush:
+            raise ValueError(
+                f"stats_eviction_seconds {self.stats_eviction_seconds} is not a "
+                f"multiple of {flush:g} s, which is how often Envoy looks"
             )
         if self.interception_mode is not Interception.NONE and self.explicit.is_set:
             raise ValueError(
