@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from structlog.testing import capture_logs
 
 from meltemi.kernel.errors import MeshError
+from meltemi.proxy.__main__ import warn_of_unheard
 from meltemi.proxy.adapters.envoy_binary import find_envoy
 from meltemi.proxy.bootstrap import bootstrap
 from meltemi.proxy.envoy_argv import envoy_argv
@@ -204,3 +206,11 @@ def test_an_eviction_that_envoy_would_refuse_stops_the_start() -> None:
     flush = {"AGENT_STATS_FLUSH_SECONDS": "7"}
     read = settings(ADMIN, AGENT_STATS_EVICTION_SECONDS="14", **flush)
     assert read.stats_eviction_seconds == 14
+
+
+def test_what_changes_nothing_is_logged_by_name() -> None:
+    with capture_logs() as lines:
+        warn_of_unheard(settings("{proxyAdminPort: 1, statNameLength: 200}"))
+    assert [(each["event"], each["part"]) for each in lines] == [
+        ("proxy_config_without_effect", "statNameLength")
+    ]

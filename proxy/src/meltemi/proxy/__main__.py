@@ -40,13 +40,18 @@ def located(settings: AgentSettings) -> AgentSettings:
     return settings.model_copy(update={"instance_ip": found})
 
 
+def warn_of_unheard(settings: AgentSettings) -> None:
+    """Log each part of the ProxyConfig that changes nothing."""
+    for part in unheard(settings.proxy_config):
+        log.warning("proxy_config_without_effect", part=part)
+
+
 async def main(stopping: asyncio.Event) -> None:
     """Run one agent until ``stopping``."""
     settings = located(read_settings(AgentSettings, os.environ))  # noqa: TID251 - __main__
     instance = f"{settings.name}.{settings.namespace}"
     configure_logs("agent", instance, json=not sys.stderr.isatty())
-    for part in unheard(settings.proxy_config):
-        log.warning("proxy_config_without_effect", part=part)
+    warn_of_unheard(settings)
     guard_memory()
     await Agent(settings).run(stopping)
 
