@@ -57,9 +57,9 @@ def test_more_statistics_are_kept_where_they_are_asked_for() -> None:
         for each in (made, usual)
     )
     assert [each for each in kept if each not in before] == [
-        {"safe_regex": {"regex": "a.*b"}},
         {"prefix": "http.x"},
         {"suffix": "_rq"},
+        {"safe_regex": {"regex": "a.*b"}},
     ]
     assert all(each in kept for each in before)
 

@@ -6,8 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import structlog
+
 from meltemi.proxy.adapters.guarded_memory import guard_memory
 from meltemi.proxy.assembly import Agent
+from meltemi.proxy.boot.settled import unheard
 from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.outward import NoWayError, outward_address
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     import asyncio
 
 AUTO = "auto"
+
+log = structlog.get_logger()
 
 
 def located(settings: AgentSettings) -> AgentSettings:
@@ -35,11 +40,18 @@ def located(settings: AgentSettings) -> AgentSettings:
     return settings.model_copy(update={"instance_ip": found})
 
 
+def warn_of_unheard(settings: AgentSettings) -> None:
+    """Log each part of the ProxyConfig that changes nothing."""
+    for part in unheard(settings.proxy_config):
+        log.warning("proxy_config_without_effect", part=part)
+
+
 async def main(stopping: asyncio.Event) -> None:
     """Run one agent until ``stopping``."""
     settings = located(read_settings(AgentSettings, os.environ))  # noqa: TID251 - __main__
     instance = f"{settings.name}.{settings.namespace}"
     configure_logs("agent", instance, json=not sys.stderr.isatty())
+    warn_of_unheard(settings)
     guard_memory()
     await Agent(settings).run(stopping)
 

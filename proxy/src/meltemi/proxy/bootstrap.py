@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from meltemi.proxy.boot.clusters import AGENT, OWN_STATS, local, pipe, told_clusters
+from meltemi.proxy.boot.limits import overload, runtime
+from meltemi.proxy.boot.listeners import stats_listeners
+from meltemi.proxy.boot.settled import metadata
+from meltemi.proxy.boot.stats import sinks, stats_config
+from meltemi.proxy.boot.tracing import tracer
+
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from meltemi.proxy.boot.plain import JSON
     from meltemi.proxy.settings import AgentSettings
-    from meltemi.proxy.stats_inclusion import StatsInclusion
-
-JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
 ISTIO_VERSION = "1.32.0"
 """The release whose meaning we follow: EnvoyFilters match on it (proxyVersion)."""
@@ -28,35 +31,11 @@ CLUSTER_ID = "Kubernetes"
 EXPLICIT_KEY = "MELTEMI_EXPLICIT"
 """Node metadata of ours: the addresses to use where nothing captures traffic."""
 
-STATS_PREFIXES = (
-    "cluster_manager",
-    "listener_manager",
-    "server",
-    "cluster.xds-grpc",
-    "cluster.sds-grpc",
-    "wasm",
-    "reporter=",
-    "component",
-    "istio",
-)
-STATS_SUFFIXES = (
-    "rbac.allowed",
-    "rbac.denied",
-    "shadow_allowed",
-    "shadow_denied",
-    "downstream_cx_active",
-)
-STATS_PATTERN = r"vhost\..*\.route\..*"
+USUAL_CLUSTER = "istio-proxy"
+"""The serviceCluster that says nothing: Istio's default."""
 
-UNLIMITED = 2_147_483_647
-CONNECTION_MONITOR = "envoy.resource_monitors.global_downstream_max_connections"
-CONNECTION_MONITOR_TYPE = (
-    "type.googleapis.com/envoy.extensions.resource_monitors."
-    "downstream_connections.v3.DownstreamConnectionsConfig"
-)
 SOL_SOCKET, SO_MARK = 1, 36
 """Of Linux (asm-generic/socket.h)."""
-HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def node_id(settings: AgentSettings) -> str:
@@ -78,8 +57,8 @@ def bootstrap(settings: AgentSettings) -> str:
 
 
 def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
-    admin = settings.admin_address
-    return {
+    config, admin = settings.proxy_config, settings.admin_address
+    made: dict[str, JSON] = {
         "node": node_of(settings),
         "admin": {
             "address": {
@@ -88,25 +67,54 @@ def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
             "ignore_global_conn_limit": True,
         },
         "dynamic_resources": _dynamic_resources(),
-        "static_resources": {
-            "clusters": [
-                _pipe("xds-grpc", settings.xds_socket),
-                _pipe("sds-grpc", settings.sds_socket),
-            ]
-        },
-        "stats_config": _stats(settings.stats_inclusion),
+        "static_resources": _static_resources(settings),
+        "stats_config": stats_config(settings.stats_inclusion),
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "cluster_manager": _cluster_manager(settings.proxy_mark),
-        "overload_manager": _overload(),
-        "layered_runtime": _runtime(),
+        "overload_manager": overload(config),
+        "layered_runtime": runtime(config),
+        "stats_sinks": sinks(config),
+        "tracing": tracer(config, node_cluster(settings)),
     }
+    if settings.stats_flush_seconds:
+        made["stats_flush_interval"] = f"{settings.stats_flush_seconds:g}s"
+    if settings.stats_eviction_seconds:
+        made["stats_eviction_interval"] = f"{settings.stats_eviction_seconds}s"
+    return {key: each for key, each in made.items() if each not in (None, [])}
+
+
+def _static_resources(settings: AgentSettings) -> JSON:
+    listeners = list(stats_listeners(settings.proxy_config))
+    clusters = [
+        pipe("xds-grpc", settings.xds_socket),
+        pipe("sds-grpc", settings.sds_socket),
+        *told_clusters(settings.proxy_config),
+    ]
+    if not listeners:
+        return {"clusters": clusters}
+    clusters += [
+        local(OWN_STATS, settings.admin_address),
+        local(AGENT, settings.status_address),
+    ]
+    return {"clusters": clusters, "listeners": listeners}
+
+
+def node_cluster(settings: AgentSettings) -> str:
+    """Return what kind of workload the node is: how spans and logs call it."""
+    said = settings.proxy_config.service_cluster
+    if said and said != USUAL_CLUSTER:
+        return said
+    app = settings.labels.get("app", settings.name)
+    return f"{app}.{settings.namespace}"
 
 
 def node_of(settings: AgentSettings) -> dict[str, JSON]:
     """Return the node message that Pilot knows the proxy by, as JSON."""
-    app = settings.labels.get("app", settings.name)
     labels: dict[str, JSON] = dict(settings.labels.items())
-    metadata: dict[str, JSON] = {
+    asked = metadata(settings.proxy_config)
+    told: dict[str, JSON] = {
+        # First: what is known of the node here wins.
+        **asked,
         "NAME": settings.name,
         "NAMESPACE": settings.namespace,
         "SERVICE_ACCOUNT": settings.service_account,
@@ -119,15 +127,15 @@ def node_of(settings: AgentSettings) -> dict[str, JSON]:
     }
     explicit = settings.explicit.model_dump(mode="json", exclude_none=True)
     if settings.group:
-        metadata["AUTO_REGISTER_GROUP"] = settings.group
+        told["AUTO_REGISTER_GROUP"] = settings.group
     if settings.dns_addresses:
-        metadata["DNS_CAPTURE"] = "true"
+        told["DNS_CAPTURE"] = "true"
     if explicit:
-        metadata[EXPLICIT_KEY] = explicit
+        told[EXPLICIT_KEY] = explicit
     return {
         "id": node_id(settings),
-        "cluster": f"{app}.{settings.namespace}",
-        "metadata": metadata,
+        "cluster": node_cluster(settings),
+        "metadata": told,
     }
 
 
@@ -175,64 +183,3 @@ def _dynamic_resources() -> JSON:
             ],
         },
     }
-
-
-def _pipe(name: str, path: Path) -> JSON:
-    endpoint: JSON = {"endpoint": {"address": {"pipe": {"path": str(path)}}}}
-    limit: JSON = {
-        "priority": "DEFAULT",
-        "max_connections": 100_000,
-        "max_pending_requests": 100_000,
-        "max_requests": 100_000,
-    }
-    return {
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "circuit_breakers": {"thresholds": [limit]},
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [endpoint]}],
-        },
-        "typed_extension_protocol_options": {
-            HTTP_OPTIONS: {
-                "@type": f"type.googleapis.com/{HTTP_OPTIONS}",
-                "explicit_http_config": {
-                    # Compressing headers on a local socket costs and saves nothing.
-                    "http2_protocol_options": {"enable_huffman_encoding": False}
-                },
-            }
-        },
-    }
-
-
-def _stats(more: StatsInclusion) -> JSON:
-    regexps = (STATS_PATTERN, *more.regexps)
-    patterns: list[JSON] = [{"safe_regex": {"regex": each}} for each in regexps]
-    patterns += [{"prefix": each} for each in (*STATS_PREFIXES, *more.prefixes)]
-    patterns += [{"suffix": each} for each in (*STATS_SUFFIXES, *more.suffixes)]
-    return {
-        "use_all_default_tags": True,
-        "stats_matcher": {"inclusion_list": {"patterns": patterns}},
-    }
-
-
-def _overload() -> JSON:
-    return {
-        "resource_monitors": [
-            {
-                "name": CONNECTION_MONITOR,
-                "typed_config": {
-                    "@type": CONNECTION_MONITOR_TYPE,
-                    "max_active_downstream_connections": UNLIMITED,
-                },
-            }
-        ]
-    }
-
-
-def _runtime() -> JSON:
-    fixed: JSON = {
-        "envoy.reloadable_features.http_reject_path_with_fragment": False,
-    }
-    return {"layers": [{"name": "fixed", "static_layer": fixed}]}

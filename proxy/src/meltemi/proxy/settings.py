@@ -15,10 +15,13 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from meltemi.config.schema.proxy_defaults import ProxyDefaults
 from meltemi.config.schema.workload_group import ReadinessProbe
 from meltemi.credentials.joining import Joining
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
+from meltemi.proxy.boot.reading import check_override, read_proxy_config
+from meltemi.proxy.boot.settled import settled
 from meltemi.proxy.health.probe import (
     app_metrics_url,
     read_app_probes,
@@ -26,6 +29,9 @@ from meltemi.proxy.health.probe import (
 )
 from meltemi.proxy.stats_inclusion import StatsInclusion
 from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+
+USUAL_FLUSH_SECONDS = 5.0
+"""How often Envoy tells its statistics, unless it is told otherwise."""
 
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, sun_path of unix(7)."""
@@ -219,6 +225,22 @@ class AgentSettings(ServiceSettings):
     envoy_log_level: str = "warning"
     """trace, debug, info, warning, error, critical or off. Istio's default."""
 
+    proxy_config: ProxyDefaults = ProxyDefaults()
+    """Istio's ProxyConfig as the annotation ``proxy.istio.io/config`` has it, YAML or
+    JSON. A setting of its own wins over what is said here."""
+
+    bootstrap_override: Annotated[str, AfterValidator(check_override)] = ""
+    """A part of Envoy's Bootstrap, YAML or JSON, that Envoy merges over its own: single
+    values are replaced, lists grow. Istio's ISTIO_BOOTSTRAP_OVERRIDE, as text."""
+
+    stats_flush_seconds: float = Field(default=0.0, ge=0, le=3600)
+    """How often statistics are told to statsd and the metrics service; 0 for Envoy's
+    5 s. Istio's annotation ``sidecar.istio.io/statsFlushInterval``."""
+
+    stats_eviction_seconds: int = Field(default=0, ge=0, le=7 * 24 * 3600)
+    """After how long without a request a series of Istio's metrics is forgotten, and
+    makes room for another; 0 for never. Istio's METRIC_ROTATION_INTERVAL."""
+
     stats_inclusion: StatsInclusion = StatsInclusion()
     """Statistics to keep beside the usual ones, a JSON object."""
 
@@ -233,6 +255,18 @@ class AgentSettings(ServiceSettings):
     minimum_drain_seconds: float = Field(default=5.0, ge=0, le=3600)
     """For how long peers may not yet know that they should go elsewhere. Istio's
     MINIMUM_DRAIN_DURATION."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settle(cls, given: object) -> object:
+        """Let the ProxyConfig say what no setting of its own says."""
+        if not isinstance(given, dict) or "proxy_config" not in given:
+            return given
+        try:
+            config = read_proxy_config(given["proxy_config"])
+            return {**settled(config), **given, "proxy_config": config}
+        except ValueError as error:
+            raise ValueError(f"AGENT_PROXY_CONFIG: {error}") from error
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -254,6 +288,12 @@ class AgentSettings(ServiceSettings):
             raise ValueError(
                 f"galley_ca_file is of no use with galley_url {self.galley_url!r}: "
                 "expected https://HOST:PORT"
+            )
+        flush = self.stats_flush_seconds or USUAL_FLUSH_SECONDS
+        if self.stats_eviction_seconds % flush:
+            raise ValueError(
+                f"stats_eviction_seconds {self.stats_eviction_seconds} is not a "
+                f"multiple of {flush:g} s, which is how often Envoy looks"
             )
         if self.interception_mode is not Interception.NONE and self.explicit.is_set:
             raise ValueError(

@@ -37,7 +37,7 @@ defaultHttpRetryPolicy: {attempts: 0}
 
 def test_what_people_have_in_their_mesh_yaml_is_right() -> None:
     assert problems("MeshConfig", FULL, name="default") == []
-    begun = "a proxy reads it at its start, and the agent has settings of its own"
+    begun = "a proxy reads it at its start, from what its agent is told"
     assert warnings("MeshConfig", FULL, name="default") == [
         f"spec.defaultConfig.discoveryAddress: {begun}",
         f"spec.defaultConfig.concurrency: {begun}",

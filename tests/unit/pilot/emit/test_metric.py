@@ -33,3 +33,8 @@ def test_a_proxy_has_a_bound_to_its_series() -> None:
     value = MessageToDict(statistics(ir.MetricLog(())))["value"]
     assert value["stats_scope"]["prefix"] == "istio"
     assert value["stats_scope"]["max_counters"] == 20_000
+
+
+def test_series_may_be_forgotten_when_a_proxy_is_told_to() -> None:
+    value = MessageToDict(statistics(ir.MetricLog(())))["value"]
+    assert value["stats_scope"]["enable_eviction"] is True

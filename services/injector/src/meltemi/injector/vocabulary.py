@@ -73,7 +73,7 @@ OF_PODS: Final = frozenset({REWRITE_PROBES, NATIVE, MERGE_METRICS})
 """What only the webhook can do."""
 
 NO_PLACE: Final = "there is no such thing outside of Kubernetes"
-NOT_HERE: Final = "the agent has no such setting"
+NOT_HERE: Final = "it is not passed on to the agent"
 ELSEWHERE: Final = "it says something of services or gateways, not of a workload"
 WITHOUT_EFFECT: Mapping[str, str] = MappingProxyType(
     {

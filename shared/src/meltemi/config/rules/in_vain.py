@@ -206,8 +206,8 @@ def proxy_settings(path: str, given: ProxyDefaults) -> Iterator[Finding]:
         if said not in (None, (), {}) and field.name not in READ_BY_PILOT:
             yield _nothing(
                 f"{path}.{field.encode_name}",
-                "a proxy reads it at its start, and the agent has settings of its own",
-                "docs/differences.md says which",
+                "a proxy reads it at its start, from what its agent is told",
+                SAY_IT_TO_THE_AGENT,
             )
     tracing, limits = given.tracing, given.connection_settings
     for kind in TRACERS:
@@ -220,10 +220,14 @@ def proxy_settings(path: str, given: ProxyDefaults) -> Iterator[Finding]:
     if limits and limits.global_downstream_connection_limit:
         yield _nothing(
             f"{path}.connectionSettings.globalDownstreamConnectionLimit",
-            "a proxy reads it at its start",
+            "a proxy reads it at its start, from what its agent is told",
+            SAY_IT_TO_THE_AGENT,
         )
 
 
+SAY_IT_TO_THE_AGENT: Final = (
+    "say it in AGENT_PROXY_CONFIG of each agent, see docs/agent.md"
+)
 READ_BY_PILOT: Final = frozenset(
     (
         *("tracing", "tracing_service_name", "gateway_topology"),

@@ -30,6 +30,8 @@ def statistics(made: ir.MetricLog) -> Message:
     value: dict[str, object] = {
         "stats_scope": {
             "prefix": PREFIX,
+            # Only where the proxy's bootstrap says after how long.
+            "enable_eviction": True,
             "max_counters": MOST,
             "max_histograms": MOST,
         },

@@ -21,6 +21,7 @@ from meltemi.testkit.conformance.door import crd_validation, validation_tables
 from meltemi.testkit.conformance.endpoint_sets import endpoints
 from meltemi.testkit.conformance.generated import configgen
 from meltemi.testkit.conformance.hosts import host_names, vhost_domains
+from meltemi.testkit.conformance.proxy_starts import bootstrap
 from meltemi.testkit.conformance.route_translation import route_translate
 from meltemi.testkit.conformance.sidecar_routes import sidecar_routes
 from meltemi.testkit.conformance.simulator import simulator, traffic_simulation
@@ -49,6 +50,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "sidecar_routes": sidecar_routes,
     "endpoints": endpoints,
     "authz_builder": authz_builder,
+    "bootstrap": bootstrap,
 }
 """By name, which begins with that of the folder the cases are in, see `FOLDERS`."""
 

@@ -1,0 +1,3 @@
+"""Values as JSON has them, which is how a bootstrap is written."""
+
+JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
