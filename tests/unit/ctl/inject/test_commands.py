@@ -122,3 +122,28 @@ def test_uninject_says_what_it_could_not_give_back(
     told = capsys.readouterr()
     assert told.out == WEB.replace("image: nginx", "image: caddy")
     assert "was changed after meltemi inject" in told.err
+
+
+def test_agents_believe_galley_by_an_authority_of_its_own_where_one_is_named(
+    web: Path,
+) -> None:
+    (web.parent / "ca.pem").write_text("-----SERVERS-----\n")
+    words = ["inject", "-f", str(web), "-o", "mesh.yaml", "--galley-ca", "ca.pem"]
+    assert execute(words) == 0
+    made = (web.parent / "mesh.yaml").read_text()
+    (environ,) = agent_environs(made)
+    assert environ["AGENT_GALLEY_CA_FILE"] == "/run/meltemi/galley.pem"
+    assert environ["AGENT_ROOT_CERT_FILE"] == "/run/meltemi/roots.pem"
+    assert "source: ./tokens/galley.pem" in made
+    copied = web.parent / "tokens" / "galley.pem"
+    assert copied.read_text() == "-----SERVERS-----\n"
+
+
+def test_nothing_is_written_where_the_authority_of_galley_cannot_be_read(
+    web: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["inject", "-f", str(web), "-o", "mesh.yaml", "--galley-ca", "none.pem"]
+    assert execute(words) == 65
+    assert capsys.readouterr().err.endswith("none.pem: No such file or directory\n")
+    assert not (web.parent / "mesh.yaml").exists()
+    assert not (web.parent / "tokens").exists()

@@ -1,6 +1,6 @@
 """``meltemi inject``, ``inject explain`` and ``uninject``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,6 +12,9 @@ from meltemi.ctl.galley.client import EXIT_INPUT
 from meltemi.ctl.galley.token import seconds
 from meltemi.ctl.inject.explanation import explained
 from meltemi.ctl.inject.place import (
+    AUTHORITY,
+    authority_of,
+    hand_over,
     invitation_of,
     make_tokens,
     mesh_of,
@@ -21,6 +24,7 @@ from meltemi.ctl.inject.place import (
 from meltemi.ctl.inject.reading import read_files, write_out
 from meltemi.ctl.output import DEFAULT_NAMESPACE, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
+from meltemi.injector.agent import GALLEY_CA
 from meltemi.injector.compose.pod import Site
 from meltemi.injector.compose.project import Project, Wish, project_of
 from meltemi.injector.compose.text import injected, is_injected, original
@@ -82,6 +86,10 @@ JoiningOption = Annotated[
     ),
 ]
 CaOption = Annotated[str, typer.Option(metavar="FILE", help="Roots to believe it by.")]
+GalleyCaOption = Annotated[
+    str,
+    typer.Option(metavar="FILE", help="Whom sidecars believe as Galley; else roots."),
+]
 TokensOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Make a token for each workload there."),
@@ -104,6 +112,7 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
     output: Where = STDOUT,
     namespace: Namespace = DEFAULT_NAMESPACE,
     galley: GalleyUrl = GALLEY,
+    galley_ca: GalleyCaOption = "",
     joining: JoiningOption = "",
     ca: CaOption = "",
     tokens: TokensOption = None,
@@ -125,11 +134,16 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
         raise typer.BadParameter("say which compose file: -f FILE")
     invitation = invitation_of(joining, ca) if joining else None
     mesh = mesh_of(invitation, galley)
+    authority = authority_of(galley_ca) if galley_ca else None
+    if authority is not None:
+        mesh = replace(mesh, galley_ca=GALLEY_CA)
     site = Site(mesh, network, named(tokens or TOKENS, output))
     wish = Wish(namespace, revision, Defaults(image=image, dns=dns), site)
     text, project = _injected(file, wish)
     made = _Tokens(tokens, seconds(ttl), state)
     _hand_out(project, made, invitation)
+    if authority is not None:
+        hand_over((tokens or TOKENS) / AUTHORITY, authority)
     if services:
         write_out(services, _services(project, mesh.trust_domain))
     write_out(output, text)

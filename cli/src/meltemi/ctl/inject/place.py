@@ -27,6 +27,7 @@ PROXY_ID: Final = 1337
 READABLE: Final = 0o644
 OTHERS: Final = 0o077
 ROOTS: Final = "roots.pem"
+AUTHORITY: Final = "galley.pem"
 
 
 class OpenFolderError(MeshError):
@@ -96,6 +97,19 @@ def make_tokens(
 def write_roots(folder: Path, invitation: Invitation) -> None:
     """Write whom proxies believe at the mesh's doors."""
     hand_over(folder / ROOTS, "".join(invitation.roots).encode())
+
+
+def authority_of(path: str) -> bytes:
+    """Return the certificates in the file that Galley is to be believed by.
+
+    Raises:
+        UnreadableInputError: If there is no such file.
+
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadableInputError(f"{path}: {error.strerror}") from None
 
 
 def hand_over(path: Path, content: bytes) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TOKEN: Final = "/run/meltemi/token"  # noqa: S105 - where it is mounted
 ROOTS: Final = "/run/meltemi/roots.pem"
+GALLEY_CA: Final = "/run/meltemi/galley.pem"
 RUN: Final = "/run/agent"
 DNS: Final = "127.0.0.1:15053"
 READY: Final = "/healthz/ready"
@@ -31,6 +32,7 @@ class Mesh:
         citadel_renewal: ``HOST:PORT`` where a certificate buys the next one.
         pilots: ``HOST:PORT`` of every Pilot.
         galley: Its URL.
+        galley_ca: The file that it is believed by, as the agent's container has it.
 
     """
 
@@ -39,6 +41,7 @@ class Mesh:
     citadel_renewal: str = "citadel:15013"
     pilots: tuple[str, ...] = ("pilot-0:15011", "pilot-1:15011")
     galley: str = "https://galley:15443"
+    galley_ca: str = ROOTS
 
 
 def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
@@ -56,7 +59,7 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         "TOKEN_FILE": TOKEN,
         "PILOTS": ",".join(mesh.pilots),
         "GALLEY_URL": mesh.galley,
-        **({"GALLEY_CA_FILE": ROOTS} if mesh.galley.startswith("https:") else {}),
+        **_galley_ca(mesh),
         "RUN_DIR": RUN,
         "ADMIN_ADDRESS": "127.0.0.1:15000",
         "STATUS_ADDRESS": f"{BOTH}:{proxy.status_port.value}",
@@ -70,6 +73,11 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         **_statistics(proxy),
     }
     return {f"AGENT_{key}": text for key, text in settings.items()}
+
+
+def _galley_ca(mesh: Mesh) -> dict[str, str]:
+    secured = mesh.galley.startswith("https:")
+    return {"GALLEY_CA_FILE": mesh.galley_ca} if secured else {}
 
 
 def _statistics(proxy: Proxy) -> dict[str, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from meltemi.injector.agent import (
+    GALLEY_CA,
     READY,
     ROOTS,
     RUN,
@@ -183,6 +184,7 @@ def _proxy(
         "volumes": [
             _mount(f"{folder}/{instance.name}.token", TOKEN),
             _mount(f"{folder}/roots.pem", ROOTS),
+            *_own_authority(folder, site.mesh),
         ],
         "init": True,
         "read_only": True,
@@ -208,6 +210,12 @@ def _check(test: list[str]) -> dict[str, object]:
 def _mount(source: str, target: str) -> dict[str, object]:
     """Return a mount that fails where there is nothing; the short form makes it."""
     return {"type": "bind", "source": source, "target": target, "read_only": True}
+
+
+def _own_authority(folder: str, mesh: Mesh) -> list[dict[str, object]]:
+    if mesh.galley_ca != GALLEY_CA:
+        return []
+    return [_mount(f"{folder}/galley.pem", GALLEY_CA)]
 
 
 def _profiles(service: Mapping[str, Value]) -> dict[str, Value]:
