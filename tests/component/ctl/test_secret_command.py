@@ -45,7 +45,9 @@ def create(folder: Path, key: str = "shop.key", *more: str) -> Result:
 def test_a_secret_is_created_listed_and_deleted(folder: Path) -> None:
     made = create(folder, "shop.key", "--allow-namespace", "shop")
     assert made.exit_code == 0, made.output
-    assert "secret/shop configured (for shop.example, until 2030-01-02" in made.output
+    assert "secret/shop created (for shop.example, until 2030-01-02" in made.output
+    assert "secret/shop configured" in create(folder).output
+    made = create(folder, "shop.key", "--allow-namespace", "shop")
     listed = run("list")
     assert ["istio-system", "shop"] in [
         line.split()[:2] for line in listed.output.splitlines()

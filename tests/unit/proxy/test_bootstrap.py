@@ -94,6 +94,14 @@ def test_what_envoy_opens_is_marked_where_rules_know_it_by_a_mark() -> None:
     assert (option["level"], option["name"]) == (socket.SOL_SOCKET, socket.SO_MARK)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_connections_are_counted_where_an_agent_waits_by_them(*, waits: bool) -> None:
+    asked = settings(AGENT_EXIT_ON_ZERO_ACTIVE_CONNECTIONS=f"{waits}")
+    kept = json.loads(bootstrap(asked))["stats_config"]["stats_matcher"]
+    patterns = kept["inclusion_list"]["patterns"]
+    assert ({"suffix": "downstream_cx_active"} in patterns) is waits
+
+
 def test_a_node_names_the_group_it_joined() -> None:
     node = json.loads(bootstrap(settings(AGENT_GROUP="reviews")))["node"]
     assert node["metadata"]["AUTO_REGISTER_GROUP"] == "reviews"

@@ -68,7 +68,10 @@ def _bootstrap(settings: AgentSettings) -> dict[str, JSON]:
         },
         "dynamic_resources": _dynamic_resources(),
         "static_resources": _static_resources(settings),
-        "stats_config": stats_config(settings.stats_inclusion),
+        "stats_config": stats_config(
+            settings.stats_inclusion,
+            connections=settings.exit_on_zero_active_connections,
+        ),
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "cluster_manager": _cluster_manager(settings.proxy_mark),
         "overload_manager": overload(config),

@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from meltemi.proxy.boot.clusters import METRICS_SERVICE
+from meltemi.proxy.ready import CONNECTIONS
 from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
@@ -29,10 +30,14 @@ OWN_PREFIXES: Final = ("component", "istio")
 METRICS_TYPE: Final = "type.googleapis.com/envoy.config.metrics.v3."
 
 
-def stats_config(more: StatsInclusion) -> JSON:
-    """Return which statistics are kept: Istio's usual ones, and ``more``."""
+def stats_config(more: StatsInclusion, *, connections: bool) -> JSON:
+    """Return which statistics are kept: Istio's usual ones, and ``more``.
+
+    With ``connections`` those that an agent waits by until none is open.
+    """
+    ends = (*SUFFIXES, *((CONNECTIONS,) if connections else ()), *more.suffixes)
     prefixes: list[JSON] = [{"prefix": each} for each in (*PREFIXES, *more.prefixes)]
-    suffixes: list[JSON] = [{"suffix": each} for each in (*SUFFIXES, *more.suffixes)]
+    suffixes: list[JSON] = [{"suffix": each} for each in ends]
     regexps: list[JSON] = [
         {"safe_regex": {"regex": each}} for each in (*REGEXPS, *more.regexps)
     ]
