@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from dataclasses import dataclass
@@ -86,13 +87,12 @@ class Way:
             server, self.port, type=kind, flags=socket.AI_NUMERICHOST
         )[0]
         made = socket.socket(family, kind | socket.SOCK_NONBLOCK)
-        try:
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(made.close)
             if self.mark is not None:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self.mark)
             await asyncio.get_running_loop().sock_connect(made, there)
-        except BaseException:
-            made.close()
-            raise
+            undoing.pop_all()
         return made
 
 
