@@ -118,8 +118,9 @@ class Hall:
     def drop(self, pod: str) -> None:
         """Forget ``pod``; what still runs in it keeps it, without any door."""
         self._outside.send(f"{GONE}{pod}".encode())
-        os.close(self._pods.pop(pod))
+        # The link first: it goes with the namespace, some time after that is let go.
         ip(f"link del {link_of(self._addresses.pop(pod))}")
+        os.close(self._pods.pop(pod))
         write_private(Path(self._network.nets), msgspec.json.encode(self._nets()))
 
     def _nets(self) -> Nets:
