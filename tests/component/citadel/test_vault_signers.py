@@ -26,6 +26,7 @@ from meltemi.testkit.fakes.ledger import MemoryLedger
 from meltemi.testkit.false_vault import Reply, false_vault
 from meltemi.testkit.signers import asked, sign, tended, vault_signer, works
 from meltemi.testkit.vault import Vault, vault_server
+from meltemi.testkit.vault_cluster import vault_cluster
 from meltemi.testkit.waiting import POLL_SECONDS, eventually, until
 
 if TYPE_CHECKING:
@@ -273,6 +274,37 @@ async def test_t16_a_redirect_is_not_followed_and_a_standby_is_passed_over(
                 await sign(signer)
             assert standby.seen
         assert elsewhere.seen == []
+
+
+async def test_a_standby_signs_through_its_leader_and_outlives_it(
+    tmp_path: Path,
+) -> None:
+    with vault_cluster() as cluster:
+        login = cluster.leader.set_up(tmp_path)
+        standby = cluster.standbys[0]
+        urls = at(standby.url, *(each.url for each in cluster.members))
+        async with tended(vault_signer("sign", urls, login)) as signer:
+            await sign(signer)
+            cluster.kill(cluster.leader)
+            begun = SystemClock().monotonic()
+            with contextlib.suppress(SignerUnavailableError):
+                await sign(signer)
+            assert SystemClock().monotonic() - begun <= 5.5
+            await works(signer)
+
+
+async def test_a_standby_whose_leader_died_answers_with_a_redirect(
+    tmp_path: Path,
+) -> None:
+    with vault_cluster() as cluster:
+        login = cluster.leader.set_up(tmp_path)
+        standby, other = cluster.standbys
+        async with tended(vault_signer("sign", at(standby.url), login)) as signer:
+            await sign(signer)
+            cluster.kill(cluster.leader)
+            cluster.kill(other)  # no majority: nobody will lead
+            with pytest.raises(SignerUnavailableError, match="name the active server"):
+                await sign(signer)
 
 
 async def test_t16_citadels_token_does_nothing_but_what_it_is_for(
