@@ -67,8 +67,9 @@ test-compose: install ## docker-compose.yml in a Docker daemon, which is started
 	  $(BIN)/python -m pytest tests/component/test_etcd.py tests/component/test_nats.py tests/contract \
 	    tests/component/citadel/test_vault_logins.py $(foreach each,$(CONTAINED),--$(each)-image meltemi/$(each):test); fi
 
-bench: install ## what things cost here, now: make bench [SUITE=name] [OUT=bench.json] [STRICT=1: fail on a missed target]
-	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json) $(if $(STRICT),--strict)
+PEER = $(if $(PEER_ADS),--peer-ads $(PEER_ADS)) $(if $(PEER_SOURCE),--peer-source $(PEER_SOURCE))
+bench: install ## what things cost here, now: make bench [SUITE=name] [SIZES=100x100] [PEER_ADS=HOST:PORT PEER_SOURCE=HOST:PORT] [OUT=bench.json] [STRICT=1: fail on a missed target]
+	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json) $(if $(STRICT),--strict) $(if $(SIZES),--sizes $(SIZES)) $(PEER)
 
 DATA ?= $(MELTEMI_SHARED:%=%/conformance)
 conformance: install ## Istio's own cases: DATA=DIR [SUITE=name] [CASE=part]

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 import certificates
+import comparison
+import delivery
 import distribution
 import resolving
 import validation
@@ -22,6 +24,7 @@ SUITES = {
     "validation": validation.figures,
     "writes": writes.figures,
     "distribution": distribution.figures,
+    "delivery": lambda: delivery.figures(comparison.CHOSEN),
     "certificates": certificates.figures,
     "dns": resolving.figures,
 }
@@ -34,8 +37,10 @@ def main() -> None:
     parser.add_argument(
         "--strict", action="store_true", help="exit 1 when a target is missed"
     )
+    comparison.add_options(parser)
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES])
     chosen = parser.parse_args()
+    comparison.take(chosen)
     found: list[dict[str, object]] = []
     for name in chosen.suites or SUITES:
         for figure in SUITES[name]():

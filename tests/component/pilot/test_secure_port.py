@@ -23,6 +23,7 @@ from meltemi.identity.denials import denied_prefix, identity_key, serial_key
 from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
+from meltemi.pilot.upstream import Upstream
 from meltemi.store.ports import Write
 from meltemi.testkit.agents import local
 from meltemi.testkit.authority import REVIEWS
@@ -120,7 +121,8 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     )
     async with citadel(tmp_path, MemoryLedger()) as office:
         settings = await pilot_settings(tmp_path, office)
-        pilot = Pilot(settings, ledger, MemoryBus(), SystemClock(), Random(1))  # noqa: S311 - any will do
+        upstream = Upstream(ledger, MemoryBus(), ledger)
+        pilot = Pilot(settings, upstream, SystemClock(), Random(1))  # noqa: S311 - any will do
         options = [("grpc.so_reuseport", 0)]
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(

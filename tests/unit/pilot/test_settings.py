@@ -17,6 +17,28 @@ def test_what_has_a_good_default_need_not_be_said() -> None:
     assert settings.trust_domain == "cluster.local"
 
 
+def test_configuration_comes_from_the_ledger_or_from_one_server() -> None:
+    told = {"PILOT_CONFIG_SOURCE": "xds://127.0.0.1:15051"}
+    settings = read_settings(PilotSettings, told)
+    assert str(settings.config_source) == "127.0.0.1:15051"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "set etcd_endpoints and nats_url, or config_source"),
+        (NEEDED | {"PILOT_CONFIG_SOURCE": "xds://127.0.0.1:1"}, "in place of"),
+        ({"PILOT_CONFIG_SOURCE": "127.0.0.1:1"}, "expected xds://HOST:PORT"),
+        ({"PILOT_CONFIG_SOURCE": "xds://10.0.0.1:1"}, "is not on loopback"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_refused(
+    told: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        read_settings(PilotSettings, told)
+
+
 @pytest.mark.parametrize("field", ["xds_address", "http_address"])
 def test_plain_text_does_not_leave_the_machine(field: str) -> None:
     wrong = NEEDED | {f"PILOT_{field.upper()}": "0.0.0.0:15010"}

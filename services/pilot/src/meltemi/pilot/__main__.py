@@ -13,10 +13,10 @@ from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.adapters.allowance import MESSAGE_BYTES
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
+from meltemi.pilot.upstream import upstream
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
-from meltemi.store.arrival import arrival
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,12 +39,8 @@ async def main(stopping: asyncio.Event) -> None:
     """Serve until ``stopping``."""
     settings = read_settings(PilotSettings, os.environ)  # noqa: TID251 - here it is read
     configure_logs("pilot", settings.name, json=not sys.stderr.isatty())
-    async with (
-        settings.ledger(settings.etcd_endpoints) as ledger,
-        settings.bus(settings.nats_url, name=settings.name) as bus,
-    ):
-        await arrival(ledger)
-        pilot = Pilot(settings, ledger, bus, SystemClock(), Random())  # noqa: S311 - it spreads load
+    async with upstream(settings) as found:
+        pilot = Pilot(settings, found, SystemClock(), Random())  # noqa: S311 - it spreads load
         await pilot.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
 
 

@@ -76,7 +76,8 @@ class Sources:
     """Where configuration comes from: the ledger, the bell, and which mesh."""
 
     ledger: LedgerReader
-    bus: Subscriber
+    bus: Subscriber | None
+    """None: there is no bell, and the ledger is followed from the start."""
     name: str
     sealing: SealingKey | None = None
     """What secrets are opened with; None: there are none."""
@@ -117,26 +118,25 @@ class Ingest:
     async def run(self) -> None:
         """Keep the mesh up to date until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear_changes())
-            tasks.create_task(self._hear_beats())
-            tasks.create_task(self._watch_when_silent())
+            if bus := self._sources.bus:
+                tasks.create_task(self._hear_changes(bus))
+                tasks.create_task(self._hear_beats(bus))
+                tasks.create_task(self._watch_when_silent())
+            else:
+                tasks.create_task(self._follow(Revision(1)))
             tasks.create_task(self._compare_now_and_then())
             tasks.create_task(self._apply(tasks))
 
-    async def _hear_changes(self) -> None:
-        async for message in self._sources.bus.subscribe(
-            changes_subject(self._sources.name)
-        ):
+    async def _hear_changes(self, bus: Subscriber) -> None:
+        async for message in bus.subscribe(changes_subject(self._sources.name)):
             try:
                 self._signal(decode_change(message))
             except MalformedEventError as error:
                 log.warning("event.malformed", error=str(error))
                 self._signal(Compare("malformed event"))
 
-    async def _hear_beats(self) -> None:
-        async for message in self._sources.bus.subscribe(
-            beats_subject(self._sources.name)
-        ):
+    async def _hear_beats(self, bus: Subscriber) -> None:
+        async for message in bus.subscribe(beats_subject(self._sources.name)):
             try:
                 beat = decode_beat(message)
             except MalformedEventError as error:

@@ -42,10 +42,9 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from meltemi.bus.ports import Subscriber
     from meltemi.kernel.clock import Clock
     from meltemi.pilot.settings import PilotSettings
-    from meltemi.store.ports import LedgerWriter
+    from meltemi.pilot.upstream import Upstream
 
 
 class Pilot:
@@ -54,12 +53,11 @@ class Pilot:
     def __init__(
         self,
         settings: PilotSettings,
-        ledger: LedgerWriter,
-        bus: Subscriber,
+        upstream: Upstream,
         clock: Clock,
         rng: Random,
     ) -> None:
-        self._settings, self._ledger = settings, ledger
+        self._settings, self._upstream = settings, upstream
         self._metrics = Metrics()
         mesh = Latest(Mesh())
         told = MeshDocument(
@@ -75,7 +73,7 @@ class Pilot:
         self._connections = Connections(settings.name, clock)
         self._trust = TrustStreams()
         self._ingest = Ingest(
-            Sources(ledger, bus, settings.mesh, settings.sealing_key),
+            Sources(upstream.ledger, upstream.bus, settings.mesh, settings.sealing_key),
             mesh,
             Rhythm(settings.heartbeat_silence, settings.anti_entropy),
             rng,
@@ -124,11 +122,12 @@ class Pilot:
 
     def _work(self) -> tuple[Coroutine[None, None, None], ...]:
         """Return what runs beside serving, as long as Pilot does."""
-        ledger, mesh = self._ledger, self._settings.mesh
-        root = self._settings.root_namespace
+        ledger, mesh = self._upstream.ledger, self._settings.mesh
+        root, book = self._settings.root_namespace, self._upstream.announcing
+        told = (announce(book, self._settings, self._trust.held),) if book else ()
         return (
+            *told,
             self._ingest.run(),
-            announce(ledger, self._settings, self._trust.held),
             follow(ledger, denied_prefix(mesh), self._denials),
             follow(ledger, trust_key(mesh), self._trust),
             follow(ledger, mesh_config_place(mesh, root), self._domains),

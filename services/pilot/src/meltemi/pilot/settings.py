@@ -20,6 +20,22 @@ ADDRESS_XDS = Address("127.0.0.1", 15010)
 ADDRESS_HTTP = Address("127.0.0.1", 15014)
 
 
+def _source(value: object) -> object:
+    """Return the address in ``xds://HOST:PORT``."""
+    if not isinstance(value, str):
+        return value
+    scheme, _, address = value.rpartition("://")
+    if scheme != "xds":
+        raise ValueError(f"expected xds://HOST:PORT, found {value!r}")
+    found = Address.parse(address)
+    if not found.is_loopback:
+        raise ValueError(f"{address} is not on loopback, and nothing is encrypted")
+    return found
+
+
+ConfigSource = Annotated[Address, BeforeValidator(_source)]
+
+
 def _features(value: object) -> object:
     """Return the features that JSON spells; pydantic names what is not one."""
     if not isinstance(value, str):
@@ -77,11 +93,16 @@ class PilotSettings(LedgerAccess, BusAccess):
     http_client_ca_file: Path | None = None
     """Roots (PEM) of those who may ask there: without a certificate nobody may."""
 
-    etcd_endpoints: Addresses = Field(min_length=1)
+    etcd_endpoints: Addresses = ()
     """The ledger's members."""
 
-    nats_url: str
+    nats_url: str = ""
     """The doorbell."""
+
+    config_source: ConfigSource | None = None
+    """``xds://HOST:PORT`` of a server that speaks Istio's MCP, in place of ledger and
+    doorbell: for migration and measuring. ServiceEntry, WorkloadEntry and
+    VirtualService are read from it, in plain text, so on loopback only."""
 
     trust_domain: str = "cluster.local"
     """What workload identities start with, as MeshConfig.trustDomain."""
@@ -131,6 +152,18 @@ class PilotSettings(LedgerAccess, BusAccess):
             self.token_file,
             self.run_dir,
         )
+
+    @model_validator(mode="after")
+    def _configuration_comes_from_somewhere(self) -> Self:
+        if self.config_source is not None:
+            if self.etcd_endpoints or self.nats_url:
+                raise ValueError(
+                    "config_source stands in place of etcd_endpoints and nats_url: "
+                    "set it, or both of them"
+                )
+        elif not (self.etcd_endpoints and self.nats_url):
+            raise ValueError("set etcd_endpoints and nats_url, or config_source")
+        return self
 
     @model_validator(mode="after")
     def _certificate_can_be_had(self) -> Self:

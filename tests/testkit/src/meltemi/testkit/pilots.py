@@ -20,6 +20,7 @@ from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.__main__ import OPTIONS
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
+from meltemi.pilot.upstream import Upstream
 from meltemi.runtime.settings import Address
 from meltemi.store.ports import Write
 from meltemi.testkit.fakes.bus import MemoryBus
@@ -79,7 +80,8 @@ class PilotAlone:
     async def running(self) -> AsyncIterator[grpc.aio.Channel]:
         """Run the Pilot; yield a channel to it."""
         stopping = asyncio.Event()
-        pilot = Pilot(self.settings, self.ledger, self.bus, SystemClock(), Random(1))  # noqa: S311 - any will do
+        upstream = Upstream(self.ledger, self.bus, self.ledger)
+        pilot = Pilot(self.settings, upstream, SystemClock(), Random(1))  # noqa: S311 - any will do
         async with asyncio.TaskGroup() as tasks:
             running = pilot.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
             tasks.create_task(running)

@@ -20,6 +20,7 @@ from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.__main__ import OPTIONS
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
+from meltemi.pilot.upstream import Upstream
 from meltemi.runtime.settings import Address, read_settings
 from meltemi.store.etcd import EtcdLedger
 from meltemi.testkit.citadels import Citadel, answers, citadel
@@ -132,7 +133,7 @@ async def plane_on(
         tasks.create_task(service.run(stopping))
         joining = await _joining(directory, office)
         for_pilot = _pilot({**around, **joining}, told.pilot)
-        made = Pilot(for_pilot, ledger, bus, clock, rng)
+        made = Pilot(for_pilot, Upstream(ledger, bus, ledger), clock, rng)
         running = made.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
         tasks.create_task(running)
         await _ready(client, for_pilot.http_address)

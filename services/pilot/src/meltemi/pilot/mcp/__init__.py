@@ -1,0 +1,1 @@
+"""Configuration from a server of the Mesh Configuration Protocol over xDS."""

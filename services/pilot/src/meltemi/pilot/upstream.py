@@ -1,0 +1,58 @@
+"""Where this Pilot's configuration comes from, as its settings say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from meltemi.pilot.adapters.mcp_ledger import McpLedger
+from meltemi.store.arrival import arrival
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from meltemi.bus.ports import Subscriber
+    from meltemi.pilot.settings import PilotSettings
+    from meltemi.store.ports import LedgerReader, LedgerWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What a Pilot lives on.
+
+    Attributes:
+        ledger: Where configuration is.
+        bus: What tells of changes; None: the ledger itself is followed.
+        announcing: Where Pilot tells that it is there; None: nowhere.
+
+    """
+
+    ledger: LedgerReader
+    bus: Subscriber | None
+    announcing: LedgerWriter | None
+
+
+@contextlib.asynccontextmanager
+async def upstream(settings: PilotSettings) -> AsyncIterator[Upstream]:
+    """Connect to ledger and doorbell, or to the one server that stands for both.
+
+    Raises:
+        LedgerUnavailableError: If there is no ledger.
+
+    """
+    if settings.config_source is not None:
+        source = McpLedger(settings.config_source, settings.mesh, Random())  # noqa: S311 - it spreads load
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(source.run())
+            yield Upstream(source, bus=None, announcing=None)
+            following.cancel()
+        return
+    async with (
+        settings.ledger(settings.etcd_endpoints) as ledger,
+        settings.bus(settings.nats_url, name=settings.name) as bus,
+    ):
+        await arrival(ledger)
+        yield Upstream(ledger, bus, announcing=ledger)

@@ -1,0 +1,71 @@
+"""What the delivery benchmark is to measure, and against whom."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many services there are, and how many proxies."""
+
+    services: int
+    proxies: int
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """Return the size ``SERVICESxPROXIES``."""
+        services, _, proxies = text.partition("x")
+        return cls(int(services), int(proxies))
+
+    def __str__(self) -> str:
+        return f"{self.services}x{self.proxies}"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A control plane that runs already: where it serves, where it asks for MCP."""
+
+    ads: int
+    source: int
+
+
+@dataclass
+class Chosen:
+    """What was asked for on the command line."""
+
+    sizes: tuple[Size, ...] = ()
+    peer: Peer | None = None
+
+
+CHOSEN = Chosen()
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Let the command line say what to measure."""
+    add = parser.add_argument
+    add("--sizes", default="100x100", help="delivery: SERVICESxPROXIES, by comma")
+    add("--peer-ads", default="", help="delivery: HOST:PORT where another Pilot serves")
+    add("--peer-source", default="", help="delivery: HOST:PORT where it asks for MCP")
+
+
+def take(said: argparse.Namespace) -> None:
+    """Keep what the command line said; end the program where it makes no sense."""
+    CHOSEN.sizes = tuple(Size.parse(each) for each in str(said.sizes).split(","))
+    ads, source = str(said.peer_ads), str(said.peer_source)
+    if bool(ads) != bool(source):
+        sys.exit("a peer is --peer-ads and --peer-source, both HOST:PORT")
+    if ads:
+        CHOSEN.peer = Peer(_port(ads), _port(source))
+
+
+def _port(address: str) -> int:
+    host, _, port = address.rpartition(":")
+    if host not in ("127.0.0.1", "localhost"):
+        sys.exit(f"{address}: the benchmark talks to 127.0.0.1 only")
+    return int(port)
