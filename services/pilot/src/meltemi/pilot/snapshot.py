@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from meltemi.kernel.digest import content_version
 from meltemi.pilot import emit
@@ -13,6 +14,8 @@ from meltemi.pilot.emit.resources import emitted
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meltemi.kernel.names import Revision
     from meltemi.pilot import ir
 
@@ -29,6 +32,8 @@ class Stored:
     body: bytes
     origins: ir.Origins
 
+
+V = TypeVar("V")
 
 _Versions = Mapping[str, Mapping[str, Stored]]
 
@@ -75,6 +80,39 @@ def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
         unmade=MappingProxyType(patched.problems),
         matches=MappingProxyType(patched.matches),
     )
+
+
+def joined(parts: tuple[Snapshot, ...]) -> Snapshot:
+    """Return all that ``parts``, which have no resource in common, hold together.
+
+    What only one of them has is not copied.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return Snapshot(
+        revision=parts[0].revision,
+        resources=_by_kind([each.resources for each in parts]),
+        versions=_by_kind([each.versions for each in parts]),
+        retired=_by_kind([each.retired for each in parts]),
+        unmade=MappingProxyType(dict(ChainMap(*(dict(p.unmade) for p in parts)))),
+        matches=MappingProxyType(dict(ChainMap(*(dict(p.matches) for p in parts)))),
+    )
+
+
+def _by_kind(
+    parts: Sequence[Mapping[TypeUrl, Mapping[str, V]]],
+) -> Mapping[TypeUrl, Mapping[str, V]]:
+    whole: dict[TypeUrl, Mapping[str, V]] = {}
+    for kind in TypeUrl:
+        full = [found for each in parts if (found := each.get(kind))]
+        match full:
+            case []:
+                whole[kind] = {}
+            case [only]:
+                whole[kind] = only
+            case _:
+                whole[kind] = {name: v for each in full for name, v in each.items()}
+    return MappingProxyType(whole)
 
 
 def following(earlier: Snapshot, later: Snapshot) -> Snapshot:

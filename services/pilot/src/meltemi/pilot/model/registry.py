@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
 
 from meltemi.config.schema.service_entry import ServiceEntry
 from meltemi.config.schema.workload_entry import WorkloadEntry
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.model.mesh_config import MeshConfig
-    from meltemi.pilot.model.service import Service
+    from meltemi.pilot.model.service import Instance, Port, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,26 @@ class Services:
         all: Oldest first.
         by_host: For each host, by namespace: the one that has the name there.
         exported: Which namespaces see which.
+        selecting: By namespace those that select workloads, oldest first.
+        answering: By address which instances of which ports answer there, oldest
+            service first; the number says how far on they are in the order of all.
 
     """
 
     all: tuple[Service, ...]
     by_host: Mapping[str, Mapping[str, Service]]
     exported: Exported[Service]
+    selecting: Mapping[str, tuple[Service, ...]]
+    answering: Mapping[str, tuple[Answering, ...]]
+
+
+class Answering(NamedTuple):
+    """An instance of a service's port; ``place`` orders all there are."""
+
+    place: int
+    service: Service
+    port: Port
+    instance: Instance
 
 
 def described(mesh: Mesh, config: MeshConfig) -> tuple[Service, ...]:
@@ -77,4 +92,26 @@ def arranged(services: Iterable[Service], config: MeshConfig) -> Services:
             ((each, each.namespace, each.export_to) for each in ordered),
             config.document.default_service_export_to,
         ),
+        selecting=_selecting(ordered),
+        answering=_answering(ordered),
     )
+
+
+def _selecting(ordered: Iterable[Service]) -> dict[str, tuple[Service, ...]]:
+    found: dict[str, list[Service]] = {}
+    for each in ordered:
+        if each.selector:
+            found.setdefault(each.namespace, []).append(each)
+    return {namespace: tuple(each) for namespace, each in found.items()}
+
+
+def _answering(ordered: Iterable[Service]) -> dict[str, tuple[Answering, ...]]:
+    found: dict[str, list[Answering]] = {}
+    places = count()
+    for service in ordered:
+        for port in service.ports:
+            for instance in service.of(port):
+                made = Answering(next(places), service, port, instance)
+                for address in instance.addresses:
+                    found.setdefault(address, []).append(made)
+    return {address: tuple(each) for address, each in found.items()}

@@ -137,8 +137,11 @@ class Service:
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """Tell whether all of ``selector`` is among ``labels``."""
-    return selector.items() <= labels.items()
+    """Tell whether all of ``selector`` is among ``labels``.
+
+    No other label is looked at (`meltemi.pilot.scope.observed`).
+    """
+    return all(labels.get(name) == value for name, value in selector.items())
 
 
 def by_age(service: Service) -> tuple[str, str]:

@@ -89,6 +89,21 @@ class ProxyClass:
     node: NodeSettings = field(default_factory=NodeSettings)
 
     @property
+    def label_map(self) -> Mapping[str, str]:
+        """The labels by name: ask for those you need, so that others may differ."""
+        return dict(self.labels)
+
+    @property
+    def placed(self) -> bool:
+        """Whether its addresses are known."""
+        return bool(self.addresses)
+
+    @property
+    def ipv6_first(self) -> bool:
+        """Whether the first of its addresses is an IPv6 address."""
+        return ":" in self.addresses[0] if self.addresses else False
+
+    @property
     def captured(self) -> bool:
         """Whether it serves ports of services, and not addresses it was told."""
         return self.explicit == Explicit()

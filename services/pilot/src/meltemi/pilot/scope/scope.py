@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meltemi.pilot.model.host import covers, specificity
@@ -22,7 +22,7 @@ from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.scope.sidecar import sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.destination_rule import DestinationRule
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from meltemi.pilot.model.destination_rules import Merged
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.model.mesh_config import MeshConfig
+    from meltemi.pilot.model.registry import Services
     from meltemi.pilot.model.service import Instance, Port
     from meltemi.pilot.scope.proxy import ProxyClass
 
@@ -175,7 +176,7 @@ class Scope:
             self.index.peer_authentications,
             root_namespace=self.config.root_namespace,
             namespace=group.namespace,
-            labels=dict(group.labels),
+            labels=group.label_map,
         )
 
     def instance_mode(self, instance: Instance, port: Port) -> MutualTLSMode:
@@ -188,7 +189,17 @@ class Scope:
 def scope(index: Index, group: ProxyClass) -> Scope:
     """Return what proxies of ``group`` may see of ``index``."""
     group = member(index, group)
-    labels = dict(group.labels)
+    return with_own(outward(index, group), group)
+
+
+def outward(index: Index, group: ProxyClass) -> Scope:
+    """Return what proxies of ``group`` may see of others, and nothing of their own.
+
+    Args:
+        index: The mesh.
+        group: As `member` knows it.
+
+    """
     holding = _sidecar(index, group)
     egress = (
         listed_egress(index, holding, group.namespace)
@@ -203,24 +214,41 @@ def scope(index: Index, group: ProxyClass) -> Scope:
         services=services,
         rules=_rules(index, services, group),
         sidecar=holding,
-        targets=tuple(_targets(index.services.all, group)),
-        own=tuple(
-            service
-            for service in index.services.all
-            if service.namespace == group.namespace
-            and service.selector
-            and selects(service.selector, labels)
-        ),
+        targets=(),
+        own=(),
         delegates={
             (each.metadata.namespace, each.metadata.name): each
             for each in index.virtual_services
             if not each.spec.hosts
         },
         gateways=tuple(
-            each for each in index.gateways if selects(each.spec.selector, labels)
+            each
+            for each in index.gateways
+            if selects(each.spec.selector, group.label_map)
         )
         if group.role is Role.GATEWAY
         else (),
+    )
+
+
+def with_own(seen: Scope, group: ProxyClass) -> Scope:
+    """Return ``seen``, which holds for ``group``, with what its workload answers for.
+
+    Args:
+        seen: Made by `outward` for proxies that answer its questions alike.
+        group: As `member` knows it.
+
+    """
+    labels, services = group.label_map, seen.index.services
+    return replace(
+        seen,
+        group=group,
+        targets=tuple(_targets(services, group)),
+        own=tuple(
+            service
+            for service in services.selecting.get(group.namespace, ())
+            if selects(service.selector, labels)
+        ),
     )
 
 
@@ -231,14 +259,14 @@ def _sidecar(index: Index, group: ProxyClass) -> Resource[Sidecar] | None:
         index.sidecars,
         root_namespace=index.config.root_namespace,
         namespace=group.namespace,
-        labels=dict(group.labels),
+        labels=group.label_map,
     )
 
 
 def _rules(
     index: Index, services: Mapping[str, Service], group: ProxyClass
 ) -> dict[str, Merged]:
-    labels = dict(group.labels)
+    labels = group.label_map
     found: dict[str, Merged] = {}
     for host, service in services.items():
         rules = destination_rules(
@@ -254,19 +282,21 @@ def _rules(
     return found
 
 
-def _targets(services: Sequence[Service], group: ProxyClass) -> list[Target]:
+def _targets(services: Services, group: ProxyClass) -> list[Target]:
     """Return what answers at one of the proxy's addresses.
 
     What answers there with another service account than the proxy's is not its own: a
     proxy proves its account, and only says what its address is.
     """
-    own = set(group.addresses)
+    found = {
+        each.place: each
+        for address in group.addresses
+        for each in services.answering.get(address, ())
+        if _may_be(each.instance, group)
+    }
     return [
-        Target(service, port, instance.port or port.number)
-        for service in services
-        for port in service.ports
-        for instance in service.of(port)
-        if own.intersection(instance.addresses) and _may_be(instance, group)
+        Target(each.service, each.port, each.instance.port or each.port.number)
+        for _, each in sorted(found.items())
     ]
 
 

@@ -47,6 +47,8 @@ def patches(scope: Scope) -> tuple[ir.Patch, ...]:
     Those of the root namespace go first; within a namespace lower priorities, then
     older objects.
     """
+    if not scope.index.envoy_filters:
+        return ()
     root = scope.config.root_namespace
     homes = dict.fromkeys((root, scope.group.namespace))
     metadata = json.loads(scope.group.node.raw)
@@ -64,7 +66,7 @@ def patches(scope: Scope) -> tuple[ir.Patch, ...]:
 def _holds(each: Resource[EnvoyFilter], home: str, scope: Scope) -> bool:
     if each.metadata.namespace != home:
         return False
-    labels, spec = dict(scope.group.labels), each.spec
+    labels, spec = scope.group.label_map, each.spec
     if spec.target_refs:
         wanted = (*GATEWAY, labels.get(GATEWAY_LABEL))
         return any((t.group, t.kind, t.name) == wanted for t in spec.target_refs)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
 from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.translate.cluster import clusters
+from meltemi.pilot.translate.cluster.inbound import inbound_clusters
+from meltemi.pilot.translate.cluster.special import special_clusters
 from meltemi.pilot.translate.explicit.inbound import inbound, ports
 from meltemi.pilot.translate.explicit.outbound import Served, outbound
 from meltemi.pilot.translate.listener.gateway import gateway
@@ -21,12 +24,15 @@ from meltemi.pilot.translate.patches import patches
 from meltemi.pilot.translate.plugin.fitting import fitting
 from meltemi.pilot.translate.route.sidecar import sidecar_table
 from meltemi.pilot.translate.secrets import secrets, without_gone
-from meltemi.pilot.translate.telemetry.instruments import instruments
+from meltemi.pilot.translate.telemetry.instruments import instruments, labelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from meltemi.pilot.model.index import Index
+    from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
+    from meltemi.pilot.translate.cluster.service import Reached
 
 
 def resources(scope: Scope) -> ir.Resources:
@@ -46,37 +52,120 @@ def resources(scope: Scope) -> ir.Resources:
         arriving = inbound(scope)
         if arriving:
             served.append(Served(arriving))
-    told, fitted = instruments(scope), fitting(scope)
-    listeners = tuple(
-        without_gone(scope, fitted.listener(told.listener(each.listener)))
-        for each in served
-    )
-    made = (
-        *(told.cluster(each.cluster) for each in reached),
-        *fitted.clusters(),
-    )
+    return _put_together(scope, reached, served)
+
+
+def shareable(index: Index, group: ProxyClass) -> bool:
+    """Whether `outward` and `own` are all there is, each made by itself.
+
+    Changes of a person's own are made to all that a proxy holds, and what a gateway
+    or a proxy that captures nothing holds is its own to the last listener.
+    """
+    sidecar = group.captured and group.role is Role.SIDECAR
+    return sidecar and not index.envoy_filters
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """What sidecars hold for what leaves their workload.
+
+    Attributes:
+        reached: Clusters, endpoints and routes.
+        listeners: As they are before telemetry and plugins.
+
+    """
+
+    reached: ir.Resources
+    listeners: tuple[ir.Listener, ...]
+
+
+def outward(scope: Scope) -> Outward:
+    """Return what sidecars with ``scope`` hold for what leaves their workload.
+
+    It reads nothing of what the workload itself answers for.
+    """
+    served = tuple(_sent(scope))
+    reached = (*clusters.outbound(scope), *special_clusters(scope))
+    made = _reaching(scope, reached)
+    with_routes = replace(made, routes=tuple(_tables(served)))
+    return Outward(with_routes, tuple(each.listener for each in served))
+
+
+def outward_listeners(scope: Scope, listeners: Iterable[ir.Listener]) -> ir.Resources:
+    """Return those of `outward` with telemetry and plugins, and what plugins need."""
     return ir.Resources(
-        clusters=made,
+        clusters=tuple(fitting(scope).clusters()),
+        assignments=(),
+        listeners=_listening(scope, listeners),
+        routes=(),
+    )
+
+
+def own(scope: Scope) -> ir.Resources:
+    """Return what sidecars with ``scope`` hold for what reaches their workload."""
+    made = _reaching(scope, tuple(inbound_clusters(scope)))
+    served = (each.listener for each in _received(scope))
+    return replace(made, listeners=_listening(scope, served))
+
+
+def _reaching(scope: Scope, reached: Sequence[Reached]) -> ir.Resources:
+    """Return these clusters and their endpoints with what metrics ask of them."""
+    told = labelled(scope)
+    return ir.Resources(
+        clusters=tuple(told.cluster(each.cluster) for each in reached),
         assignments=tuple(
             told.members(each.assignment) for each in reached if each.assignment
         ),
+        listeners=(),
+        routes=(),
+    )
+
+
+def _listening(
+    scope: Scope, listeners: Iterable[ir.Listener]
+) -> tuple[ir.Listener, ...]:
+    """Return these with what telemetry and plugins add to them."""
+    told, fitted = instruments(scope), fitting(scope)
+    return tuple(
+        without_gone(scope, fitted.listener(told.listener(each))) for each in listeners
+    )
+
+
+def _put_together(
+    scope: Scope, reached: Sequence[Reached], served: Sequence[Served]
+) -> ir.Resources:
+    """Return all of them as one proxy holds them."""
+    listeners = _listening(scope, (each.listener for each in served))
+    made = _reaching(scope, reached)
+    found = (*made.clusters, *fitting(scope).clusters())
+    return replace(
+        made,
+        clusters=found,
         listeners=listeners,
         routes=tuple(_tables(served)),
-        secrets=tuple(secrets(scope, listeners, made)),
+        secrets=tuple(secrets(scope, listeners, found)),
         patches=patches(scope),
         gateway=scope.group.role is Role.GATEWAY,
     )
 
 
 def sidecar(scope: Scope) -> Iterator[Served]:
-    """Yield the listeners of a sidecar that traffic is redirected to.
+    """Yield the listeners of a sidecar that traffic is redirected to."""
+    yield from _received(scope)
+    yield from _sent(scope)
 
-    A mesh that gives captured traffic no port has none.
-    """
+
+def _received(scope: Scope) -> Iterator[Served]:
+    """Yield the listeners for what arrives, if the mesh gives that a port."""
+    if scope.config.document.proxy_listen_port:
+        for listener in sidecar_inbound(scope):
+            yield Served(listener)
+
+
+def _sent(scope: Scope) -> Iterator[Served]:
+    """Yield the listeners for what leaves, if the mesh gives that a port."""
     if not scope.config.document.proxy_listen_port:
         return
-    for listener in sidecar_inbound(scope):
-        yield Served(listener)
     for listener, asked in sidecar_outbound(scope):
         yield Served(listener, tuple(sidecar_table(scope, each) for each in asked))
     proxy = http_proxy(scope)

@@ -34,6 +34,5 @@ def virtual(scope: Scope) -> tuple[str, ...]:
 def _of_families(scope: Scope, v4: str, v6: str) -> tuple[str, ...]:
     group = scope.group
     if group.ipv4 and group.ipv6:
-        first_is_v6 = ":" in group.addresses[0]
-        return (v6, v4) if first_is_v6 else (v4, v6)
+        return (v6, v4) if group.ipv6_first else (v4, v6)
     return (v4,) if group.ipv4 else (v6,)

@@ -89,7 +89,7 @@ def _ranked(
     setting: LocalityLoadBalancerSetting,
     scope: Scope,
 ) -> tuple[ir.LocalityEndpoints, ...]:
-    labels = dict(scope.group.labels)
+    labels = scope.group.label_map
     groups: list[ir.LocalityEndpoints]
     if setting.failover_priority:
         groups = [

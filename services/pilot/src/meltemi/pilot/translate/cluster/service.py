@@ -321,7 +321,7 @@ def families(scope: Scope) -> ir.Families:
     if group.ipv4 and group.ipv6:
         both = scope.config.features.dual_stack
         return ir.Families.BOTH if both else ir.Families.IPV4
-    if not group.addresses:
+    if not group.placed:
         return ir.Families.EITHER
     return ir.Families.IPV4 if group.ipv4 else ir.Families.IPV6
 

@@ -70,7 +70,7 @@ def inbound(scope: Scope) -> ir.Listener | None:
 
 def _mode(scope: Scope, port: Port) -> MutualTLSMode:
     return scope.mutual_tls(
-        scope.group.namespace, dict(scope.group.labels), port.target or port.number
+        scope.group.namespace, scope.group.label_map, port.target or port.number
     )
 
 

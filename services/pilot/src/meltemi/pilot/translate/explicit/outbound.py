@@ -115,7 +115,7 @@ def _any_concerns(
         (not match.port or match.port == port.number)
         and (not match.gateways or "mesh" in qualified(match.gateways, home))
         and match.source_namespace in (None, "", scope.group.namespace)
-        and selects(match.source_labels, dict(scope.group.labels))
+        and selects(match.source_labels, scope.group.label_map)
         for match in matches
     )
 

@@ -47,7 +47,7 @@ class Guards:
 def guards(scope: Scope) -> Guards:
     """Return what holds for the proxies of ``scope``."""
     group, index, config = scope.group, scope.index, scope.config
-    labels = dict(group.labels)
+    labels = group.label_map
     held = Held(
         authorization=policies(
             index.authorization_policies,

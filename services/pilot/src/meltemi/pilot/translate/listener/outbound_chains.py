@@ -239,4 +239,4 @@ def _concerns(
         return MESH_GATEWAY in qualified(match.gateways, home)
     if match.source_namespace and match.source_namespace != group.namespace:
         return False
-    return selects(match.source_labels, dict(group.labels))
+    return selects(match.source_labels, group.label_map)

@@ -165,7 +165,7 @@ def reserved(scope: Scope) -> frozenset[int]:
 
 def _mode(scope: Scope, port: int) -> MutualTLSMode:
     group = scope.group
-    return scope.mutual_tls(group.namespace, dict(group.labels), port)
+    return scope.mutual_tls(group.namespace, group.label_map, port)
 
 
 def _passthrough(scope: Scope) -> Iterator[Door]:

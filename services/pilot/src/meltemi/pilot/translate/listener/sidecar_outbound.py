@@ -27,7 +27,7 @@ from meltemi.pilot.translate.route.sidecar import Asked, asked_table
 from meltemi.pilot.translate.wildcard import ANY6, loopbacks, wildcards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from meltemi.pilot.model.service import Service
     from meltemi.pilot.scope.egress import Egress
@@ -60,10 +60,10 @@ class Held:
 
 def sidecar_outbound(scope: Scope) -> Iterator[tuple[ir.Listener, tuple[Asked, ...]]]:
     """Yield the listeners for what the workload sends, with the tables they fetch."""
-    held: dict[tuple[str, int], Held] = {}
+    held: dict[tuple[str, int], list[Held]] = {}
     for egress in scope.egress:
         listed = egress.port > 0 or _socket(egress)
-        locked = {key for key, each in held.items() if each.locked}
+        locked = {key for key, (first, *_) in held.items() if first.locked}
         for opening in _openings(scope, egress):
             key = (opening.binds[0], opening.port.number)
             if key in locked:
@@ -71,8 +71,9 @@ def sidecar_outbound(scope: Scope) -> Iterator[tuple[ir.Listener, tuple[Asked, .
             made = chains(scope, opening)
             if made:
                 new = _held(opening, made, locked=listed)
-                held[key] = _joined(held[key], new) if key in held else new
-    for each in held.values():
+                held.setdefault(key, []).append(new)
+    for first, *others in held.values():
+        each = _joined(first, others)
         yield _listener(scope, each), each.tables
 
 
@@ -214,18 +215,24 @@ def _held(opening: Opening, made: tuple[ir.FilterChain, ...], *, locked: bool) -
     return Held(opening, made, locked, (opening.service.origin,), tables)
 
 
-def _joined(held: Held, new: Held) -> Held:
-    """Return ``held`` with the chains of ``new`` that match what none matches yet."""
-    if _alone(held.opening.port.protocol, new.opening.port.protocol):
-        return held
+def _joined(held: Held, others: Iterable[Held]) -> Held:
+    """Return ``held`` with those chains of others that match what none matches yet."""
     known = {_networks(each.match) for each in held.chains}
-    fresh = tuple(each for each in new.chains if _networks(each.match) not in known)
-    serves = any(isinstance(each.filter, ir.HttpFilter) for each in fresh)
+    chains, origins, tables = list(held.chains), list(held.origins), list(held.tables)
+    for new in others:
+        if _alone(held.opening.port.protocol, new.opening.port.protocol):
+            continue
+        fresh = [each for each in new.chains if _networks(each.match) not in known]
+        known.update(_networks(each.match) for each in fresh)
+        chains += fresh
+        origins += new.origins
+        if any(isinstance(each.filter, ir.HttpFilter) for each in fresh):
+            tables += new.tables
     return replace(
         held,
-        chains=held.chains + fresh,
-        origins=tuple(dict.fromkeys((*held.origins, *new.origins))),
-        tables=held.tables + (new.tables if serves else ()),
+        chains=tuple(chains),
+        origins=tuple(dict.fromkeys(origins)),
+        tables=tuple(tables),
     )
 
 

@@ -66,7 +66,7 @@ def plugins(scope: Scope) -> tuple[Entry, ...]:
 
 def _held(scope: Scope) -> list[Written]:
     root, home = scope.config.root_namespace, scope.group.namespace
-    labels = dict(scope.group.labels)
+    labels = scope.group.label_map
     found: list[Written] = [
         *policies(
             scope.index.wasm_plugins,

@@ -80,7 +80,7 @@ def _routes(
     caller = Caller(
         namespace=scope.group.namespace,
         port=opening.server.port.number,
-        labels=dict(scope.group.labels),
+        labels=scope.group.label_map,
         gateways=frozenset({opening.title}),
         forwarded_host=scope.forwards_host,
     )

@@ -260,7 +260,7 @@ def ruled(scope: Scope, virtual: Virtual, port: int) -> tuple[ir.Route, ...]:
     caller = Caller(
         scope.group.namespace,
         port,
-        labels=dict(scope.group.labels),
+        labels=scope.group.label_map,
         forwarded_host=scope.forwards_host,
     )
     destinations = destinations_of(scope, virtual, port)

@@ -82,10 +82,6 @@ class Instruments:
     received: Signals
     listeners: bool
     """Whether listeners tell of the connections that no chain takes."""
-    introduction: tuple[tuple[str, str], ...]
-    """What servers of the mesh are told of the proxies, for their metrics."""
-    own: Mapping[str, ir.ServiceLabel]
-    """The service behind each cluster that reaches the workload itself."""
     origins: ir.Origins
     """The Telemetry with words of its author's that Envoy may refuse."""
 
@@ -102,15 +98,28 @@ class Instruments:
             origins=(*made.origins, *self.origins),
         )
 
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What metrics ask of clusters and endpoints."""
+
+    sent: bool
+    """Whether calls to services without mutual TLS are counted."""
+    received: bool
+    introduction: tuple[tuple[str, str], ...]
+    """What servers of the mesh are told of the proxies, for their metrics."""
+    own: Mapping[str, ir.ServiceLabel]
+    """The service behind each cluster that reaches the workload itself."""
+
     def cluster(self, made: ir.Cluster) -> ir.Cluster:
         """Return ``made``, which says what metrics ask of it.
 
         Only services of the mesh are told who calls.
         """
         here = self.own.get(made.name)
-        if here is not None and self.received.plain:
+        if here is not None and self.received:
             return replace(made, counted=True, services=made.services or (here,))
-        if here is not None or not self.sent.plain or not made.services:
+        if here is not None or not self.sent or not made.services:
             return made
         if made.external:
             return replace(made, counted=True)
@@ -120,7 +129,7 @@ class Instruments:
 
     def members(self, made: ir.LoadAssignment) -> ir.LoadAssignment:
         """Return ``made``, whose endpoints say what metrics ask of them."""
-        return replace(made, counted=bool(self.sent.plain))
+        return replace(made, counted=bool(self.sent))
 
 
 def instruments(scope: Scope) -> Instruments:
@@ -129,7 +138,17 @@ def instruments(scope: Scope) -> Instruments:
         sent=_signals(scope, CLIENT),
         received=_signals(scope, SERVER),
         listeners=not scope.config.document.disable_envoy_listener_log,
-        introduction=peer(scope),
+        origins=tuple(_outspoken(scope)),
+    )
+
+
+def labelled(scope: Scope) -> Labelled:
+    """Return what the metrics of the proxies of ``scope`` ask of clusters."""
+    sent = bool(meters(scope, CLIENT, secure=False))
+    return Labelled(
+        sent=sent,
+        received=bool(meters(scope, SERVER, secure=False)),
+        introduction=peer(scope) if sent else (),
         own={
             inbound_cluster(number): ir.ServiceLabel(
                 service.host, service.name, service.namespace
@@ -138,7 +157,6 @@ def instruments(scope: Scope) -> Instruments:
             for port in service.ports
             for number in (port.number, port.target or port.number)
         },
-        origins=tuple(_outspoken(scope)),
     )
 
 

@@ -23,7 +23,7 @@ def levels(scope: Scope) -> tuple[Resource[Telemetry], ...]:
         scope.index.telemetries,
         root_namespace=scope.config.root_namespace,
         namespace=scope.group.namespace,
-        labels=dict(scope.group.labels),
+        labels=scope.group.label_map,
     )
 
 

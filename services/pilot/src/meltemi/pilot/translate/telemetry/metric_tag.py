@@ -37,7 +37,7 @@ LABELS: Final = (
 def peer(scope: Scope) -> Tags:
     """Return what others are told of the proxies of ``scope``."""
     group = scope.group
-    labels = dict(group.labels)
+    labels = group.label_map
     service, revision = canonical(scope)
     version = labels.get("version")
     named = f"{service}-{version}" if version else service

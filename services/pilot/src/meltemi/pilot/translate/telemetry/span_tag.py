@@ -43,7 +43,7 @@ def istio_tags(scope: Scope) -> Iterator[ir.Tag]:
 
 def canonical(scope: Scope) -> tuple[str, str]:
     """Return what Istio calls the workload's service, and its revision."""
-    labels = dict(scope.group.labels)
+    labels = scope.group.label_map
     service = labels.get("service.istio.io/canonical-name") or labels.get("app")
     revision = labels.get("service.istio.io/canonical-revision") or labels.get(
         "version", "latest"

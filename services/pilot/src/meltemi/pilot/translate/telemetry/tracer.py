@@ -72,7 +72,7 @@ def service_name(scope: Scope) -> str:
     if wanted is TracingServiceName.CANONICAL_NAME_ONLY:
         return service
     if wanted is not TracingServiceName.CANONICAL_NAME_AND_NAMESPACE:
-        service = dict(scope.group.labels).get("app") or service
+        service = scope.group.label_map.get("app") or service
     return f"{service}.{scope.group.namespace}"
 
 

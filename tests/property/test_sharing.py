@@ -1,0 +1,143 @@
+"""What is made once for many proxies is what each would have been given alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.kernel.clock import SystemClock
+from meltemi.kernel.names import Epoch, Revision
+from meltemi.pilot.latest import Latest
+from meltemi.pilot.metrics import Metrics
+from meltemi.pilot.model.mesh_config import MeshConfig
+from meltemi.pilot.push import Snapshots
+from meltemi.pilot.scope.node import Interception
+from meltemi.pilot.scope.proxy import ProxyClass, proxy
+from meltemi.pilot.snapshot import following
+from meltemi.testkit.mesh import resources
+from meltemi.testkit.mesh_grower import grow_kinds, grow_mesh
+from meltemi.testkit.small_mesh import service, the
+from meltemi.testkit.translation import CLASSES, holding, translated
+
+if TYPE_CHECKING:
+    from meltemi.pilot.model.mesh import Mesh
+    from meltemi.pilot.snapshot import Snapshot
+
+SEEDS = range(12)
+EDITS = 40
+NOT_FILTERS = (
+    *("VirtualService",) * 5,
+    *("DestinationRule",) * 4,
+    *("ServiceEntry", "WorkloadEntry", "Sidecar", "PeerAuthentication") * 2,
+    *("AuthorizationPolicy", "RequestAuthentication", "Telemetry", "WasmPlugin"),
+)
+MESH = resources(
+    service("reviews", "80 http HTTP", "9000 tcp TCP")
+    + service("ratings", "80 http HTTP", namespace="prod")
+    + the(
+        "Telemetry",
+        "told",
+        "metrics: [{providers: [{name: prometheus}]}], tracing: [{}]",
+        "istio-system",
+    )
+    + the(
+        "VirtualService",
+        "by-label",
+        "hosts: [reviews.default.svc.cluster.local], http: ["
+        "{match: [{sourceLabels: {app: ratings}}], directResponse: {status: 418}}, "
+        "{route: [{destination: {host: reviews}}]}]",
+    )
+)
+
+
+def some_proxies() -> list[ProxyClass]:
+    """Return proxies that differ in one thing, and in several."""
+    made = [
+        proxy(
+            f"sidecar~10.1.0.{number}~a{number}.{home}~{home}.svc.cluster.local",
+            {
+                "LABELS": {"app": app, "version": version, "other": f"{number}"},
+                "NAMESPACE": home,
+                "WORKLOAD_NAME": "shop",
+                "ISTIO_VERSION": "1.29.6",
+            },
+        ).group
+        for number, (home, app, version) in enumerate(
+            product(("default", "prod"), ("reviews", "ratings"), ("v1", "v2"))
+        )
+    ]
+    first = made[0]
+    made += [
+        replace(first, interception=Interception.TPROXY),
+        replace(first, addresses=("fd00::1", "10.1.0.1")),
+        replace(first, addresses=()),
+        replace(first, node=replace(first.node, network="north", cluster="c2")),
+        replace(first, node=replace(first.node, http10=True, idle_timeout="5s")),
+    ]
+    return [*made, *CLASSES.values()]
+
+
+def snapshots(mesh: Latest[Mesh]) -> Snapshots:
+    return Snapshots(mesh, MeshConfig(), SystemClock(), Metrics())
+
+
+def bodies(made: Snapshot | None) -> object:
+    assert made is not None
+    return {
+        kind.short: {name: each.body for name, each in sorted(named.items())}
+        for kind, named in made.resources.items()
+    }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_proxy_is_given_what_it_would_be_given_alone(seed: int) -> None:
+    rng = Random(seed)  # noqa: S311 - a test that repeats itself
+    grown = grow_mesh(rng, 14) if seed % 3 == 0 else grow_kinds(rng, NOT_FILTERS)
+    mesh = holding((*MESH, *grown))
+    shared = snapshots(Latest(mesh))
+    for group in some_proxies():
+        assert bodies(shared.of(group)) == bodies(translated(mesh, group)), group
+
+
+def test_edits_lead_to_what_there_would_be_without_them() -> None:
+    rng = Random(3)  # noqa: S311 - a test that repeats itself
+    pool = grow_kinds(rng, NOT_FILTERS * 3)
+    mesh = holding(MESH)
+    cell = Latest(mesh)
+    shared, alone = snapshots(cell), dict[ProxyClass, "Snapshot"]()
+    for number in range(EDITS):
+        each = rng.choice(pool)
+        mesh = mesh.drop(each.key) if rng.random() < 0.3 else mesh.put(each)
+        mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
+        cell.set(mesh)
+        for group in some_proxies():
+            made, wanted = shared.of(group), translated(mesh, group)
+            if group in alone:
+                wanted = following(alone[group], wanted)
+            alone[group] = wanted
+            assert bodies(made) == bodies(wanted)
+            assert made is not None
+            assert retired(made) == retired(wanted)
+
+
+def retired(made: Snapshot) -> object:
+    return {kind: dict(named) for kind, named in made.retired.items() if named}
+
+
+def test_proxies_that_differ_in_nothing_that_counts_share_one() -> None:
+    cell = Latest(holding(MESH))
+    shared = snapshots(cell)
+    one, *_ = some_proxies()
+    twin = replace(one, addresses=("10.9.9.9",), labels=(*one.labels, ("zone", "a")))
+    first, second = shared.of(one), shared.of(twin)
+    assert first is not None
+    assert second is not None
+    assert first is not second
+    for kind, named in first.resources.items():
+        for name, each in named.items():
+            if not name.startswith(("inbound|", "virtualInbound")):
+                assert second.resources[kind][name] is each, name
