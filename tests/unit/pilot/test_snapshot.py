@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from meltemi.kernel.names import Revision
-from meltemi.pilot.snapshot import Snapshot, Stored, following
+from meltemi.pilot.snapshot import Snapshot, Stored, as_version, following
 from meltemi.xds.types import TypeUrl
 
 CDS = TypeUrl.CLUSTER
@@ -12,7 +12,7 @@ CDS = TypeUrl.CLUSTER
 def holding(**clusters: str) -> Snapshot:
     resources = {kind: dict[str, Stored]() for kind in TypeUrl}
     resources[CDS] = {
-        name: Stored(version, version.encode(), ())
+        name: as_version(TypeUrl.CLUSTER, name, version.encode(), version)
         for name, version in clusters.items()
     }
     versions = {
@@ -44,3 +44,12 @@ def test_what_left_is_not_kept() -> None:
     assert known(holding(a="1", b="1"), holding(b="2"), holding(a="3", b="2")) == {
         "b": ["1"]
     }
+
+
+def test_a_type_in_which_nothing_changed_keeps_its_mapping() -> None:
+    first = holding(a="1", b="1")
+    second = following(first, holding(a="1", b="1"))
+    assert second.versions[CDS] is first.versions[CDS]
+    third = following(second, holding(a="2", b="1"))
+    assert third.versions[CDS] is not second.versions[CDS]
+    assert third.versions[CDS]["a"] == "2"

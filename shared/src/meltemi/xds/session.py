@@ -22,6 +22,7 @@ Spare = Mapping[TypeUrl, Mapping[str, Container[str]]]
 """By type and name: older versions that can still be sent."""
 
 NO_SPARE: Spare = MappingProxyType({})
+NO_RESOURCES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,23 @@ class Progress:
     refused: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one type of one proxy lacks of a target, at one edition of its watch."""
+
+    available: Mapping[str, str]
+    edition: int
+    wanted: Mapping[str, str]
+    """The part of what is available that the proxy asked for."""
+    lacking: Mapping[str, str]
+    leftovers: frozenset[str]
+
+    @property
+    def met(self) -> bool:
+        """Whether nothing is to be sent or taken away."""
+        return not self.lacking and not self.leftovers
+
+
 @dataclass(slots=True)
 class Session:
     """The state of one proxy's stream. It never awaits, logs or reads a clock.
@@ -61,6 +79,8 @@ class Session:
     revision: int = 0
     replaced: set[str] = field(default_factory=set[str])
     """Clusters that were sent before the proxy asked for endpoints."""
+    needs: dict[TypeUrl, Need] = field(default_factory=dict["TypeUrl", "Need"])
+    """What was found out last: most messages change nothing of most types."""
 
     def aim(
         self,
@@ -138,8 +158,11 @@ class Session:
         watch = self.watches.get(kind)
         if watch is None or self.revision == 0:
             return
+        need = self._need(kind, watch)
+        if need.met and not (watch.unanswered or watch.stuck or watch.refused):
+            return
         push = watch.offer(
-            self._wanted(kind, watch),
+            need.wanted,
             removals=removals,
             spare=self.spare.get(kind, {}),
         )
@@ -162,13 +185,22 @@ class Session:
             endpoints.resend(self.replaced)
             self.replaced.clear()
 
-    def _wanted(self, kind: TypeUrl, watch: Watch) -> Mapping[str, str]:
-        available = self.target.get(kind, {})
-        if watch.names is None:
-            return available
-        if kind is TypeUrl.ENDPOINT:
-            return {name: available.get(name, EMPTY) for name in watch.names}
-        return {name: available[name] for name in watch.names if name in available}
+    def _need(self, kind: TypeUrl, watch: Watch) -> Need:
+        """Return what ``watch`` lacks of the target, found out once an edition."""
+        available = self.target.get(kind, NO_RESOURCES)
+        known = self.needs.get(kind)
+        if known and known.available is available and known.edition == watch.edition:
+            return known
+        wanted = _wanted(kind, available, watch)
+        need = Need(
+            available,
+            watch.edition,
+            wanted,
+            watch.wants(wanted),
+            watch.leftovers(wanted),
+        )
+        self.needs[kind] = need
+        return need
 
     def _settled(self, kinds: Iterable[TypeUrl]) -> bool:
         """Tell whether nothing of ``kinds`` is in flight or still to be sent."""
@@ -176,7 +208,7 @@ class Session:
             watch = self.watches.get(kind)
             if watch is None:
                 continue
-            if watch.flight is not None or watch.wants(self._wanted(kind, watch)):
+            if watch.flight is not None or self._need(kind, watch).lacking:
                 return False
         return True
 
@@ -199,9 +231,19 @@ class Session:
         of must not leave it looking late.
         """
         for kind, watch in self.watches.items():
-            wanted = self._wanted(kind, watch)
-            if watch.flight is not None or watch.wants(wanted) or watch.stuck:
+            need = self._need(kind, watch)
+            if watch.flight is not None or need.lacking or watch.stuck:
                 continue
-            if watch.leftovers(wanted) and not self._refused():
+            if need.leftovers and not self._refused():
                 continue
             self.progress[kind].acked = self.revision
+
+
+def _wanted(
+    kind: TypeUrl, available: Mapping[str, str], watch: Watch
+) -> Mapping[str, str]:
+    if watch.names is None:
+        return available
+    if kind is TypeUrl.ENDPOINT:
+        return {name: available.get(name, EMPTY) for name in watch.names}
+    return {name: available[name] for name in watch.names if name in available}

@@ -31,6 +31,7 @@ answers (seen with Envoy 1.40).
 """
 
 NOTHING: Final[Mapping[str, Container[str]]] = MappingProxyType({})
+NONE: Final = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Watch:
     batch: int = WHOLE
     flight: Push | None = None
     pushes: int = 0
+    edition: int = 0
+    """Counts what has happened: at one edition one target has one answer."""
 
     @property
     def named(self) -> int:
@@ -105,6 +108,7 @@ class Watch:
         repeated subscription asks for a fresh copy.
         """
         wanted = set(names)
+        self.edition += 1
         if self.names is not None:
             self.names |= wanted
         self.again |= wanted & self.holds.keys()
@@ -112,6 +116,7 @@ class Watch:
 
     def unsubscribe(self, names: Iterable[str]) -> None:
         """Forget ``names``: the proxy has dropped them by itself."""
+        self.edition += 1
         for name in names:
             if self.names is not None:
                 self.names.discard(name)
@@ -121,20 +126,27 @@ class Watch:
 
     def resend(self, names: Iterable[str]) -> None:
         """Send ``names`` once more, if the proxy holds or is about to hold them."""
+        self.edition += 1
         flying = self.flight.upsert.keys() if self.flight else frozenset[str]()
         self.again |= {name for name in names if name in self.holds or name in flying}
 
     def wants(self, target: Mapping[str, str]) -> dict[str, str]:
         """Return what the proxy lacks of ``target``, in name order."""
-        return {
-            name: version
-            for name, version in sorted(target.items())
-            if not self._refuses(name, version)
-            and (name in self.again or version != self.holds.get(name))
-        }
+        again, holds = self.again, self.holds
+        if not again and target == holds:  # mostly so, and seen without a look at each
+            return {}
+        lacking = [
+            (name, version)
+            for name, version in target.items()
+            if (holds.get(name) != version or name in again)
+            and not self._refuses(name, version)
+        ]
+        return dict(sorted(lacking))
 
     def leftovers(self, target: Mapping[str, str]) -> frozenset[str]:
         """Return what the proxy has, or may have, that ``target`` does not hold."""
+        if not self.doubt and self.holds.keys() <= target.keys():
+            return NONE
         return frozenset((self.holds.keys() | self.doubt) - target.keys())
 
     def offer(
@@ -157,6 +169,7 @@ class Watch:
         """
         if self.flight is not None:
             return None
+        self.edition += 1
         self._forgive(target)
         upsert, remove = self._cures(target, spare)
         if not upsert and not remove:
@@ -197,6 +210,7 @@ class Watch:
         """
         if self.flight is None or nonce != self.flight.nonce:
             return False
+        self.edition += 1
         flight, self.flight = self.flight, None
         if error is None or not flight.upsert:
             self._accept(flight)

@@ -12,7 +12,7 @@ from meltemi.pilot.scope.membership import member
 from meltemi.pilot.scope.observed import Shared
 from meltemi.pilot.scope.scope import outward as outward_scope
 from meltemi.pilot.scope.scope import scope, with_own
-from meltemi.pilot.snapshot import Snapshot, following, joined, snapshot
+from meltemi.pilot.snapshot import Snapshot, following, joined, snapshot, steady
 from meltemi.pilot.translate.resources import (
     outward,
     outward_listeners,
@@ -120,6 +120,8 @@ class Snapshots:
                 both = zip(earlier.parts, parts, strict=True)
                 parts = tuple(self._following(*each) for each in both)
                 whole = joined(parts)
+                kept = steady(earlier.whole.versions, whole.versions)
+                whole = replace(whole, versions=kept)
             else:
                 whole = joined(parts)
                 whole = following(earlier.whole, whole) if earlier else whole

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from meltemi.kernel.digest import content_version
 from meltemi.pilot import emit
 from meltemi.pilot.emit.resources import emitted
+from meltemi.pilot.frames import delta_head, whole_head
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
@@ -31,6 +32,30 @@ class Stored:
     version: str
     body: bytes
     origins: ir.Origins
+    delta_head: bytes
+    """What stands before the body in an incremental response."""
+    whole_head: bytes
+    """What stands before it in one of the state of the world."""
+
+
+def stored(kind: TypeUrl, name: str, body: bytes, origins: ir.Origins = ()) -> Stored:
+    """Return a resource as it is kept."""
+    version = content_version(body)
+    return as_version(kind, name, body, version, origins)
+
+
+def as_version(
+    kind: TypeUrl, name: str, body: bytes, version: str, origins: ir.Origins = ()
+) -> Stored:
+    """Return a resource under a version that is not its content's."""
+    size = len(body)
+    return Stored(
+        version,
+        body,
+        origins,
+        delta_head(kind, name, version, size),
+        whole_head(kind, size),
+    )
 
 
 V = TypeVar("V")
@@ -39,6 +64,9 @@ _Versions = Mapping[str, Mapping[str, Stored]]
 
 Retired = Mapping[TypeUrl, _Versions]
 """By type, name and version: resources of earlier snapshots of the class."""
+
+Versions = Mapping[TypeUrl, Mapping[str, str]]
+"""By type and name."""
 
 VERSIONS_KEPT = 4
 """Earlier versions of one resource: refused ones in a row, and the last good one."""
@@ -50,7 +78,7 @@ class Snapshot:
 
     revision: Revision
     resources: Mapping[TypeUrl, Mapping[str, Stored]]
-    versions: Mapping[TypeUrl, Mapping[str, str]]
+    versions: Versions
     retired: Retired = field(
         default_factory=dict[TypeUrl, "Mapping[str, Mapping[str, Stored]]"]
     )
@@ -67,7 +95,7 @@ def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     patched = emitted(made)
     for kind, name, message, origins in patched.items:
         body = emit.serialized(message)
-        resources[kind][name] = Stored(content_version(body), body, origins)
+        resources[kind][name] = stored(kind, name, body, origins)
     return Snapshot(
         revision=revision,
         resources=MappingProxyType(resources),
@@ -128,7 +156,20 @@ def following(earlier: Snapshot, later: Snapshot) -> Snapshot:
         }
         for kind, now in later.resources.items()
     }
-    return replace(later, retired=MappingProxyType(retired))
+    return replace(
+        later,
+        versions=steady(earlier.versions, later.versions),
+        retired=MappingProxyType(retired),
+    )
+
+
+def steady(earlier: Versions, later: Versions) -> Versions:
+    """Return ``later``; of the types in which nothing changed, the earlier mapping.
+
+    A stream sees at once that it has nothing to do for a mapping it knows.
+    """
+    same = (kind for kind in later if earlier.get(kind) == later[kind])
+    return MappingProxyType({**later, **{kind: earlier[kind] for kind in same}})
 
 
 def _replaced(

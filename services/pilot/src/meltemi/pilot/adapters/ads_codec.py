@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
-    DeltaDiscoveryResponse,
     DiscoveryRequest,
-    DiscoveryResponse,
-    Resource,
 )
-from google.protobuf.any_pb2 import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 
@@ -24,11 +20,10 @@ from meltemi.xds.session import Request
 from meltemi.xds.types import EMPTY, TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from envoy.config.core.v3.base_pb2 import Node
 
-    from meltemi.xds.watch import Push
 
 R = TypeVar("R", DeltaDiscoveryRequest, DiscoveryRequest)
 
@@ -84,37 +79,10 @@ def error_of(message: DeltaDiscoveryRequest | DiscoveryRequest) -> str | None:
     return message.error_detail.message or "refused without a word"
 
 
-def delta_response(
-    kind: TypeUrl, push: Push, bodies: Mapping[str, bytes], system_version: str
-) -> DeltaDiscoveryResponse:
-    """Return the message that carries ``push``."""
-    return DeltaDiscoveryResponse(
-        system_version_info=system_version,
-        type_url=kind,
-        nonce=push.nonce,
-        removed_resources=sorted(push.remove),
-        resources=[
-            Resource(
-                name=name,
-                version=version,
-                resource=Any(type_url=kind, value=bodies[name]),
-            )
-            for name, version in push.upsert.items()
-        ],
-    )
-
-
-def sotw_response(
-    kind: TypeUrl, nonce: str, contents: Mapping[str, str], bodies: Iterable[bytes]
-) -> DiscoveryResponse:
-    """Return the message that holds all of ``contents``, versioned by it."""
+def version_of(contents: Mapping[str, str]) -> str:
+    """Return the version of a state-of-the-world response that holds ``contents``."""
     joined = "\n".join(f"{name}={contents[name]}" for name in sorted(contents))
-    return DiscoveryResponse(
-        version_info=content_version(joined.encode()),
-        type_url=kind,
-        nonce=nonce,
-        resources=[Any(type_url=kind, value=body) for body in bodies],
-    )
+    return content_version(joined.encode())
 
 
 def empty_body(kind: TypeUrl, name: str, version: str) -> bytes | None:

@@ -9,13 +9,15 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
 )
 
+from meltemi.pilot import frames
 from meltemi.pilot.adapters import ads_codec as codec
+from meltemi.pilot.snapshot import as_version
 from meltemi.xds.sotw import Whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from meltemi.pilot.snapshot import Snapshot
+    from meltemi.pilot.snapshot import Snapshot, Stored
     from meltemi.xds.session import Request, Session
     from meltemi.xds.types import TypeUrl
     from meltemi.xds.watch import Push
@@ -61,12 +63,12 @@ class Delta:
         self, kind: TypeUrl, push: Push, snapshot: Snapshot, system_version: str
     ) -> bytes:
         """Return a DeltaDiscoveryResponse."""
-        bodies = {
-            name: body_of(snapshot, kind, name, version)
+        found = (
+            stored_of(snapshot, kind, name, version)
             for name, version in push.upsert.items()
-        }
-        made = codec.delta_response(kind, push, bodies, system_version)
-        return made.SerializeToString()
+        )
+        pieces = frames.delta_response(kind, found, sorted(push.remove), system_version)
+        return frames.with_nonce(pieces, push.nonce)
 
     def answered(self, kind: TypeUrl, session: Session) -> None:
         """Do nothing: the session knows all there is."""
@@ -78,7 +80,7 @@ class WholeState:
     def __init__(self) -> None:
         self._wholes: dict[TypeUrl, Whole] = {}
         self._sent: dict[TypeUrl, dict[str, str]] = {}
-        self._bodies: dict[TypeUrl, dict[str, bytes]] = {}
+        self._stored: dict[TypeUrl, dict[str, Stored]] = {}
         self._holds: dict[TypeUrl, Mapping[str, str]] = {}
 
     def parse(self, data: bytes) -> Message:
@@ -101,16 +103,18 @@ class WholeState:
         """Return a DiscoveryResponse; older bodies stand in for what is in doubt."""
         del system_version  # this variant has no field for it
         contents = self._wholes[kind].contents(push, self._holds.get(kind, {}))
-        before = self._bodies.get(kind, {})
-        bodies = {
-            version: before.get(version) or body_of(snapshot, kind, name, version)
+        before = self._stored.get(kind, {})
+        found = {
+            version: before.get(version) or stored_of(snapshot, kind, name, version)
             for name, version in contents.items()
         }
-        self._sent[kind], self._bodies[kind] = contents, bodies
-        made = codec.sotw_response(
-            kind, push.nonce, contents, [bodies[each] for each in contents.values()]
+        self._sent[kind], self._stored[kind] = contents, found
+        pieces = frames.whole_response(
+            kind,
+            [found[each] for each in contents.values()],
+            codec.version_of(contents),
         )
-        return made.SerializeToString()
+        return frames.with_nonce(pieces, push.nonce)
 
     def answered(self, kind: TypeUrl, session: Session) -> None:
         """Remember what the proxy holds, as it is the base of the next response."""
@@ -120,8 +124,8 @@ class WholeState:
             self._wholes[kind].accept(self._sent.get(kind, {}))
 
 
-def body_of(snapshot: Snapshot, kind: TypeUrl, name: str, version: str) -> bytes:
-    """Return the bytes of a resource at ``version``.
+def stored_of(snapshot: Snapshot, kind: TypeUrl, name: str, version: str) -> Stored:
+    """Return a resource at ``version``.
 
     Raises:
         KeyError: If ``snapshot`` does not hold it: an invariant of ours broke.
@@ -129,11 +133,11 @@ def body_of(snapshot: Snapshot, kind: TypeUrl, name: str, version: str) -> bytes
     """
     stored = snapshot.resources[kind].get(name)
     if stored is not None and stored.version == version:
-        return stored.body
+        return stored
     retired = snapshot.retired.get(kind, {}).get(name, {}).get(version)
     if retired is not None:
-        return retired.body
+        return retired
     empty = codec.empty_body(kind, name, version)
     if empty is None:
         raise KeyError(f"{kind.short} {name} at {version} is not in the snapshot")
-    return empty
+    return as_version(kind, name, empty, version)

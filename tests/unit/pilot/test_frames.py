@@ -1,0 +1,66 @@
+"""Responses joined of bytes are the messages that protobuf would make."""
+
+from __future__ import annotations
+
+import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryResponse,
+    DiscoveryResponse,
+    Resource,
+)
+from google.protobuf.any_pb2 import Any
+
+from meltemi.pilot import frames
+from meltemi.pilot.snapshot import stored
+from meltemi.xds.types import TypeUrl
+
+CDS = TypeUrl.CLUSTER
+BODIES = {
+    name: Cluster(name=name, alt_stat_name="x" * size).SerializeToString()
+    for name, size in (("a", 0), ("b", 60), ("c", 200), ("d", 20_000), ("é|80", 3))
+}
+
+
+@pytest.mark.parametrize("removed", [(), ("gone", "left")])
+def test_an_incremental_response_reads_as_it_was_meant(
+    removed: tuple[str, ...],
+) -> None:
+    made = [stored(CDS, name, body) for name, body in BODIES.items()]
+    pieces = frames.delta_response(CDS, made, removed, "epoch/7")
+    assert DeltaDiscoveryResponse.FromString(
+        frames.with_nonce(pieces, "12")
+    ) == DeltaDiscoveryResponse(
+        system_version_info="epoch/7",
+        type_url=CDS,
+        nonce="12",
+        removed_resources=removed,
+        resources=[
+            Resource(
+                name=name,
+                version=each.version,
+                resource=Any(type_url=CDS, value=each.body),
+            )
+            for name, each in zip(BODIES, made, strict=True)
+        ],
+    )
+
+
+def test_a_response_of_the_whole_state_reads_as_it_was_meant() -> None:
+    made = [stored(CDS, name, body) for name, body in BODIES.items()]
+    pieces = frames.whole_response(CDS, made, "v1")
+    assert DiscoveryResponse.FromString(
+        frames.with_nonce(pieces, "3")
+    ) == DiscoveryResponse(
+        version_info="v1",
+        type_url=CDS,
+        nonce="3",
+        resources=[Any(type_url=CDS, value=each.body) for each in made],
+    )
+
+
+@pytest.mark.parametrize("size", [0, 127, 128, 16_383, 16_384, 2**28])
+def test_a_length_is_written_as_protobuf_does(size: int) -> None:
+    read = sum((byte & 0x7F) << 7 * at for at, byte in enumerate(frames.length(size)))
+    assert read == size
+    assert all(byte & 0x80 for byte in frames.length(size)[:-1])
