@@ -80,6 +80,11 @@ print(socket.getaddrinfo(sys.argv[1], 0, int(sys.argv[2]))[0][4][0])
 FAMILIES = ("IPv4", "IPv6")
 OF_THE_MESH = ("240.240.", "2001:2:")
 CUT = ("Connection reset by peer", "closed connection without response")
+CONNECT = """
+import socket, sys
+try: socket.create_connection(("127.0.0.1", int(sys.argv[1])), 3)
+except OSError: print("nobody")
+"""
 CALL = """
 import sys, urllib.request as u
 print(u.urlopen(sys.argv[1], timeout=5).read().decode())
@@ -106,26 +111,32 @@ class Injected:
         log = self.folder / f"{name}-pod.log"
         return Program(machine.argv(argv), ready.exists, log)
 
-    def proxy(self, machine: Machine, name: str, address: str = "") -> Program:
+    def proxy(self, machine: Machine, name: str, **more: str) -> Program:
         """Return the agent, its files where they are without containers.
 
-        It finds the machine's address by itself, unless one is named.
+        ``more`` are settings of its own, ``AGENT_`` left out.
         """
         environ = {
             **self.environs[name],
-            **({"AGENT_INSTANCE_IP": address} if address else {}),
             "AGENT_TOKEN_FILE": str(self.folder / "tokens" / f"{name}.token"),
             "AGENT_ROOT_CERT_FILE": str(self.folder / "tokens" / "roots.pem"),
             "AGENT_GALLEY_CA_FILE": str(self.mesh.ca),
             "AGENT_RUN_DIR": str(self.folder / name),
             "PATH": os.defpath,
+            **{f"AGENT_{key}": each for key, each in more.items()},
         }
         log = self.folder / f"{name}-proxy.log"
         argv = machine.argv(python("meltemi.proxy"))
-        return Program(argv, lambda: self._is_ready(machine), log, environ)
+        port = environ["AGENT_STATUS_ADDRESS"].rpartition(":")[2]
+        return Program(argv, lambda: self._is_ready(machine, port), log, environ)
 
-    def _is_ready(self, machine: Machine) -> bool:
-        url = "http://127.0.0.1:15021/healthz/ready"
+    def server(self, machine: Machine) -> Program:
+        """Return the application that is called."""
+        argv = machine.argv([PYTHON, "-c", SERVER], user=APPLICATION)
+        return Program(argv, lambda: True, self.folder / "votes.log")
+
+    def _is_ready(self, machine: Machine, port: str) -> bool:
+        url = f"http://127.0.0.1:{port}/healthz/ready"
         return call(machine, url, user=0).returncode == 0
 
     def _list(self, service: str, key: str) -> list[object]:
@@ -209,20 +220,16 @@ def voting(
 ) -> Iterator[None]:
     """Run all that the injected file has, its proxies at addresses of ``family``."""
     made, ballot, votes = project
-    here, there = (each.address6 for each in (ballot, votes))
-    if family is socket.AF_INET:
-        here = there = ""
-    server = Program(
-        votes.argv([PYTHON, "-c", SERVER], user=APPLICATION),
-        lambda: True,
-        made.folder / "votes.log",
+    is_six = family is socket.AF_INET6
+    here, there = (
+        {"INSTANCE_IP": each.address6} if is_six else {} for each in (ballot, votes)
     )
     with (
         running(made.holder(ballot, "ballot")),
         running(made.holder(votes, "votes")),
-        running(made.proxy(votes, "votes", there)),
-        running(server),
-        running(made.proxy(ballot, "ballot", here)),
+        running(made.proxy(votes, "votes", **there)),
+        running(made.server(votes)),
+        running(made.proxy(ballot, "ballot", **here)),
     ):
         yield
 
@@ -250,3 +257,45 @@ def test_applications_call_each_other_by_name_and_only_through_the_mesh(
         assert any(each in plain.stderr for each in CUT), "plain text is refused"
         rows = made.mesh.json("workload", "list")
         assert {each["name"] for each in rows} == {"ballot.default", "votes.default"}
+
+
+@contextlib.contextmanager
+def governed_from_outside(
+    project: tuple[Injected, Machine, Machine],
+) -> Iterator[None]:
+    """Run the applications, with both proxies on the mesh's machine."""
+    made, ballot, votes = project
+    with contextlib.ExitStack() as open_ones:
+        for machine, name, port in ((votes, "votes", 15121), (ballot, "ballot", 15221)):
+            machine.capture("--proxy-outside", "--dns")
+            open_ones.callback(machine.release)
+            proxy = made.proxy(
+                made.mesh.machine,
+                name,
+                APPLICATION_NETNS=f"/run/netns/{machine.name}",
+                INSTANCE_IP=machine.address,
+                STATUS_ADDRESS=f"127.0.0.1:{port}",
+                ADMIN_ADDRESS=f"127.0.0.1:{port + 1}",
+            )
+            open_ones.enter_context(running(proxy))
+        open_ones.enter_context(running(made.server(votes)))
+        yield
+
+
+@pytest.mark.timeout(240)
+def test_a_proxy_may_be_outside_of_the_namespace_that_its_application_is_in(
+    project: tuple[Injected, Machine, Machine],
+) -> None:
+    made, ballot, votes = project
+    with governed_from_outside(project):
+        url = "http://votes:8000/"
+        eventually(
+            lambda: call(ballot, url).returncode == 0,
+            seconds=30,
+            what="the ballot reaches the votes by name",
+        )
+        told = call(ballot, url, user=namespaces.PROXY).stdout
+        assert "spiffe://cluster.local/ns/default/sa/ballot" in told, "whoever it is"
+        plain = call(made.mesh.machine, f"http://{votes.address}:8000/", user=0)
+        assert any(each in plain.stderr for each in CUT), "plain text is refused"
+        assert run(ballot, CONNECT, "15222").stdout == "nobody\n", "Envoy's admin"

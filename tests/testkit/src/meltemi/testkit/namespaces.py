@@ -54,6 +54,10 @@ class Machine:
         """Send traffic through the proxy from here on, by ``meltemi capture``."""
         _run(*self.argv([*python("meltemi.ctl"), "capture", "apply", *options]))
 
+    def release(self) -> None:
+        """Take the rules of `capture` away."""
+        _run(*self.argv([*python("meltemi.ctl"), "capture", "clean"]))
+
     def call(self, function: Callable[[], R]) -> R:
         """Return what ``function`` returns when its sockets are made here."""
         with ThreadPoolExecutor(1, initializer=self._enter) as thread:

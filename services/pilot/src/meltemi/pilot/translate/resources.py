@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
@@ -71,10 +72,19 @@ def resources(scope: Scope) -> ir.Resources:
 def sidecar(scope: Scope) -> Iterator[Served]:
     """Yield the listeners of a sidecar that traffic is redirected to.
 
-    A mesh that gives captured traffic no port has none.
+    A mesh that gives captured traffic no port has none. Where the application is in
+    another network namespace than the proxy, so are their sockets.
     """
     if not scope.config.document.proxy_listen_port:
         return
+    netns = scope.group.node.application_netns
+    for each in _captured(scope):
+        apart = bool(netns) and each.listener.bound
+        listener = replace(each.listener, netns=netns) if apart else each.listener
+        yield replace(each, listener=listener) if apart else each
+
+
+def _captured(scope: Scope) -> Iterator[Served]:
     for listener in sidecar_inbound(scope):
         yield Served(listener)
     for listener, asked in sidecar_outbound(scope):
