@@ -28,12 +28,14 @@ servers = st.lists(networks.map(str), max_size=3).map(tuple)
 
 @st.composite
 def options(draw: st.DrawFn) -> CaptureOptions:
-    marked = draw(st.booleans())
-    inbound = Inbound.REDIRECT if marked else draw(st.sampled_from(Inbound))
+    known_by = draw(st.sampled_from(("user", "mark", "nothing")))
+    by_user, marked = known_by == "user", known_by == "mark"
+    inbound = draw(st.sampled_from(Inbound)) if by_user else Inbound.REDIRECT
     only = draw(groups)
     return CaptureOptions(
-        uids=() if marked else tuple(draw(ids)),
-        gids=() if marked else tuple(draw(ids)),
+        uids=tuple(draw(ids)) if by_user else (),
+        gids=tuple(draw(ids)) if by_user else (),
+        outside=known_by == "nothing",
         mark=draw(st.integers(1, 2**31)) if marked else None,
         inbound=inbound,
         inbound_ports=draw(st.just((ALL,)) | ports),
@@ -55,7 +57,7 @@ def options(draw: st.DrawFn) -> CaptureOptions:
 versions = st.sampled_from((4, 6))
 
 
-@given(options(), versions, st.data())
+@given(options().filter(lambda one: not one.outside), versions, st.data())
 def test_what_the_proxy_opens_leaves_as_it_is(
     chosen: CaptureOptions, version: int, data: st.DataObject
 ) -> None:

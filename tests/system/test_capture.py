@@ -30,9 +30,12 @@ pytestmark = [
 
 BACKENDS = ("nft", "iptables")
 WAYS = [(backend, mode) for backend in BACKENDS for mode in ("REDIRECT", "TPROXY")]
-VIP, PORT = "240.240.0.11", 9080
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
+PORT = 9080
 ORIGINAL_DST = 80
-"""SO_ORIGINAL_DST (linux/netfilter_ipv4.h)."""
+"""SO_ORIGINAL_DST (linux/netfilter_ipv4.h), and IPv6's (netfilter_ipv6/ip6_tables.h)."""
+TRANSPARENT6 = 75
+"""IPV6_TRANSPARENT (linux/in6.h)."""
 OTHERS = """
 *nat
 -N DOCKER
@@ -49,7 +52,19 @@ COMMIT
 def machines() -> Iterator[tuple[Machine, Machine]]:
     """Two machines on one bridge."""
     with network() as net:
-        yield net.machine("10.77.0.2"), net.machine("10.77.0.3")
+        yield (
+            net.machine("10.77.0.2", "fd77::2"),
+            net.machine("10.77.0.3", "fd77::3"),
+        )
+
+
+def address(machine: Machine, family: socket.AddressFamily) -> str:
+    return machine.address if family is socket.AF_INET else machine.address6
+
+
+def service(family: socket.AddressFamily) -> str:
+    """Return an address that nobody has, as services get one of the mesh."""
+    return "240.240.0.11" if family is socket.AF_INET else "2001:2::f0f0:b"
 
 
 def run(
@@ -80,6 +95,7 @@ def state(machine: Machine) -> str:
         ["ip", "rule"],
         ["ip", "-6", "rule"],
         ["ip", "route", "show", "table", "133"],
+        ["ip", "-6", "route", "show", "table", "133"],
         ["ip", "address", "show", "dev", "lo"],
     )
     told = [run(machine, *each).stdout for each in commands if shutil.which(each[0])]
@@ -144,20 +160,28 @@ class Listener:
     """Accepts on one machine, and notes where each connection was meant to go."""
 
     def __init__(
-        self, machine: Machine, port: int, *, transparent: bool = False
+        self,
+        machine: Machine,
+        port: int,
+        family: socket.AddressFamily,
+        *,
+        transparent: bool = False,
     ) -> None:
         self.meant: list[tuple[str, int]] = []
         self.peers: list[str] = []
+        self._family = family
         self._transparent = transparent
         self._socket = machine.call(lambda: self._open(port))
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
     def _open(self, port: int) -> socket.socket:
-        made = socket.socket()
+        made = socket.socket(self._family)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self._transparent:
+        if self._transparent and self._family is socket.AF_INET:
             made.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
+        elif self._transparent:
+            made.setsockopt(socket.IPPROTO_IPV6, TRANSPARENT6, 1)
         made.bind(("", port))
         made.listen()
         return made
@@ -180,13 +204,15 @@ class Listener:
 
 def destination(connection: socket.socket) -> tuple[str, int]:
     """Return where an accepted connection was meant to go."""
+    is_four = connection.family is socket.AF_INET
+    level, size = (socket.SOL_IP, 16) if is_four else (socket.IPPROTO_IPV6, 28)
     try:
-        raw = connection.getsockopt(socket.SOL_IP, ORIGINAL_DST, 16)
+        raw = connection.getsockopt(level, ORIGINAL_DST, size)
     except OSError:  # it was not sent elsewhere
-        address, port = connection.getsockname()
-        return str(address), int(port)
-    port, address = struct.unpack("!2xH4s8x", raw)
-    return socket.inet_ntoa(address), port
+        host, port, *_ = connection.getsockname()
+        return str(host), int(port)
+    port, host = struct.unpack("!2xH4s8x" if is_four else "!2xH4x16s4x", raw)
+    return socket.inet_ntop(connection.family, host), port
 
 
 def knock(machine: Machine, host: str, port: int, *, user: int = 1000) -> bool:
@@ -202,42 +228,48 @@ def knock(machine: Machine, host: str, port: int, *, user: int = 1000) -> bool:
     return done.returncode == 0
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_an_application_opens_meets_the_proxy_and_the_proxys_own_does_not(
-    machines: tuple[Machine, Machine], backend: str
+    machines: tuple[Machine, Machine], backend: str, family: socket.AddressFamily
 ) -> None:
     near, far = machines
-    proxy, application = Listener(near, 15001), Listener(far, PORT)
+    there, unseen = address(far, family), service(family)
+    proxy, application = Listener(near, 15001, family), Listener(far, PORT, family)
     try:
         near.capture("--backend", backend, "--exclude-outbound-ports", "9081")
-        assert knock(near, VIP, PORT)
-        assert knock(near, far.address, PORT)
-        assert proxy.meant == [(VIP, PORT), (far.address, PORT)]
+        assert knock(near, unseen, PORT)
+        assert knock(near, there, PORT)
+        assert proxy.meant == [(unseen, PORT), (there, PORT)]
         assert not application.peers
-        assert knock(near, far.address, PORT, user=PROXY)
-        assert application.peers == [near.address]
-        assert not knock(near, far.address, 9081), "nobody listens there"
+        assert knock(near, there, PORT, user=PROXY)
+        assert application.peers == [address(near, family)]
+        assert not knock(near, there, 9081), "nobody listens there"
         assert len(proxy.meant) == 2
     finally:
         proxy.close()
         application.close()
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize(("backend", "mode"), WAYS)
 def test_what_comes_from_outside_meets_the_proxy_first(
-    machines: tuple[Machine, Machine], backend: str, mode: str
+    machines: tuple[Machine, Machine],
+    backend: str,
+    mode: str,
+    family: socket.AddressFamily,
 ) -> None:
     near, far = machines
-    transparent = mode == "TPROXY"
-    proxy = Listener(far, 15006, transparent=transparent)
-    metrics = Listener(far, 15090)
+    here, there = address(near, family), address(far, family)
+    proxy = Listener(far, 15006, family, transparent=mode == "TPROXY")
+    metrics = Listener(far, 15090, family)
     try:
         far.capture("--backend", backend, "--inbound-mode", mode)
-        assert knock(near, far.address, PORT)
-        assert proxy.meant == [(far.address, PORT)]
-        assert proxy.peers == [near.address]
-        assert knock(near, far.address, 15090)
-        assert metrics.peers == [near.address]
+        assert knock(near, there, PORT)
+        assert proxy.meant == [(there, PORT)]
+        assert proxy.peers == [here]
+        assert knock(near, there, 15090)
+        assert metrics.peers == [here]
         assert len(proxy.meant) == 1
     finally:
         proxy.close()

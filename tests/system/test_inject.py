@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -63,12 +64,26 @@ metadata: {name: default, namespace: istio-system}
 spec: {mtls: {mode: STRICT}}
 """
 SERVER = """
-import http.server
+import http.server, socket
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         caller = self.headers.get("x-forwarded-client-cert", "nobody")
         self.send_response(200); self.end_headers(); self.wfile.write(caller.encode())
-http.server.HTTPServer(("0.0.0.0", 8000), App).serve_forever()
+class Server(http.server.HTTPServer):
+    address_family = socket.AF_INET6 # and IPv4 with it
+Server(("::", 8000), App).serve_forever()
+"""
+RESOLVE = """
+import socket, sys
+print(socket.getaddrinfo(sys.argv[1], 0, int(sys.argv[2]))[0][4][0])
+"""
+FAMILIES = ("IPv4", "IPv6")
+OF_THE_MESH = ("240.240.", "2001:2:")
+CUT = ("Connection reset by peer", "closed connection without response")
+CONNECT = """
+import socket, sys
+try: socket.create_connection(("127.0.0.1", int(sys.argv[1])), 3)
+except OSError: print("nobody")
 """
 CALL = """
 import sys, urllib.request as u
@@ -96,8 +111,11 @@ class Injected:
         log = self.folder / f"{name}-pod.log"
         return Program(machine.argv(argv), ready.exists, log)
 
-    def proxy(self, machine: Machine, name: str) -> Program:
-        """Return the agent, its files where they are without containers."""
+    def proxy(self, machine: Machine, name: str, **more: str) -> Program:
+        """Return the agent, its files where they are without containers.
+
+        ``more`` are settings of its own, ``AGENT_`` left out.
+        """
         environ = {
             **self.environs[name],
             "AGENT_TOKEN_FILE": str(self.folder / "tokens" / f"{name}.token"),
@@ -105,13 +123,20 @@ class Injected:
             "AGENT_GALLEY_CA_FILE": str(self.mesh.ca),
             "AGENT_RUN_DIR": str(self.folder / name),
             "PATH": os.defpath,
+            **{f"AGENT_{key}": each for key, each in more.items()},
         }
         log = self.folder / f"{name}-proxy.log"
         argv = machine.argv(python("meltemi.proxy"))
-        return Program(argv, lambda: self._is_ready(machine), log, environ)
+        port = environ["AGENT_STATUS_ADDRESS"].rpartition(":")[2]
+        return Program(argv, lambda: self._is_ready(machine, port), log, environ)
 
-    def _is_ready(self, machine: Machine) -> bool:
-        url = "http://127.0.0.1:15021/healthz/ready"
+    def server(self, machine: Machine) -> Program:
+        """Return the application that is called."""
+        argv = machine.argv([PYTHON, "-c", SERVER], user=APPLICATION)
+        return Program(argv, lambda: True, self.folder / "votes.log")
+
+    def _is_ready(self, machine: Machine, port: str) -> bool:
+        url = f"http://127.0.0.1:{port}/healthz/ready"
         return call(machine, url, user=0).returncode == 0
 
     def _list(self, service: str, key: str) -> list[object]:
@@ -122,13 +147,27 @@ class Injected:
 def call(
     machine: Machine, url: str, *, user: int = APPLICATION
 ) -> subprocess.CompletedProcess[str]:
+    return run(machine, CALL, url, user=user)
+
+
+def run(
+    machine: Machine, code: str, *words: str, user: int = APPLICATION
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        machine.argv([PYTHON, "-c", CALL, url], user=user),
+        machine.argv([PYTHON, "-c", code, *words], user=user),
         capture_output=True,
         text=True,
         check=False,
         timeout=30,
     )
+
+
+def address(machine: Machine, family: socket.AddressFamily) -> str:
+    return machine.address if family is socket.AF_INET else machine.address6
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 @contextlib.contextmanager
@@ -163,8 +202,9 @@ def project() -> Iterator[tuple[Injected, Machine, Machine]]:
         network() as net,
         tempfile.TemporaryDirectory(prefix="mi-", ignore_cleanup_errors=True) as name,
     ):
-        mesh = FarMesh(net.machine("10.77.2.2"), Path(name) / "mesh")
-        ballot, votes = net.machine("10.77.2.3"), net.machine("10.77.2.4")
+        mesh = FarMesh(net.machine("10.77.2.2", "fd77::2"), Path(name) / "mesh")
+        ballot = net.machine("10.77.2.3", "fd77::3")
+        votes = net.machine("10.77.2.4", "fd77::4")
         try:
             mesh.up()
             mesh.do("apply", "-f", "-", stdin=STRICT)
@@ -174,31 +214,88 @@ def project() -> Iterator[tuple[Injected, Machine, Machine]]:
             mesh.do("down", "--purge")
 
 
-@pytest.mark.timeout(240)
-def test_applications_call_each_other_by_name_and_only_through_the_mesh(
-    project: tuple[Injected, Machine, Machine],
-) -> None:
+@contextlib.contextmanager
+def voting(
+    project: tuple[Injected, Machine, Machine], family: socket.AddressFamily
+) -> Iterator[None]:
+    """Run all that the injected file has, its proxies at addresses of ``family``."""
     made, ballot, votes = project
-    log = made.folder / "votes.log"
-    server = Program(
-        votes.argv([PYTHON, "-c", SERVER], user=APPLICATION), lambda: True, log
+    is_six = family is socket.AF_INET6
+    here, there = (
+        {"INSTANCE_IP": each.address6} if is_six else {} for each in (ballot, votes)
     )
     with (
         running(made.holder(ballot, "ballot")),
         running(made.holder(votes, "votes")),
-        running(made.proxy(votes, "votes")),
-        running(server),
-        running(made.proxy(ballot, "ballot")),
+        running(made.proxy(votes, "votes", **there)),
+        running(made.server(votes)),
+        running(made.proxy(ballot, "ballot", **here)),
     ):
+        yield
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=FAMILIES)
+def test_applications_call_each_other_by_name_and_only_through_the_mesh(
+    project: tuple[Injected, Machine, Machine], family: socket.AddressFamily
+) -> None:
+    made, ballot, votes = project
+    with voting(project, family):
         url = "http://votes:8000/"
         eventually(
             lambda: call(ballot, url).returncode == 0,
             seconds=30,
             what="the ballot reaches the votes by name",
         )
-        told = call(ballot, url).stdout
-        assert "spiffe://cluster.local/ns/default/sa/ballot" in told
-        plain = call(made.mesh.machine, f"http://{votes.address}:8000/", user=0)
-        assert plain.returncode != 0, "plain text is refused"
+        found = run(ballot, RESOLVE, "votes", str(int(family))).stdout.strip()
+        assert found.startswith(OF_THE_MESH)
+        for each in (url, f"http://{bracketed(found)}:8000/"):
+            told = call(ballot, each).stdout
+            assert "spiffe://cluster.local/ns/default/sa/ballot" in told, each
+        there = bracketed(address(votes, family))
+        plain = call(made.mesh.machine, f"http://{there}:8000/", user=0)
+        assert any(each in plain.stderr for each in CUT), "plain text is refused"
         rows = made.mesh.json("workload", "list")
         assert {each["name"] for each in rows} == {"ballot.default", "votes.default"}
+
+
+@contextlib.contextmanager
+def governed_from_outside(
+    project: tuple[Injected, Machine, Machine],
+) -> Iterator[None]:
+    """Run the applications, with both proxies on the mesh's machine."""
+    made, ballot, votes = project
+    with contextlib.ExitStack() as open_ones:
+        for machine, name, port in ((votes, "votes", 15121), (ballot, "ballot", 15221)):
+            machine.capture("--proxy-outside", "--dns")
+            open_ones.callback(machine.release)
+            proxy = made.proxy(
+                made.mesh.machine,
+                name,
+                APPLICATION_NETNS=f"/run/netns/{machine.name}",
+                INSTANCE_IP=machine.address,
+                STATUS_ADDRESS=f"127.0.0.1:{port}",
+                ADMIN_ADDRESS=f"127.0.0.1:{port + 1}",
+            )
+            open_ones.enter_context(running(proxy))
+        open_ones.enter_context(running(made.server(votes)))
+        yield
+
+
+@pytest.mark.timeout(240)
+def test_a_proxy_may_be_outside_of_the_namespace_that_its_application_is_in(
+    project: tuple[Injected, Machine, Machine],
+) -> None:
+    made, ballot, votes = project
+    with governed_from_outside(project):
+        url = "http://votes:8000/"
+        eventually(
+            lambda: call(ballot, url).returncode == 0,
+            seconds=30,
+            what="the ballot reaches the votes by name",
+        )
+        told = call(ballot, url, user=namespaces.PROXY).stdout
+        assert "spiffe://cluster.local/ns/default/sa/ballot" in told, "whoever it is"
+        plain = call(made.mesh.machine, f"http://{votes.address}:8000/", user=0)
+        assert any(each in plain.stderr for each in CUT), "plain text is refused"
+        assert run(ballot, CONNECT, "15222").stdout == "nobody\n", "Envoy's admin"

@@ -36,6 +36,28 @@ def test_traffic_is_captured_or_goes_to_addresses_that_were_said(
         agent_settings(tmp_path, interception_mode="REDIRECT", explicit=explicit)
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"interception_mode": "NONE"}, "expected REDIRECT"),
+        ({"interception_mode": "TPROXY"}, "expected REDIRECT"),
+        ({"instance_ip": "auto"}, "name the application's address"),
+        ({"app_metrics": "http://127.0.0.1:1/"}, "does not reach the application"),
+    ],
+)
+def test_what_would_be_asked_of_the_wrong_namespace_is_refused(
+    tmp_path: Path, more: dict[str, object], why: str
+) -> None:
+    fine: dict[str, object] = {
+        "application_netns": "/run/netns/web",
+        "interception_mode": "REDIRECT",
+        "instance_ip": "10.1.0.7",
+    }
+    assert agent_settings(tmp_path, **fine).application_netns
+    with pytest.raises(ValueError, match=why):
+        agent_settings(tmp_path, **{**fine, **more})
+
+
 def test_an_agent_finds_its_own_address_on_the_way_to_its_pilot(tmp_path: Path) -> None:
     pilots = (Address("127.0.0.1", 15012),)
     asked = agent_settings(tmp_path, instance_ip="auto", pilots=pilots)

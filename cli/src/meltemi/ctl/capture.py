@@ -108,6 +108,7 @@ TOLD = (
             typer.Option(help="The mark on the proxy's sockets, instead of users."),
         ],
     ),
+    _flag("proxy_outside", "The proxy is in another network namespace."),
     _flag("dns", "DNS goes to the agent."),
     _list_option("dns_servers", "", "ADDRESSES", "Only DNS that goes to these."),
     _flag("drop_invalid", "Drop invalid packets."),
@@ -145,12 +146,14 @@ def _with_options(act: Callable[[Wish], None], *more: Parameter) -> Callable[...
 
 
 def _options(given: dict[str, Any]) -> CaptureOptions:
-    marked = given["proxy_mark"] is not None
+    outside = given["proxy_outside"]
+    marked = outside or given["proxy_mark"] is not None
     lists: dict[str, Any] = {LISTS[name]: _list(given[name]) for name in LISTS}
     return CaptureOptions(
         uids=() if marked else _numbers("--proxy-uid", given["proxy_uid"]),
         gids=() if marked else _numbers("--proxy-gid", given["proxy_gid"]),
         mark=given["proxy_mark"],
+        outside=outside,
         inbound=given["inbound_mode"],
         dns=given["dns"],
         drop_invalid=given["drop_invalid"],

@@ -11,7 +11,7 @@ import structlog
 from meltemi.proxy.adapters.guarded_memory import guard_memory
 from meltemi.proxy.assembly import Agent
 from meltemi.proxy.boot.settled import unheard
-from meltemi.proxy.settings import AgentSettings
+from meltemi.proxy.settings import AUTO, AgentSettings
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.outward import NoWayError, outward_address
 from meltemi.runtime.service import run
@@ -20,7 +20,6 @@ from meltemi.runtime.settings import read_settings
 if TYPE_CHECKING:
     import asyncio
 
-AUTO = "auto"
 
 log = structlog.get_logger()
 

@@ -29,6 +29,7 @@ CLUSTER_ID = "Kubernetes"
 """Istio's name for the only cluster there is; Pilot writes the same."""
 
 EXPLICIT_KEY = "MELTEMI_EXPLICIT"
+NETNS_KEY = "MELTEMI_APPLICATION_NETNS"
 """Node metadata of ours: the addresses to use where nothing captures traffic."""
 
 USUAL_CLUSTER = "istio-proxy"
@@ -133,6 +134,8 @@ def node_of(settings: AgentSettings) -> dict[str, JSON]:
         told["AUTO_REGISTER_GROUP"] = settings.group
     if settings.dns_addresses:
         told["DNS_CAPTURE"] = "true"
+    if settings.application_netns:
+        told[NETNS_KEY] = str(settings.application_netns)
     if explicit:
         told[EXPLICIT_KEY] = explicit
     return {

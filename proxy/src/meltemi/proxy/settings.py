@@ -33,6 +33,9 @@ from meltemi.runtime.settings import Address, Addresses, ServiceSettings
 USUAL_FLUSH_SECONDS = 5.0
 """How often Envoy tells its statistics, unless it is told otherwise."""
 
+AUTO = "auto"
+"""The address that is found out at the start."""
+
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, sun_path of unix(7)."""
 
@@ -206,6 +209,11 @@ class AgentSettings(ServiceSettings):
     """The mark of what Envoy and the agent open, where the rules know them by it and
     not by their user. Needs CAP_NET_ADMIN."""
 
+    application_netns: Path | None = None
+    """The network namespace that the application is in, a file such as
+    ``/run/netns/web``, where it is not the agent's own: Envoy takes traffic, and the
+    agent questions of DNS, in there. Needs CAP_SYS_ADMIN."""
+
     explicit: Explicit = Explicit()
     """A JSON object, see `Explicit`."""
 
@@ -300,8 +308,28 @@ class AgentSettings(ServiceSettings):
                 f"interception_mode {self.interception_mode} with explicit addresses: "
                 "traffic is captured, or it goes to addresses that were said"
             )
+        if self.application_netns is not None:
+            self._reaches_inside()
         _ = self.identity
         return self
+
+    def _reaches_inside(self) -> None:
+        """Refuse what would be asked of our own namespace instead of the other one."""
+        if self.interception_mode is not Interception.REDIRECT:
+            raise ValueError(
+                f"application_netns with interception_mode {self.interception_mode}: "
+                "expected REDIRECT"
+            )
+        if self.instance_ip == AUTO:
+            raise ValueError(
+                "application_netns with instance_ip auto, which would be our own: "
+                "name the application's address"
+            )
+        if self.health_probe or self.app_probes or self.app_metrics:
+            raise ValueError(
+                "application_netns with health_probe, app_probes or app_metrics: the "
+                "agent does not reach the application from outside"
+            )
 
     @property
     def galley_is_secured(self) -> bool:

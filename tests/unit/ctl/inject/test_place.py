@@ -11,11 +11,12 @@ from meltemi.ctl.inject import place
 def test_a_token_is_for_the_proxy_and_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[tuple[int, int]] = []
+    given: dict[str, tuple[int, int]] = {}
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "chown", lambda _, *who: given.append(who))
+    monkeypatch.setattr(os, "chown", lambda path, *who: given.update({path.name: who}))
     place.hand_over(tmp_path / "tokens" / "web.token", b"secret")
-    assert given == [(1337, 1337)]
+    owner = (tmp_path.stat().st_uid, tmp_path.stat().st_gid)
+    assert given == {"tokens": owner, "web.token": (1337, 1337)}
     assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "tokens/web.token").stat().st_mode & 0o777 == 0o600
 

@@ -1,28 +1,16 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from meltemi.config.finding import InvalidConfigError
 from meltemi.injector.compose.project import Project, Wish, project_of
 from meltemi.injector.compose.text import injected, original
 from meltemi.injector.compose.tree import USERS, tree_of
-
-if TYPE_CHECKING:
-    from meltemi.injector.compose.value import Value
+from meltemi.testkit.compose_files import plain
 
 
 def project(text: str) -> Project:
     return project_of(tree_of(text, "f"), "f", Wish())
-
-
-def plain(value: Value) -> object:
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [plain(each) for each in value]
-    return str(value)
 
 
 TWO = """\

@@ -145,6 +145,18 @@ def test_marks_tell_the_proxy_apart_where_there_is_one_user() -> None:
     assert to(replace(TO_SELF, mark=1337), marked) == IN
 
 
+def test_a_proxy_outside_has_nothing_here_that_is_left_alone() -> None:
+    outside = CaptureOptions(uids=(), gids=(), outside=True, dns=True)
+    assert to(by_proxy(TO_OTHER), outside) == OUT, "nobody passes for the proxy"
+    assert to(FROM_OTHER, outside) == IN
+    assert to(TO_SELF, outside) == 0
+    assert to(QUERY, outside) == DNS
+    assert sent(QUERY, outside).zone == 0, "there is one asker"
+    for told in ({"uids": (1337,)}, {"mark": 7}, {"inbound": Inbound.TPROXY}):
+        with pytest.raises(InvalidCaptureError, match="outside opens nothing"):
+            replace(outside, **told)
+
+
 def test_tproxy_takes_new_connections_and_routes_known_ones_here() -> None:
     assert to(FROM_OTHER, TPROXY) == IN
     known = sent(replace(FROM_OTHER, state="ESTABLISHED"), TPROXY)

@@ -52,16 +52,23 @@ def connect(state: Path) -> Galley:
 
     """
     environ = os.environ  # noqa: TID251 - the CLI is where the user's shell ends
-    token = _token(environ)
     if environ.get(SERVER):
-        return _elsewhere(environ, token)
+        return elsewhere(environ[SERVER], environ)
+    token = _token(environ)
     _, layout = running(state)
     own = token or layout.admin_token.read_text(encoding="utf-8").strip()
     return Galley(f"http://{layout.at('galley')}", own)
 
 
-def _elsewhere(environ: Mapping[str, str], token: str) -> Galley:
-    url = environ[SERVER].rstrip("/")
+def elsewhere(url: str, environ: Mapping[str, str]) -> Galley:
+    """Return the server at ``url``, shown and believed as ``environ`` says.
+
+    Raises:
+        BadCredentialError: If it is no URL of one, a token cannot be read, or it would
+            travel in the clear.
+
+    """
+    token, url = _token(environ), url.rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise BadCredentialError(f"{url!r} is not http://HOST:PORT or https://HOST")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from meltemi.credentials.invitation import Invitation
 from meltemi.ctl.citadel import workload_token
 from meltemi.ctl.galley.text import UnreadableInputError
+from meltemi.ctl.inject.reading import give_to_owner
 from meltemi.ctl.local.record import write_private
 from meltemi.ctl.workload.invited import invited
 from meltemi.identity.wire import InvalidMessageError
@@ -115,7 +116,8 @@ def authority_of(path: str) -> bytes:
 def hand_over(path: Path, content: bytes) -> None:
     """Write a file for the proxy's user, and for nobody else of this machine.
 
-    Root gives it to that user, with mode 0600. Nobody else can: there it is readable,
+    Root gives it to that user, with mode 0600, in a folder of who owns the one above,
+    so that they can take it away. Nobody else can: there it is readable,
     and the folder, which must be its owner's alone, keeps others out.
 
     Raises:
@@ -124,7 +126,9 @@ def hand_over(path: Path, content: bytes) -> None:
     """
     is_root = os.geteuid() == 0
     folder = path.parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True)
+        give_to_owner(folder)
     if not is_root and folder.stat().st_mode & OTHERS:
         raise OpenFolderError(
             f"{folder} is open to others, and tokens in it would be, too: name a new "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,15 +36,33 @@ def read_files(names: Sequence[str]) -> tuple[str, str]:
 
 
 def write_out(name: str, text: str) -> None:
-    """Write ``text`` to the file ``name``, or to standard output."""
+    """Write ``text`` to the file ``name``, or to standard output.
+
+    Raises:
+        UnreadableInputError: If it cannot be written.
+
+    """
     if name == STANDARD_INPUT:
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
         return
     try:
+        is_new = not Path(name).exists()
         Path(name).write_bytes(text.encode())
+        if is_new:
+            give_to_owner(Path(name))
     except OSError as error:
         raise UnreadableInputError(f"{name}: {error.strerror}") from None
+
+
+def give_to_owner(path: Path) -> None:
+    """Give what root has just made to who owns the folder that it is in.
+
+    A container writes as root into the folder of somebody who is not.
+    """
+    if os.geteuid() == 0:
+        above = path.absolute().parent.stat()
+        os.chown(path, above.st_uid, above.st_gid)
 
 
 def _text(name: str) -> str:

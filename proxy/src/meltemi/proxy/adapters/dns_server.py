@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import socket
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.proxy.adapters.netns import within
 from meltemi.proxy.dns.answering import mesh_answer
 from meltemi.proxy.dns.cache import Cache
 from meltemi.proxy.dns.message import (
@@ -33,6 +35,7 @@ from meltemi.proxy.dns.reply import code, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from meltemi.proxy.adapters.dns_metrics import DnsMetrics
     from meltemi.proxy.adapters.nameservers import Nameservers, ResolvFile
@@ -146,11 +149,14 @@ class DnsServer:
 
 
 @contextlib.contextmanager
-def bound(addresses: Iterable[Address]) -> Iterator[tuple[socket.socket, ...]]:
-    """Hold ``addresses`` for UDP and TCP while the context lasts.
+def bound(
+    addresses: Iterable[Address], netns: Path | None = None
+) -> Iterator[tuple[socket.socket, ...]]:
+    """Hold ``addresses`` for UDP and TCP while the context lasts, those of ``netns``.
 
     Raises:
         DnsAddressError: If one cannot be had.
+        NamespaceError: If the namespace cannot be entered.
 
     """
     with contextlib.ExitStack() as open_ones:
@@ -158,7 +164,8 @@ def bound(addresses: Iterable[Address]) -> Iterator[tuple[socket.socket, ...]]:
         for address in addresses:
             family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
             for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                each = open_ones.enter_context(socket.socket(family, kind))
+                made_there = within(netns, partial(socket.socket, family, kind))
+                each = open_ones.enter_context(made_there)
                 each.settimeout(0)
                 try:
                     if kind is socket.SOCK_STREAM:

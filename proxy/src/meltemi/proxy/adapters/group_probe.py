@@ -47,5 +47,8 @@ class GroupProbe:
             found = msgspec.json.decode(answer.content, type=_Group).spec.probe
         except msgspec.DecodeError as error:
             raise RegistrationError(f"Galley: {path}: {error}") from error
-        own = self._settings.instance_ip
-        return None if found is None else admitted(read_probe(found), own)
+        if found is None:
+            return None
+        if self._settings.application_netns:
+            raise ValueError("the application is in a namespace that is not ours")
+        return admitted(read_probe(found), self._settings.instance_ip)

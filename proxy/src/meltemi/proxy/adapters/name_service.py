@@ -41,6 +41,7 @@ class NameService:
         registry: CollectorRegistry,
     ) -> None:
         self._addresses, self._namespace = settings.dns_addresses, settings.namespace
+        self._netns = settings.application_netns
         metrics, file = DnsMetrics(registry), ResolvFile(settings.dns_resolv_conf)
         way = Way(mark=settings.proxy_mark)
         nameservers = Nameservers(file, way, pilots.rng, metrics)
@@ -76,7 +77,7 @@ class NameService:
         """
         if not self._addresses:
             return
-        with bound(self._addresses) as sockets:
+        with bound(self._addresses, self._netns) as sockets:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._following.follow())
                 await self.server.serve(sockets)

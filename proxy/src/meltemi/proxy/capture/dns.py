@@ -55,7 +55,7 @@ def dns_zones(
 
     """
     asked_of = servers(options, version)
-    if not asked_of:
+    if not asked_of or options.outside:  # nobody but the application asks
         return
     of_proxy, of_application = (
         Action(Verb.ZONE, each) for each in (OF_PROXY, OF_APPLICATION)

@@ -52,6 +52,8 @@ class CaptureOptions:
         gids: Groups likewise.
         mark: Instead of both: the mark on the proxy's sockets. In a user namespace
             with one user nothing else tells proxy and application apart.
+        outside: The proxy opens nothing here: it is in another network namespace, and
+            only its sockets for the application are in this one.
         inbound: How connections from outside reach the proxy.
         inbound_mark: TPROXY's mark; one more marks what the proxy opens to itself.
         route_table: TPROXY's routing table.
@@ -82,6 +84,7 @@ class CaptureOptions:
     uids: tuple[int, ...] = (PROXY_ID,)
     gids: tuple[int, ...] = (PROXY_ID,)
     mark: int | None = None
+    outside: bool = False
     inbound: Inbound = Inbound.REDIRECT
     inbound_mark: int = 1337
     route_table: int = 133
@@ -129,7 +132,13 @@ class CaptureOptions:
                 )
 
     def _check_proxy(self) -> None:
-        if self.mark is None and not self.uids and not self.gids:
+        told = self.mark is not None or self.uids or self.gids
+        if self.outside and (told or self.inbound is Inbound.TPROXY):
+            raise InvalidCaptureError(
+                "a proxy that is outside opens nothing here: expected REDIRECT, and "
+                "neither uids, gids nor a mark"
+            )
+        if not told and not self.outside:
             raise InvalidCaptureError(
                 "neither uids, gids nor a mark tell which connections are the proxy's: "
                 "what it opens would come back to it for ever"

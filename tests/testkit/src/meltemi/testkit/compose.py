@@ -162,15 +162,18 @@ class ComposeMesh:
             time.sleep(POLL_SECONDS)
 
     @contextmanager
-    def load(self, path: str) -> Iterator[Load]:
-        """Ask for ``path`` all the time; every answer that is not 200 has failed."""
+    def load(self, path: str, said: str = "") -> Iterator[Load]:
+        """Ask for ``path`` all the time; an answer that is not 200 has failed.
+
+        So has one without the words ``said`` in it.
+        """
         load, ended = Load(), threading.Event()
 
         def ask() -> None:
             while not ended.wait(0.02):
                 status, text = self.get(path)
                 load.answered += 1
-                if status != http.HTTPStatus.OK:
+                if status != http.HTTPStatus.OK or said not in text:
                     load.failed.append(f"{status} {text[:200]}")
 
         thread = threading.Thread(target=ask)
@@ -181,14 +184,17 @@ class ComposeMesh:
             ended.set()
             thread.join()
 
-    def outsider(self, url: str) -> str:
-        """Return how a container without a sidecar fares that asks for ``url``."""
+    def outsider(self, url: str, network: str = "") -> str:
+        """Return how a container without a sidecar fares that asks for ``url``.
+
+        It is on the mesh's network, unless another one is named.
+        """
         ask = (
             "import sys, urllib.request as r\n"
             "try: print('answered', r.urlopen(sys.argv[1], timeout=3).status)\n"
             "except OSError as error: print('refused', repr(error))"
         )
-        argv = ["docker", "run", "--rm", "--network", self.project]
+        argv = ["docker", "run", "--rm", "--network", network or self.project]
         argv += ["meltemi/demo:test", "python3", "-c", ask, url]
         ended = subprocess.run(
             argv, capture_output=True, text=True, check=True, timeout=60

@@ -15,6 +15,17 @@ from meltemi.injector.compose.tree import tree_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from meltemi.injector.compose.value import Value
+
+
+def plain(value: Value) -> object:
+    """Return ``value`` as maps, lists and text."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return str(value)
+
 
 def agent_environs(text: str) -> Iterator[Mapping[str, str]]:
     """Yield the settings of every agent in the compose file ``text``."""

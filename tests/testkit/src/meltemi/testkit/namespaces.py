@@ -39,10 +39,11 @@ def missing() -> str:
 
 @dataclass(frozen=True)
 class Machine:
-    """One namespace, with an address on the bridge."""
+    """One namespace, with an address on the bridge, or one of each family."""
 
     name: str
     address: str
+    address6: str = ""
 
     def argv(self, command: list[str], *, user: int = 0) -> list[str]:
         """Return what runs ``command`` on this machine."""
@@ -52,6 +53,10 @@ class Machine:
     def capture(self, *options: str) -> None:
         """Send traffic through the proxy from here on, by ``meltemi capture``."""
         _run(*self.argv([*python("meltemi.ctl"), "capture", "apply", *options]))
+
+    def release(self) -> None:
+        """Take the rules of `capture` away."""
+        _run(*self.argv([*python("meltemi.ctl"), "capture", "clean"]))
 
     def call(self, function: Callable[[], R]) -> R:
         """Return what ``function`` returns when its sockets are made here."""
@@ -77,10 +82,10 @@ class Network:
         """The namespace the bridge is in."""
         return f"{self.prefix}-hub"
 
-    def machine(self, address: str) -> Machine:
+    def machine(self, address: str, address6: str = "") -> Machine:
         """Return a new machine at ``address``; everything unknown is on the bridge."""
         number = len(self.machines)
-        made = Machine(f"{self.prefix}-{number}", address)
+        made = Machine(f"{self.prefix}-{number}", address, address6)
         self.machines.append(made)
         link = f"v{number}"
         _run("ip", "netns", "add", made.name)
@@ -93,6 +98,9 @@ class Network:
             f"-n {made.name} route add default dev eth0",
         ):
             _run("ip", *words.split())
+        for words in (f"addr add {address6}/64 nodad", "route add default"):
+            if address6:
+                _run("ip", "-6", "-n", made.name, *words.split(), "dev", "eth0")
         return made
 
 

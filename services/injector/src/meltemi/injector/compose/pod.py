@@ -204,7 +204,7 @@ def _proxy(
 
 
 def _check(test: list[str]) -> dict[str, object]:
-    return {"test": test, "interval": "2s", "timeout": "5s", "retries": 60}
+    return {"test": test, "interval": "5s", "timeout": "5s", "retries": 40}
 
 
 def _mount(source: str, target: str) -> dict[str, object]:

@@ -57,7 +57,7 @@ def cluster(made: ir.Cluster) -> Cluster:
     if made.outlier is not None:
         result.outlier_detection.CopyFrom(_outlier(made.outlier))
     if made.source_addresses:
-        result.upstream_bind_config.CopyFrom(_bind(made.source_addresses))
+        result.upstream_bind_config.CopyFrom(_bind(made.source_addresses, made.netns))
     if made.keep_destinations:
         result.cleanup_interval.CopyFrom(duration(NEVER))
     if made.keepalive is not None:
@@ -69,14 +69,14 @@ def cluster(made: ir.Cluster) -> Cluster:
     return result
 
 
-def _bind(addresses: tuple[str, ...]) -> BindConfig:
-    first, *others = addresses
+def _bind(addresses: tuple[str, ...], netns: str) -> BindConfig:
+    first, *others = (
+        SocketAddress(address=each, port_value=0, network_namespace_filepath=netns)
+        for each in addresses
+    )
     return BindConfig(
-        source_address=SocketAddress(address=first, port_value=0),
-        extra_source_addresses=[
-            ExtraSourceAddress(address=SocketAddress(address=each, port_value=0))
-            for each in others
-        ],
+        source_address=first,
+        extra_source_addresses=[ExtraSourceAddress(address=each) for each in others],
     )
 
 

@@ -44,9 +44,9 @@ def listener(made: ir.Listener) -> Listener:
     """Return ``made`` in Envoy's words."""
     result = Listener(
         name=made.name,
-        address=socket_address(made.address, made.port),
+        address=socket_address(made.address, made.port, made.netns),
         additional_addresses=[
-            AdditionalAddress(address=socket_address(each, made.port))
+            AdditionalAddress(address=socket_address(each, made.port, made.netns))
             for each in made.more_addresses
         ],
         traffic_direction=DIRECTIONS[made.direction],

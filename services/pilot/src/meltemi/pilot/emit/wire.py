@@ -62,13 +62,19 @@ def optional_uint(value: int | None) -> UInt32Value | None:
     return None if value is None else UInt32Value(value=value)
 
 
-def socket_address(address: str, port: int) -> Address:
-    """Return a TCP address, or a Unix socket where ``address`` is ``unix://PATH``."""
+def socket_address(address: str, port: int, netns: str = "") -> Address:
+    """Return a TCP address, or a Unix socket where ``address`` is ``unix://PATH``.
+
+    ``netns`` is the file of the network namespace that the port is in; empty: ours.
+    """
     if address.startswith("unix://"):
         made = Address()
         made.pipe.path = address.removeprefix("unix://")
         return made
-    return Address(socket_address=SocketAddress(address=address, port_value=port))
+    where = SocketAddress(
+        address=address, port_value=port, network_namespace_filepath=netns
+    )
+    return Address(socket_address=where)
 
 
 def from_ads() -> ConfigSource:

@@ -202,6 +202,8 @@ class Cluster:
     """Fixed endpoints, for clusters that don't ask for them."""
     source_addresses: tuple[str, ...] = ()
     """What connections come from; the capture rules let those through."""
+    netns: str = ""
+    """The network namespace they are made in, a file; empty: the proxy's own."""
     keep_destinations: bool = False
     """Never forget an original destination that was idle."""
     port_override: int = 0

@@ -108,6 +108,8 @@ class Listener:
     """So that HTTP is told from other plain text."""
     bound: bool = True
     """Whether it has a socket; else others hand connections to it."""
+    netns: str = ""
+    """The network namespace of its socket, a file; empty: the proxy's own."""
     by_destination: bool = False
     """Whether it hands connections to the listener of where they were going."""
     find_destination: bool = False

@@ -70,6 +70,9 @@ class NodeSettings:
     proxy_config: ProxyDefaults | None = None
     lacks: frozenset[str] = frozenset()
     """Extensions we may ask for that its Envoy does not have."""
+    application_netns: str = ""
+    """The network namespace its application is in, a file beside the proxy; empty: the
+    proxy's own."""
     raw: str = "{}"
     """All of the metadata as JSON, for EnvoyFilters, which match any of it."""
 
@@ -116,6 +119,7 @@ def node_settings(
         tls_server_root=word.text("TLS_SERVER_ROOT_CERT"),
         proxy_config=_proxy_config(metadata.get("PROXY_CONFIG")),
         lacks=OPTIONAL - has if (has := set(extensions)) else frozenset(),
+        application_netns=word.text("MELTEMI_APPLICATION_NETNS"),
         raw=json.dumps(_kept(metadata), sort_keys=True),
     )
 

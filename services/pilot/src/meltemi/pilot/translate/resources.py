@@ -159,13 +159,28 @@ def _received(scope: Scope) -> Iterator[Served]:
     """Yield the listeners for what arrives, if the mesh gives that a port."""
     if scope.config.document.proxy_listen_port:
         for listener in sidecar_inbound(scope):
-            yield Served(listener)
+            yield _placed(scope, Served(listener))
 
 
 def _sent(scope: Scope) -> Iterator[Served]:
     """Yield the listeners for what leaves, if the mesh gives that a port."""
-    if not scope.config.document.proxy_listen_port:
-        return
+    if scope.config.document.proxy_listen_port:
+        for each in _leaving(scope):
+            yield _placed(scope, each)
+
+
+def _placed(scope: Scope, served: Served) -> Served:
+    """Return ``served``, its socket where the application is.
+
+    That may be in another network namespace than the proxy.
+    """
+    netns = scope.group.node.application_netns
+    if not netns or not served.listener.bound:
+        return served
+    return replace(served, listener=replace(served.listener, netns=netns))
+
+
+def _leaving(scope: Scope) -> Iterator[Served]:
     for listener, asked in sidecar_outbound(scope):
         yield Served(listener, tuple(sidecar_table(scope, each) for each in asked))
     proxy = http_proxy(scope)

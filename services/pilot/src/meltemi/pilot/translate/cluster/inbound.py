@@ -163,8 +163,9 @@ def _cluster(scope: Scope, of: Served) -> ir.Cluster:
     cluster = pooled(cluster, pool, scope.config)
     if rule:
         cluster = replace(cluster, origins=(*cluster.origins, rule))
-    if of.address not in (LOOPBACK, LOOPBACK6):
-        cluster = replace(cluster, source_addresses=magic(scope)[:1])
+    netns = scope.group.node.application_netns
+    if netns or of.address not in (LOOPBACK, LOOPBACK6):
+        cluster = replace(cluster, source_addresses=magic(scope)[:1], netns=netns)
     return cluster
 
 

@@ -37,10 +37,9 @@ def special_clusters(scope: Scope) -> Iterator[Reached]:
         return
     yield Reached(_unknown(scope, name.PASSTHROUGH), assignment=None)
     inward = _unknown(scope, name.INBOUND_PASSTHROUGH)
-    yield Reached(
-        replace(inward, stat_name=name.PASSTHROUGH, source_addresses=magic(scope)),
-        assignment=None,
-    )
+    inward = replace(inward, stat_name=name.PASSTHROUGH, source_addresses=magic(scope))
+    netns = scope.group.node.application_netns
+    yield Reached(replace(inward, netns=netns), assignment=None)
     policy = scope.config.document.outbound_traffic_policy
     if policy and policy.mode is MeshOutboundMode.ALLOW_ANY_DYNAMIC_DNS:
         yield Reached(_by_request(scope), assignment=None)
