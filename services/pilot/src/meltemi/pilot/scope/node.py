@@ -15,6 +15,7 @@ import msgspec
 from meltemi.config.schema.proxy_defaults import ProxyDefaults
 from meltemi.config.values import decode_value
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.xds.modules import FETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,6 +71,8 @@ class NodeSettings:
     proxy_config: ProxyDefaults | None = None
     lacks: frozenset[str] = frozenset()
     """Extensions we may ask for that its Envoy does not have."""
+    fetches_modules: bool = False
+    """An agent stands between, which fetches Wasm modules."""
     raw: str = "{}"
     """All of the metadata as JSON, for EnvoyFilters, which match any of it."""
 
@@ -116,6 +119,7 @@ def node_settings(
         tls_server_root=word.text("TLS_SERVER_ROOT_CERT"),
         proxy_config=_proxy_config(metadata.get("PROXY_CONFIG")),
         lacks=OPTIONAL - has if (has := set(extensions)) else frozenset(),
+        fetches_modules=word.flag(FETCHES),
         raw=json.dumps(_kept(metadata), sort_keys=True),
     )
 

@@ -51,10 +51,7 @@ def resources(scope: Scope) -> ir.Resources:
         without_gone(scope, fitted.listener(told.listener(each.listener)))
         for each in served
     )
-    made = (
-        *(told.cluster(each.cluster) for each in reached),
-        *fitted.clusters(),
-    )
+    made = tuple(told.cluster(each.cluster) for each in reached)
     return ir.Resources(
         clusters=made,
         assignments=tuple(
@@ -63,6 +60,7 @@ def resources(scope: Scope) -> ir.Resources:
         listeners=listeners,
         routes=tuple(_tables(served)),
         secrets=tuple(secrets(scope, listeners, made)),
+        extensions=tuple(fitted.extensions()),
         patches=patches(scope),
         gateway=scope.group.role is Role.GATEWAY,
     )
