@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_modules_come_from_public_servers_unless_more_is_said(tmp_path: Path) -> None:
-    assert agent_settings(tmp_path).wasm_rules == ModuleRules(Guard())
+    assert agent_settings(tmp_path).wasm_rules() == ModuleRules(Guard())
 
 
 def test_what_is_said_is_in_the_rules(tmp_path: Path) -> None:
@@ -27,10 +27,10 @@ def test_what_is_said_is_in_the_rules(tmp_path: Path) -> None:
         wasm_plain_servers="r.example:5000",
         wasm_ca_file=roots,
         wasm_pull_secrets=tmp_path,
-    ).wasm_rules
+    ).wasm_rules(7)
     networks = (ip_network("10.0.0.0/8"), ip_network("192.0.2.1"))
     assert found == ModuleRules(
-        Guard(networks, "PEM"),
+        Guard(networks, "PEM", mark=7),
         ("r.example", "*.b.example"),
         ("r.example:5000",),
         tmp_path,

@@ -89,7 +89,7 @@ class Agent:
         self.trust = TrustFollower(pilots, self.keeper)
         self.names = NameService(settings, pilots, self._registry)
         self.modules = ModuleStore(settings.run_dir / "wasm", settings.wasm_kept_bytes)
-        source = ModuleSource(settings.wasm_rules)
+        source = ModuleSource(settings.wasm_rules(settings.proxy_mark))
         desk = ModuleDesk(source, self.modules, self.recorder, rng, self._registry)
         memory = Memory(self.recorder, self.checkpoint, desk)
         self.relay = XdsRelay(ring, dial, memory, rng, self._registry)

@@ -44,12 +44,14 @@ class WasmSettings(ServiceSettings):
     wasm_kept_bytes: int = Field(default=SHELF_BYTES, ge=MODULE_BYTES)
     """How much is kept on disk; what Envoy has in use is kept beyond that."""
 
-    @property
-    def wasm_rules(self) -> ModuleRules:
-        """From where modules may come; raises `OSError`."""
+    def wasm_rules(self, mark: int | None = None) -> ModuleRules:
+        """Return from where modules may come; raise `OSError`.
+
+        ``mark`` is that of the proxy's own connections.
+        """
         roots = self.wasm_ca_file.read_text() if self.wasm_ca_file else ""
         return ModuleRules(
-            Guard(self.wasm_allowed_networks, roots),
+            Guard(self.wasm_allowed_networks, roots, mark=mark),
             self.wasm_servers,
             self.wasm_plain_servers,
             self.wasm_pull_secrets,

@@ -25,6 +25,8 @@ from urllib.parse import urljoin, urlsplit
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.runtime.dial_rule import refusal
 from meltemi.runtime.http_reply import BadReplyError, Reply
+from meltemi.runtime.marked_socket import connected
+from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +70,7 @@ class Guard:
         seconds: For all of it, from the resolver to the last byte.
         body_bytes: The most that is taken.
         redirects: The most that are followed.
+        mark: Of the connections (`marked_socket`); None: they have none.
 
     """
 
@@ -77,6 +80,7 @@ class Guard:
     seconds: float = 5.0
     body_bytes: int = 1024 * 1024
     redirects: int = 3
+    mark: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +234,9 @@ async def _dial(
     for address in addresses:
         try:
             async with asyncio.timeout(DIAL_SECONDS):
+                made = await connected(Address(address, where.port), mark=guard.mark)
                 return await asyncio.open_connection(
-                    address, where.port, ssl=context, server_hostname=name
+                    sock=made, ssl=context, server_hostname=name
                 )
         except (OSError, TimeoutError) as error:
             last = error
