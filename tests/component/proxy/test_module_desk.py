@@ -12,12 +12,13 @@ import pytest_asyncio
 from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
+    Resource,
 )
 
 from meltemi.kernel.backoff import Backoff
 from meltemi.pilot import ir
 from meltemi.proxy.adapters import module_desk
-from meltemi.proxy.wasm.order import STAND_IN, file_of
+from meltemi.proxy.wasm.order import STAND_IN, file_of, stand_in
 from meltemi.testkit.image_registry import ImageServer, Said, image_server
 from meltemi.testkit.module import NOTHING
 from meltemi.testkit.modules import Modules, resource, response
@@ -64,7 +65,7 @@ async def test_a_module_is_fetched_once_for_all_that_want_it(
     images: ImageServer, tmp_path: Path
 ) -> None:
     modules = Modules(tmp_path)
-    desk = modules.desk()
+    desk = await modules.opened()
     both = [resource(ordered(images), name=each) for each in ("p", "q")]
     answer = await desk.answer(response(*both))
     assert answer.refusal == ""
@@ -79,16 +80,22 @@ async def test_a_module_is_fetched_once_for_all_that_want_it(
 async def test_what_is_kept_outlives_the_agent_if_it_is_whole(
     images: ImageServer, tmp_path: Path
 ) -> None:
-    answer = await Modules(tmp_path).desk().answer(response(resource(ordered(images))))
+    answer = await (await Modules(tmp_path).opened()).answer(
+        response(resource(ordered(images)))
+    )
     (kept,) = (tmp_path / "wasm").glob("*.wasm")
     assert kept.name == f"{hashlib.sha256(NOTHING).hexdigest()}.wasm"
     assert kept.stat().st_mode & 0o777 == 0o600
     images.pages.clear()
-    again = await Modules(tmp_path).desk().answer(response(resource(ordered(images))))
+    again = await (await Modules(tmp_path).opened()).answer(
+        response(resource(ordered(images)))
+    )
     assert again == answer
 
     kept.write_bytes(b"\0asm torn")
-    torn = await Modules(tmp_path).desk().answer(response(resource(ordered(images))))
+    torn = await (await Modules(tmp_path).opened()).answer(
+        response(resource(ordered(images)))
+    )
     assert "404" in torn.refusal
     assert not kept.exists(), "what is not whole is not kept"
 
@@ -97,7 +104,7 @@ async def test_t20_a_wrong_module_leaves_the_one_before_in_place(
     images: ImageServer, tmp_path: Path
 ) -> None:
     modules = Modules(tmp_path)
-    desk = modules.desk()
+    desk = await modules.opened()
     first = await desk.answer(response(resource(ordered(images))))
     taken(modules, first.response)
     wrong = resource(ordered(images, sha256="b" * 64), version="2")
@@ -112,7 +119,7 @@ async def test_t20_a_wrong_module_leaves_the_one_before_in_place(
 async def test_a_moved_tag_is_noticed_where_it_is_asked_for(
     images: ImageServer, tmp_path: Path
 ) -> None:
-    desk = Modules(tmp_path).desk()
+    desk = await Modules(tmp_path).opened()
     always = resource(ordered(images, policy="Always"))
     seldom = resource(ordered(images))
     assert files(await desk.answer(response(always))) == [NOTHING]
@@ -125,7 +132,7 @@ async def test_a_registry_that_is_away_costs_no_module_that_is_here(
     images: ImageServer, tmp_path: Path
 ) -> None:
     modules = Modules(tmp_path)
-    desk = modules.desk()
+    desk = await modules.opened()
     always = resource(ordered(images, policy="Always"))
     await desk.answer(response(always))
     images.pages.clear()
@@ -138,7 +145,7 @@ async def test_t20_a_stand_in_is_known_as_one_and_stays_though_pilot_takes_it_aw
     images: ImageServer, tmp_path: Path
 ) -> None:
     modules = Modules(tmp_path)
-    desk = modules.desk()
+    desk = await modules.opened()
     closed = resource(ordered(images, "no"), name="c")
     opened = resource(ordered(images, "no"), name="o", failure=ir.Failure.OPEN)
     answer = await desk.answer(response(closed, opened))
@@ -159,7 +166,7 @@ async def test_what_is_missing_is_asked_for_until_it_comes(
     images: ImageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module_desk, "AGAIN", Backoff(first=0.01, ceiling=0.01))
-    desk, came = Modules(tmp_path).desk(), list[str]()
+    desk, came = await Modules(tmp_path).opened(), list[str]()
     order = resource(ordered(images, "late"))
     async with asyncio.TaskGroup() as tasks:
         retrying = tasks.create_task(desk.retry(came.append))
@@ -181,13 +188,34 @@ async def test_one_bad_module_is_no_loss_to_another(
     page = ir.FetchedModule(images.url("/page"))
     bad = resource(page, name="bad")
     nonsense = resource(replace(page, url="oci://NO/x y"), name="nonsense")
-    answer = (
-        await Modules(tmp_path)
-        .desk()
-        .answer(response(bad, resource(ordered(images)), nonsense))
+    answer = await (await Modules(tmp_path).opened()).answer(
+        response(bad, resource(ordered(images)), nonsense)
     )
     named = {each.name: each for each in answer.response.resources}
     assert file_of(named["p"].SerializeToString()).endswith(".wasm")
     assert named["bad"].version == named["nonsense"].version == STAND_IN
     assert "is no Wasm module" in answer.refusal
     assert "is no image" in answer.refusal
+
+
+async def test_t20_a_module_that_is_gone_from_disk_fails_as_it_says(
+    images: ImageServer, tmp_path: Path
+) -> None:
+    modules = Modules(tmp_path)
+    desk = await modules.opened()
+    closed = resource(ordered(images), name="c")
+    opened = resource(ordered(images), name="o", failure=ir.Failure.OPEN)
+    given = (await desk.answer(response(closed, opened))).response
+    taken(modules, given)
+    await Modules(tmp_path, modules.recorder).opened()
+    held = modules.recorder.held(TypeUrl.EXTENSION)
+    assert all(map(file_of, held.values())), "what is there is left alone"
+
+    for each in (tmp_path / "wasm").glob("*.wasm"):
+        each.unlink()
+    await Modules(tmp_path, modules.recorder).opened()
+    left = modules.recorder.held(TypeUrl.EXTENSION)
+    assert {name: Resource.FromString(raw) for name, raw in left.items()} == {
+        "c": stand_in(closed, opens=False),
+        "o": stand_in(opened, opens=True),
+    }

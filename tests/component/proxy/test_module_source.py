@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import io
@@ -18,6 +19,7 @@ from meltemi.proxy.wasm.failure import ModuleRefusedError
 from meltemi.proxy.wasm.manifest import MANIFEST_BYTES
 from meltemi.proxy.wasm.order import ModuleOrder
 from meltemi.runtime.guarded_fetch import FetchFailedError, FetchRefusedError, Guard
+from meltemi.testkit.https_site import redirect
 from meltemi.testkit.image_registry import (
     INDEX,
     MODULE_LAYER,
@@ -30,8 +32,10 @@ from meltemi.testkit.image_registry import (
 )
 from meltemi.testkit.module import NOTHING
 from meltemi.testkit.modules import rules
+from meltemi.testkit.processes import free_port
 
 if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
     from collections.abc import AsyncIterator
     from pathlib import Path
 
@@ -259,3 +263,22 @@ async def test_a_gzipped_module_is_checked_as_it_came(
     sha = hashlib.sha256(packed).hexdigest()
     order = ModuleOrder("p", images.url("/m.gz"), sha)
     assert await fetched(order, rules(tmp_path)) == (packed, "")
+
+
+async def test_t20_no_redirect_leads_back_to_plain_text(
+    images: ImageServer, tmp_path: Path
+) -> None:
+    port = free_port()
+    plain = f"http://127.0.0.1:{port}"
+    images.pages["/back"] = Said(status=302, headers={"location": f"{plain}/m"})
+    asked: list[bytes] = []
+
+    async def serve(reader: StreamReader, writer: StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(redirect(images.url("/back")))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", port):
+        with pytest.raises(FetchRefusedError, match="only https"):
+            await fetched(ModuleOrder("p", f"{plain}/m", SHA), rules(tmp_path))
+    assert len(asked) == 1

@@ -59,11 +59,13 @@ class Agent:
         self.ring = PilotRing(addresses, NODE)
         rng = Random(1)  # noqa: S311 - a jitter
         self.modules = Modules(directory, self.recorder, registry)
-        memory = Memory(self.recorder, self.file, self.modules.desk())
+        self.desk = self.modules.desk()
+        memory = Memory(self.recorder, self.file, self.desk)
         self.relay = XdsRelay(self.ring, dial_plain, memory, rng, registry)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
+        await self.desk.open()
         async with (
             serving_sockets((self.relay.handler(),), (self.socket,)),
             asyncio.TaskGroup() as tasks,

@@ -88,10 +88,10 @@ class Agent:
         pilots = Pilots(ring, dial, ParseDict(node_of(settings), Node()), rng)
         self.trust = TrustFollower(pilots, self.keeper)
         self.names = NameService(settings, pilots, self._registry)
-        self.modules = ModuleStore(settings.run_dir / "wasm", settings.wasm_kept_bytes)
+        store = ModuleStore(settings.run_dir / "wasm", settings.wasm_kept_bytes)
         source = ModuleSource(settings.wasm_rules(settings.proxy_mark))
-        desk = ModuleDesk(source, self.modules, self.recorder, rng, self._registry)
-        memory = Memory(self.recorder, self.checkpoint, desk)
+        self.modules = ModuleDesk(source, store, self.recorder, rng, self._registry)
+        memory = Memory(self.recorder, self.checkpoint, self.modules)
         self.relay = XdsRelay(ring, dial, memory, rng, self._registry)
         self._tell_certificate_end()
         galley = GalleyDoor(settings, self.keeper, clock)
@@ -146,7 +146,7 @@ class Agent:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping``, then go as `Departure` says, and end Envoy."""
-        await asyncio.to_thread(self.modules.load)
+        await self.modules.open()
         sockets = serving_sockets(
             (
                 self.relay.handler(),

@@ -206,6 +206,10 @@ class Recorder:
         """Return what Envoy acknowledged last of the type ``url``, by name."""
         return self._held.get(url, {})
 
+    def correct(self, url: str, held: Resources) -> None:
+        """Take ``held`` for what Envoy acknowledged last of the type ``url``."""
+        self._held[url] = held
+
     def checkpoint(self) -> Checkpoint:
         """Return what Envoy holds and still wants."""
         return Checkpoint(

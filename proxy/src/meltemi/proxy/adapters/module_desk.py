@@ -29,6 +29,7 @@ from meltemi.proxy.wasm.order import (
     order_of,
     stand_in,
     with_file,
+    without_file,
 )
 from meltemi.runtime.guarded_fetch import FetchFailedError
 from meltemi.xds.types import TypeUrl
@@ -103,6 +104,23 @@ class ModuleDesk:
             registry=registry,
         )
         kept.set_function(lambda: float(store.size))
+
+    async def open(self) -> None:
+        """Begin with what an agent before left.
+
+        Where a module of the checkpoint is gone or was not whole, what Envoy would be
+        given while no Pilot answers has a stand-in: a file that is not there would
+        make it fail whatever failStrategy says.
+        """
+        await asyncio.to_thread(self._store.load)
+        held = self._recorder.held(TypeUrl.EXTENSION)
+        there = {name: _is_there(raw) for name, raw in held.items()}
+        if not all(there.values()):
+            mended = {
+                name: raw if there[name] else without_file(raw)
+                for name, raw in held.items()
+            }
+            self._recorder.correct(TypeUrl.EXTENSION, mended)
 
     async def answer(self, response: DeltaDiscoveryResponse) -> Answer:
         """Return what Envoy is given in place of ``response``."""
@@ -206,8 +224,8 @@ class ModuleDesk:
         """Return what Envoy gets without the module, and what that means."""
         raw = self._recorder.held(TypeUrl.EXTENSION).get(resource.name)
         if raw is not None:
-            last, path = Resource.FromString(raw), file_of(raw)
-            if last.version != STAND_IN and (not path or Path(path).is_file()):
+            last = Resource.FromString(raw)
+            if last.version != STAND_IN and _is_there(raw):
                 return last, "the module before stays"
         then = "traffic passes without it" if order.opens else "its traffic is refused"
         return stand_in(resource, opens=order.opens), then
@@ -215,6 +233,12 @@ class ModuleDesk:
     def _stands_in(self, name: str) -> bool:
         raw = self._recorder.held(TypeUrl.EXTENSION).get(name)
         return raw is not None and Resource.FromString(raw).version == STAND_IN
+
+
+def _is_there(raw: bytes) -> bool:
+    """Tell whether Envoy could read the module of a serialised resource."""
+    path = file_of(raw)
+    return not path or Path(path).is_file()
 
 
 def _words(order: ModuleOrder, error: MeshError) -> str:

@@ -69,8 +69,7 @@ async def ask(
     first = place(url, plain=guard.plain)
     for _ in range(guard.redirects + 1):
         where = place(url, plain=guard.plain)
-        if where.secure and guard.plain:
-            guard = replace(guard, plain=False)
+        guard = replace(guard, plain=guard.plain and not where.secure)
         if (where.host, where.port, where.secure) != (
             first.host,
             first.port,

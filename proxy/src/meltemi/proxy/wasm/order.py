@@ -156,6 +156,14 @@ def stand_in(resource: Resource, *, opens: bool) -> Resource:
     return _with(resource, requests, STAND_IN)
 
 
+def without_file(raw: bytes) -> bytes:
+    """Return what takes the place of a serialised resource whose file is gone."""
+    resource = Resource.FromString(raw)
+    config = _plugin(resource)
+    opens = config is not None and config.failure_policy == FailurePolicy.FAIL_OPEN
+    return stand_in(resource, opens=opens).SerializeToString(deterministic=True)
+
+
 def _with(resource: Resource, config: Message, version: str) -> Resource:
     made = TypedExtensionConfig(name=resource.name)
     made.typed_config.CopyFrom(_packed(config))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -64,16 +64,17 @@ class Modules:
     more: ModuleRules | None = None
 
     def desk(self) -> ModuleDesk:
-        """Return a desk that begins with what an earlier one kept."""
+        """Return a desk, which is to be opened."""
         store = ModuleStore(self.folder / "wasm")
-        store.load()
         source = ModuleSource(self.more or rules(self.folder))
         rng = Random(1)  # noqa: S311 - a jitter
         return ModuleDesk(source, store, self.recorder, rng, self.registry)
 
-    def fresh(self) -> Modules:
-        """Return the same after a restart of the agent."""
-        return replace(self, registry=CollectorRegistry())
+    async def opened(self) -> ModuleDesk:
+        """Return a desk that begins with what an earlier one kept."""
+        made = self.desk()
+        await made.open()
+        return made
 
     def counted(self, result: str) -> float:
         """Return how many modules came so."""
