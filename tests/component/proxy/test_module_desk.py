@@ -18,6 +18,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from meltemi.kernel.backoff import Backoff
 from meltemi.pilot import ir
 from meltemi.proxy.adapters import module_desk
+from meltemi.proxy.adapters.module_source import ModuleSource
 from meltemi.proxy.wasm.order import STAND_IN, file_of, stand_in
 from meltemi.testkit.image_registry import ImageServer, Said, image_server
 from meltemi.testkit.module import NOTHING
@@ -219,3 +220,16 @@ async def test_t20_a_module_that_is_gone_from_disk_fails_as_it_says(
         "c": stand_in(closed, opens=False),
         "o": stand_in(opened, opens=True),
     }
+
+
+async def test_a_bug_of_ours_costs_one_module(
+    images: ImageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> str:
+        raise ZeroDivisionError
+
+    desk = await Modules(tmp_path).opened()
+    monkeypatch.setattr(ModuleSource, "fetch", broken)
+    answer = await desk.answer(response(resource(ordered(images))))
+    assert answer.response.resources[0].version == STAND_IN
+    assert answer.refusal.startswith("p: ")

@@ -282,3 +282,15 @@ async def test_t20_no_redirect_leads_back_to_plain_text(
         with pytest.raises(FetchRefusedError, match="only https"):
             await fetched(ModuleOrder("p", f"{plain}/m", SHA), rules(tmp_path))
     assert len(asked) == 1
+
+
+async def test_t20_an_agent_may_ask_for_a_hash_of_everything(
+    images: ImageServer, tmp_path: Path
+) -> None:
+    pushed = images.push_module("a", "v1", NOTHING)
+    pinned = replace(rules(tmp_path), pinned=True)
+    for order in (ModuleOrder("p", images.url("/m.wasm")), image(images)):
+        with pytest.raises(FetchRefusedError, match="AGENT_WASM_PINNED"):
+            await fetched(order, pinned)
+    assert images.asked == []
+    assert (await fetched(image(images, f"a@{pushed}"), pinned))[0] == NOTHING

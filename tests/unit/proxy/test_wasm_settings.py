@@ -27,6 +27,7 @@ def test_what_is_said_is_in_the_rules(tmp_path: Path) -> None:
         wasm_plain_servers="r.example:5000",
         wasm_ca_file=roots,
         wasm_pull_secrets=tmp_path,
+        wasm_pinned=True,
     ).wasm_rules(7)
     networks = (ip_network("10.0.0.0/8"), ip_network("192.0.2.1"))
     assert found == ModuleRules(
@@ -34,6 +35,7 @@ def test_what_is_said_is_in_the_rules(tmp_path: Path) -> None:
         ("r.example", "*.b.example"),
         ("r.example:5000",),
         tmp_path,
+        pinned=True,
     )
 
 

@@ -27,6 +27,9 @@ class WasmSettings(ServiceSettings):
     wasm_servers: Words = ()
     """Hosts, or ``*.DOMAIN``, modules may be asked of, a comma list; empty: any."""
 
+    wasm_pinned: bool = False
+    """Whether only modules of a known hash are fetched, whoever orders them."""
+
     wasm_allowed_networks: Networks = ()
     """From where they are fetched though it is no public address: ``10.0.0.0/8``.
     Link-local and metadata addresses stay closed."""
@@ -55,4 +58,5 @@ class WasmSettings(ServiceSettings):
             self.wasm_servers,
             self.wasm_plain_servers,
             self.wasm_pull_secrets,
+            self.wasm_pinned,
         )

@@ -20,7 +20,6 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse, Res
 from prometheus_client import Counter, Gauge
 
 from meltemi.kernel.backoff import Backoff
-from meltemi.kernel.errors import MeshError
 from meltemi.proxy.adapters.module_web import shown
 from meltemi.proxy.wasm.order import (
     STAND_IN,
@@ -31,6 +30,7 @@ from meltemi.proxy.wasm.order import (
     with_file,
     without_file,
 )
+from meltemi.runtime.containment import Failed, contained_wait
 from meltemi.runtime.guarded_fetch import FetchFailedError
 from meltemi.xds.types import TypeUrl
 
@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 AGAIN: Final = Backoff(first=5.0, ceiling=300.0)
 """How often a module that could not be had is asked for again."""
 
-Found = Path | MeshError
-"""Where a module is, or why it is not there."""
+Found = Path | Exception
+"""Where a module is, or why it is not there. Whatever a server says or a bug of ours
+makes of it, it costs this module alone."""
 
 log = structlog.get_logger()
 
@@ -177,12 +178,12 @@ class ModuleDesk:
         return {order: task.result() for order, task in running.items()}
 
     async def _file(self, order: ModuleOrder) -> Found:
-        try:
-            kept, result = await self._kept(order)
-        except MeshError as error:
+        made = await contained_wait(self._kept(order))
+        if isinstance(made, Failed):
             self._results.labels("failed").inc()
-            log.warning("module.missing", url=shown(order.url), error=str(error))
-            return error
+            log.warning("module.missing", url=shown(order.url), error=str(made.error))
+            return made.error
+        kept, result = made.value
         self._results.labels(result).inc()
         return self._store.path(kept)
 
@@ -241,7 +242,7 @@ def _is_there(raw: bytes) -> bool:
     return not path or Path(path).is_file()
 
 
-def _words(order: ModuleOrder, error: MeshError) -> str:
+def _words(order: ModuleOrder, error: Exception) -> str:
     url, words = shown(order.url), str(error)
     return words if url in words else f"{url} {words}"
 

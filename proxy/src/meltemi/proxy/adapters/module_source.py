@@ -61,6 +61,11 @@ class ModuleSource:
             FetchFailedError: If its server does not give it.
 
         """
+        if self._rules.pinned and not order.pin:
+            raise FetchRefusedError(
+                f"{shown(order.url)}: only modules of a known hash are fetched "
+                "(AGENT_WASM_PINNED): say its sha256"
+            )
         try:
             async with asyncio.timeout(order.seconds):
                 if order.is_image:

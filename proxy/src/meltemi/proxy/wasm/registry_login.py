@@ -12,7 +12,7 @@ import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -108,8 +108,8 @@ def challenge(header: str, scope: str, *, plain: bool) -> Challenge:
         name.lower(): quoted or bare for name, quoted, bare in PARAMETER.findall(rest)
     }
     realm = said.get("realm", "")
-    schemes = ("https", "http") if plain else ("https",)
-    if scheme.lower() != "bearer" or urlsplit(realm).scheme not in schemes:
+    starts = ("https://", "http://") if plain else ("https://",)
+    if scheme.lower() != "bearer" or not realm.startswith(starts):
         raise ModuleRefusedError(
             f"the registry asks for {header[:200]!r}: expected basic, or bearer with a "
             "realm of https://"
@@ -117,7 +117,7 @@ def challenge(header: str, scope: str, *, plain: bool) -> Challenge:
     asked = {"scope": said.get("scope") or scope}
     if "service" in said:
         asked["service"] = said["service"]
-    joint = "&" if urlsplit(realm).query else "?"
+    joint = "&" if "?" in realm else "?"
     return Challenge(basic=False, token_url=f"{realm}{joint}{urlencode(asked)}")
 
 

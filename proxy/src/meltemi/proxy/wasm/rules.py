@@ -22,6 +22,7 @@ class ModuleRules:
         servers: Hosts, or ``*.DOMAIN``, that an order may name; empty: any.
         plain_servers: Hosts, with their ports, believed in plain text: registries, and
             others whose modules have no hash.
+        pinned: Whether a module's hash must be said.
         secrets: The folder of pull secrets, each Docker's config.json; None: no such.
 
     """
@@ -30,6 +31,7 @@ class ModuleRules:
     servers: tuple[str, ...] = ()
     plain_servers: tuple[str, ...] = ()
     secrets: Path | None = None
+    pinned: bool = False
 
     def check_server(self, host: str) -> None:
         """Raise `FetchRefusedError` unless an order may name ``host``."""
