@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from meltemi.proxy.settings import Explicit
-from meltemi.testkit.agents import agent_settings, local, running_agent
+from meltemi.testkit.agents import local, member_settings, running_agent
 from meltemi.testkit.https_site import answer, https_site
 from meltemi.testkit.pair import WORKLOAD
 from meltemi.testkit.plane import plane
@@ -72,18 +72,7 @@ async def keys_become(mesh: Plane, wanted: str) -> None:
 
 
 async def agent_of(mesh: Plane, folder: Path, explicit: Explicit) -> AgentSettings:
-    (folder / "token").write_text(await mesh.office.token())
-    return agent_settings(
-        folder,
-        citadel_bootstrap=mesh.office.settings.bootstrap_address,
-        citadel_renewal=mesh.office.settings.renewal_address,
-        root_cert_file=mesh.office.settings.state_dir / "root-cert.pem",
-        pilots=(mesh.pilot,),
-        pilots_plaintext=False,
-        admin_address=local(),
-        status_address=local(),
-        explicit=explicit,
-    )
+    return await member_settings(mesh, folder, explicit=explicit)
 
 
 @contextlib.asynccontextmanager

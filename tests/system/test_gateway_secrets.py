@@ -18,7 +18,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from meltemi.credentials.mutual import secure_channel
 from meltemi.pilot.adapters.grpc_ads import SERVICE
 from meltemi.proxy.settings import Explicit, ProxyType
-from meltemi.testkit.agents import agent_settings, local, running_agent
+from meltemi.testkit.agents import local, member_settings, running_agent
 from meltemi.testkit.plane import plane
 from meltemi.testkit.waiting import POLL_SECONDS, until
 from meltemi.testkit.web_certificates import web_certificate, web_root
@@ -95,18 +95,11 @@ async def put(mesh: Plane, name: str, certificate: Shown) -> None:
 
 
 async def gateway(mesh: Plane, folder: Path, address: Address) -> AgentSettings:
-    (folder / "token").write_text(await mesh.office.token())
-    return agent_settings(
+    return await member_settings(
+        mesh,
         folder,
         labels={"istio": "ingressgateway"},
         proxy_type=ProxyType.ROUTER,
-        citadel_bootstrap=mesh.office.settings.bootstrap_address,
-        citadel_renewal=mesh.office.settings.renewal_address,
-        root_cert_file=mesh.office.settings.state_dir / "root-cert.pem",
-        pilots=(mesh.pilot,),
-        pilots_plaintext=False,
-        admin_address=local(),
-        status_address=local(),
         explicit=Explicit(gateway={"443": address}),
     )
 

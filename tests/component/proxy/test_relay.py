@@ -13,6 +13,9 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from google.rpc.status_pb2 import Status
 from prometheus_client import CollectorRegistry
 
+from meltemi.kernel.backoff import Backoff
+from meltemi.pilot import emit, ir
+from meltemi.proxy.adapters import module_desk
 from meltemi.proxy.adapters import relay as relay_module
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
 from meltemi.proxy.adapters.dial import dial_plain
@@ -20,10 +23,14 @@ from meltemi.proxy.adapters.relay import METHOD, SERVICE, Memory, XdsRelay
 from meltemi.proxy.adapters.sockets import serving_sockets
 from meltemi.proxy.checkpoint import Recorder
 from meltemi.proxy.ring import PilotRing
+from meltemi.proxy.wasm.order import STAND_IN, file_of
 from meltemi.runtime.settings import Address
 from meltemi.testkit import envoy_config
 from meltemi.testkit.agents import local
 from meltemi.testkit.fakes.pilot import PREFIX, FakePilot
+from meltemi.testkit.image_registry import ImageServer, image_server
+from meltemi.testkit.module import NOTHING
+from meltemi.testkit.modules import Modules
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+    from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 
 
 CDS = PREFIX + "envoy.config.cluster.v3.Cluster"
@@ -50,11 +58,14 @@ class Agent:
         addresses = tuple(Address.parse(pilot.address) for pilot in pilots)
         self.ring = PilotRing(addresses, NODE)
         rng = Random(1)  # noqa: S311 - a jitter
-        memory = Memory(self.recorder, self.file)
+        self.modules = Modules(directory, self.recorder, registry)
+        self.desk = self.modules.desk()
+        memory = Memory(self.recorder, self.file, self.desk)
         self.relay = XdsRelay(self.ring, dial_plain, memory, rng, registry)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
+        await self.desk.open()
         async with (
             serving_sockets((self.relay.handler(),), (self.socket,)),
             asyncio.TaskGroup() as tasks,
@@ -249,3 +260,73 @@ async def test_the_next_pilot_is_told_what_envoy_refused_of_the_last(
             await until(lambda: len(source.requests) == 1)
     told = source.requests[0].initial_resource_versions
     assert told == {"a": "refused", "b": "1"}
+
+
+ECDS = PREFIX + "envoy.config.core.v3.TypedExtensionConfig"
+
+
+def filter_of(images: ImageServer) -> TypedExtensionConfig:
+    """Return the configuration of a filter, as Pilot sends it."""
+    url = f"oci://{images.authority}/a:v1"
+    made = ir.WasmFilter("p", "default.p", ir.FetchedModule(url))
+    return emit.extension(ir.Extension(made, connections=False, origins=()))
+
+
+async def ask_for_filter(call: Call) -> None:
+    await call.write(
+        DeltaDiscoveryRequest(type_url=ECDS, resource_names_subscribe=["p"])
+    )
+
+
+async def next_answer(call: Call) -> DeltaDiscoveryResponse:
+    async with asyncio.timeout(10):
+        answer = await call.read()
+    assert isinstance(answer, DeltaDiscoveryResponse)
+    return answer
+
+
+async def test_t20_nothing_else_waits_for_a_module(tmp_path: Path) -> None:
+    source = pilot()
+    async with image_server(tmp_path) as images:
+        images.push_module("a", "v1", NOTHING)
+        images.busy.clear()
+        source.publish("p", filter_of(images))
+        agent = Agent(tmp_path, source)
+        async with source.serving(), agent.serving(), agent.envoy() as call:
+            await ask_for_filter(call)
+            await until(lambda: bool(images.asked))
+            await ask(call)
+            for name in ("a", "b"):
+                source.publish(name, envoy_config.cluster(name))
+                assert name in names(await hear(call))
+            images.busy.set()
+            answer = await next_answer(call)
+    assert (answer.type_url, names(answer)) == (ECDS, ["p"])
+    file = file_of(answer.resources[0].SerializeToString())
+    assert file.startswith(str(tmp_path / "wasm"))
+
+
+async def test_t20_pilot_hears_a_refusal_where_envoy_took_a_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module_desk, "AGAIN", Backoff(first=0.01, ceiling=0.01))
+    source = pilot()
+    async with image_server(tmp_path) as images:
+        source.publish("p", filter_of(images))
+        agent = Agent(tmp_path, source)
+        async with source.serving(), agent.serving(), agent.envoy() as call:
+            await ask_for_filter(call)
+            answer = await next_answer(call)
+            assert answer.resources[0].version == STAND_IN
+            taken = DeltaDiscoveryRequest(type_url=ECDS, response_nonce=answer.nonce)
+            await call.write(taken)
+            await until(lambda: len(source.requests) == 2)
+            told = source.requests[1]
+            assert told.response_nonce == answer.nonce
+            assert "p: " in told.error_detail.message
+            assert "404" in told.error_detail.message
+
+            images.push_module("a", "v1", NOTHING)
+            await until(lambda: len(source.requests) == 4)
+            assert source.requests[2].resource_names_unsubscribe == ["p"]
+            assert source.requests[3].resource_names_subscribe == ["p"]

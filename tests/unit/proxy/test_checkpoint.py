@@ -182,3 +182,17 @@ def test_only_the_first_request_of_a_stream_and_a_type_is_told_anew() -> None:
     assert made.retold(ack(CDS, "3")) is None
     made.begin()
     assert made.retold(opening(EDS, "a")) is None
+
+
+def test_an_answer_is_to_a_response_of_its_own_type() -> None:
+    """Each type of a Pilot's counts its responses by itself."""
+    made = recorder()
+    made.heard(opening(CDS))
+    made.heard(opening(EDS, "e"))
+    made.sent(say(CDS, "c", nonce="1"))
+    made.sent(say(EDS, "e", nonce="1"))
+    assert made.heard(ack(EDS, "1"))
+    made.heard(ack(CDS, "1", error="bad"))
+    assert holdings(made) == {EDS: {"e"}}
+    assert set(made.held(EDS)) == {"e"}
+    assert made.held(TypeUrl.EXTENSION) == {}

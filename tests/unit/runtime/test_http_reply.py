@@ -69,3 +69,15 @@ def test_a_header_without_end_is_cut() -> None:
 def test_what_is_not_http_is_said_so() -> None:
     with pytest.raises(BadReplyError, match="no HTTP"):
         fed(b"SSH-2.0-OpenSSH\r\n")
+
+
+def test_what_is_drained_is_not_kept_but_counts() -> None:
+    reply = fed(OK + b"content-length: 6\r\n\r\nabc", limit=6)
+    assert reply.drained() == b"abc"
+    reply.feed(b"def")
+    assert (reply.drained(), reply.body) == (b"def", b"")
+    assert reply.is_complete
+    long = fed(OK + b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", limit=5)
+    long.drained()
+    with pytest.raises(BadReplyError, match="more than 5 bytes"):
+        long.feed(b"3\r\ndef\r\n")

@@ -192,3 +192,35 @@ def test_a_mesh_without_anything_is_told_too_once() -> None:
     assert session.acked == 3
     session.aim({}, 4)
     assert not session.pushes()
+
+
+ECDS = TypeUrl.EXTENSION
+
+
+def test_a_filter_that_is_slow_to_come_holds_nothing_up_but_its_own_progress() -> None:
+    session = settled(BEFORE | {ECDS: {"f": "1"}})
+    ask(session, ECDS, "f")
+    ((first, slow),) = session.pushes()
+    assert first is ECDS
+    session.aim({**BEFORE, RDS: {"r": "2"}, ECDS: {"f": "1"}}, 2)
+    ((second, route),) = session.pushes()
+    assert second is RDS
+    ack(session, RDS, route)
+    assert session.pushes() == []
+    assert session.acked == 0, "the proxy lacks the filter"
+    ack(session, ECDS, slow)
+    session.pushes()
+    assert session.acked == 2
+
+
+def test_a_filter_leaves_only_after_the_listeners_it_stood_in() -> None:
+    session = settled(BEFORE | {ECDS: {"f": "1"}})
+    ask(session, ECDS, "f")
+    drain(session)
+    session.aim({**BEFORE, LDS: {"l": "2"}}, 2)
+    ((first, listener),) = session.pushes()
+    assert first is LDS
+    ack(session, LDS, listener)
+    ((last, removal),) = session.pushes()
+    assert last is ECDS
+    assert removal.remove == {"f"}

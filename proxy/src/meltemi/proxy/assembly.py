@@ -32,6 +32,9 @@ from meltemi.proxy.adapters.group_probe import GroupProbe
 from meltemi.proxy.adapters.health_watch import HealthWatch
 from meltemi.proxy.adapters.jwt_api import JwtApi
 from meltemi.proxy.adapters.jwt_source import JwtSource
+from meltemi.proxy.adapters.module_desk import ModuleDesk
+from meltemi.proxy.adapters.module_source import ModuleSource
+from meltemi.proxy.adapters.module_store import ModuleStore
 from meltemi.proxy.adapters.name_service import NameService
 from meltemi.proxy.adapters.probing import Prober
 from meltemi.proxy.adapters.registrar import Registrar
@@ -76,16 +79,19 @@ class Agent:
         door, identity = WorkloadDoor(), settings.identity
         self.workload_api = WorkloadApi(door)
         self.keeper = settings.joining.keeper(identity, clock, rng)
-        source = JwtSource(
+        tokens = JwtSource(
             settings.joining.client(identity), lambda: self.keeper.held, clock
         )
-        self.jwt_api = JwtApi(source, identity, door, clock)
+        self.jwt_api = JwtApi(tokens, identity, door, clock)
         ring = PilotRing(settings.pilots, node)
         dial = dial_plain if settings.pilots_plaintext else dial_with(self.keeper)
         pilots = Pilots(ring, dial, ParseDict(node_of(settings), Node()), rng)
         self.trust = TrustFollower(pilots, self.keeper)
         self.names = NameService(settings, pilots, self._registry)
-        memory = Memory(self.recorder, self.checkpoint)
+        store = ModuleStore(settings.run_dir / "wasm", settings.wasm_kept_bytes)
+        source = ModuleSource(settings.wasm_rules(settings.proxy_mark))
+        self.modules = ModuleDesk(source, store, self.recorder, rng, self._registry)
+        memory = Memory(self.recorder, self.checkpoint, self.modules)
         self.relay = XdsRelay(ring, dial, memory, rng, self._registry)
         self._tell_certificate_end()
         galley = GalleyDoor(settings, self.keeper, clock)
@@ -140,6 +146,7 @@ class Agent:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping``, then go as `Departure` says, and end Envoy."""
+        await self.modules.open()
         sockets = serving_sockets(
             (
                 self.relay.handler(),

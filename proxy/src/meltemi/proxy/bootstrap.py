@@ -17,6 +17,7 @@ from meltemi.proxy.boot.listeners import stats_listeners
 from meltemi.proxy.boot.settled import metadata
 from meltemi.proxy.boot.stats import sinks, stats_config
 from meltemi.proxy.boot.tracing import tracer
+from meltemi.xds.modules import FETCHES
 
 if TYPE_CHECKING:
     from meltemi.proxy.boot.plain import JSON
@@ -128,6 +129,7 @@ def node_of(settings: AgentSettings) -> dict[str, JSON]:
         "CLUSTER_ID": CLUSTER_ID,
         "MESH_ID": settings.trust_domain,
         "ISTIO_VERSION": ISTIO_VERSION,
+        FETCHES: "true",
     }
     explicit = settings.explicit.model_dump(mode="json", exclude_none=True)
     if settings.group:

@@ -165,7 +165,7 @@ class Recorder:
         if url not in self._subscriptions:
             self._subscriptions[url] = Subscription.of(request)
         self._subscriptions[url].change(request)
-        answered = self._answered(request.response_nonce)
+        answered = self._answered(request)
         if answered is None:
             return False
         refused = self._refused.setdefault(url, set())
@@ -177,9 +177,13 @@ class Recorder:
         self._take(answered)
         return True
 
-    def _answered(self, nonce: str) -> DeltaDiscoveryResponse | None:
+    def _answered(
+        self, request: DeltaDiscoveryRequest
+    ) -> DeltaDiscoveryResponse | None:
+        """Return what ``request`` answers; two types may use one nonce."""
+        said = (request.type_url, request.response_nonce)
         for response in self._unanswered:
-            if nonce and response.nonce == nonce:
+            if said[1] and (response.type_url, response.nonce) == said:
                 self._unanswered.remove(response)
                 return response
         return None
@@ -197,6 +201,14 @@ class Recorder:
             held[resource.name] = resource.SerializeToString(deterministic=True)
         for name in response.removed_resources:
             held.pop(name, None)
+
+    def held(self, url: str) -> Resources:
+        """Return what Envoy acknowledged last of the type ``url``, by name."""
+        return self._held.get(url, {})
+
+    def correct(self, url: str, held: Resources) -> None:
+        """Take ``held`` for what Envoy acknowledged last of the type ``url``."""
+        self._held[url] = held
 
     def checkpoint(self) -> Checkpoint:
         """Return what Envoy holds and still wants."""

@@ -28,7 +28,8 @@ from meltemi.proxy.health.probe import (
     read_own_probe,
 )
 from meltemi.proxy.stats_inclusion import StatsInclusion
-from meltemi.runtime.settings import Address, Addresses, ServiceSettings
+from meltemi.proxy.wasm_settings import WasmSettings
+from meltemi.runtime.settings import Address, Addresses
 
 USUAL_FLUSH_SECONDS = 5.0
 """How often Envoy tells its statistics, unless it is told otherwise."""
@@ -106,7 +107,7 @@ class Explicit(BaseModel):
         return json.loads(value) if isinstance(value, str) else value
 
 
-class AgentSettings(ServiceSettings):
+class AgentSettings(WasmSettings):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="AGENT_", arbitrary_types_allowed=True)

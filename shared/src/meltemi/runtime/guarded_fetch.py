@@ -25,12 +25,18 @@ from urllib.parse import urljoin, urlsplit
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.runtime.dial_rule import refusal
 from meltemi.runtime.http_reply import BadReplyError, Reply
+from meltemi.runtime.marked_socket import connected
+from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from meltemi.runtime.dial_rule import Network
 
 LONGEST_URL: Final = 2048
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+OK: Final = 200
+ACCEPT_JSON: Final = {"accept": "application/json, */*;q=0.5"}
 DIAL_SECONDS: Final = 2.0
 """For one of several addresses, so that a dead one leaves time for the next."""
 PIECE_BYTES: Final = 64 * 1024
@@ -64,6 +70,7 @@ class Guard:
         seconds: For all of it, from the resolver to the last byte.
         body_bytes: The most that is taken.
         redirects: The most that are followed.
+        mark: Of the connections (`marked_socket`); None: they have none.
 
     """
 
@@ -73,6 +80,7 @@ class Guard:
     seconds: float = 5.0
     body_bytes: int = 1024 * 1024
     redirects: int = 3
+    mark: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +141,15 @@ async def _follow(url: str, guard: Guard) -> bytes:
     for _ in range(guard.redirects + 1):
         where = place(url, plain=plain)
         plain = plain and not where.secure
-        reply = await _ask(url, where, guard)
+        reply = await exchange(url, where, guard, ACCEPT_JSON)
         if reply.status not in REDIRECTS:
             return _document(url, reply)
-        url = _next(url, reply.headers.get("location", ""))
+        url = leads_to(url, reply.headers.get("location", ""))
     raise FetchFailedError(f"{url}: more than {guard.redirects} redirects")
 
 
-def _next(url: str, location: str) -> str:
+def leads_to(url: str, location: str) -> str:
+    """Return where a redirect from ``url`` leads; raise `FetchRefusedError`."""
     try:
         return urljoin(url, location)
     except ValueError as error:
@@ -148,7 +157,7 @@ def _next(url: str, location: str) -> str:
 
 
 def _document(url: str, reply: Reply) -> bytes:
-    if reply.status != 200:  # noqa: PLR2004 - it is HTTP's word for "here it is"
+    if reply.status != OK:
         raise FetchFailedError(f"{url} answered with status {reply.status}, not 200")
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in MARKUP:
@@ -159,17 +168,42 @@ def _document(url: str, reply: Reply) -> bytes:
     return reply.body
 
 
-async def _ask(url: str, where: Place, guard: Guard) -> Reply:
+async def exchange(
+    url: str,
+    where: Place,
+    guard: Guard,
+    headers: Mapping[str, str],
+    into: Callable[[bytes], object] | None = None,
+) -> Reply:
+    """Return what the server at ``where`` answers, whatever its status.
+
+    No redirect is followed, and nothing ends it but the body's limit: the deadline is
+    the caller's.
+
+    Args:
+        url: What to call it in errors.
+        where: What to ask for.
+        guard: How far it may go.
+        headers: To send beside the usual ones, of printable ASCII.
+        into: Takes the body of a 200, piece by piece, which then is not kept.
+
+    Raises:
+        FetchRefusedError: If ``guard`` does not let it there.
+        FetchFailedError: If the server is not there, or says too much or no HTTP.
+
+    """
     reader, writer = await _dial(url, where, guard)
     reply = Reply(body_limit=guard.body_bytes)
     try:
-        writer.write(_request(where))
+        writer.write(_request(where, headers))
         while not reply.is_complete:
             data = await reader.read(PIECE_BYTES)
             if data:
                 reply.feed(data)
             else:
                 reply.end()
+            if into and reply.status == OK:
+                into(reply.drained())
     except (OSError, BadReplyError) as error:
         raise FetchFailedError(f"{url}: {error}") from error
     finally:
@@ -177,11 +211,11 @@ async def _ask(url: str, where: Place, guard: Guard) -> Reply:
     return reply
 
 
-def _request(where: Place) -> bytes:
+def _request(where: Place, headers: Mapping[str, str]) -> bytes:
     lines = (
         f"GET {where.target} HTTP/1.1",
         f"host: {where.authority}",
-        "accept: application/json, */*;q=0.5",
+        *(f"{name}: {value}" for name, value in headers.items()),
         "accept-encoding: identity",
         "user-agent: meltemi",
         "connection: close",
@@ -200,8 +234,9 @@ async def _dial(
     for address in addresses:
         try:
             async with asyncio.timeout(DIAL_SECONDS):
+                made = await connected(Address(address, where.port), mark=guard.mark)
                 return await asyncio.open_connection(
-                    address, where.port, ssl=context, server_hostname=name
+                    sock=made, ssl=context, server_hostname=name
                 )
         except (OSError, TimeoutError) as error:
             last = error

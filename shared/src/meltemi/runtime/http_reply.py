@@ -21,6 +21,7 @@ class Reply:
         self.headers: dict[str, str] = {}
         self.is_complete = False
         self._body = bytearray()
+        self._body_bytes = 0
         self._limit = body_limit
         self._header_bytes = 0
         self._in_header = True
@@ -29,8 +30,14 @@ class Reply:
 
     @property
     def body(self) -> bytes:
-        """What came of the body so far."""
+        """What came of the body so far, and was not drained."""
         return bytes(self._body)
+
+    def drained(self) -> bytes:
+        """Return what came of the body since this was last asked, and let go of it."""
+        piece = self.body
+        self._body.clear()
+        return piece
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes.
@@ -75,7 +82,8 @@ class Reply:
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body, within the limit."""
-        if len(self._body) + len(body) > self._limit:
+        self._body_bytes += len(body)
+        if self._body_bytes > self._limit:
             self._refuse_body()
         self._body += body
 

@@ -14,6 +14,7 @@ from pydantic_core import core_schema
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.runtime.dial_rule import Network, networks
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -90,6 +91,16 @@ def _split(value: object) -> object:
 
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(_split)]
 """``HOST:PORT,HOST:PORT``: one or more places of the same service."""
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return networks(tuple(part.strip() for part in value.split(",") if part.strip()))
+
+
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+"""``10.1.0.0/16,127.0.0.1``: networks and single addresses."""
 
 
 class ServiceSettings(BaseSettings):

@@ -1,8 +1,9 @@
 """All types of one stream, in an order that never breaks traffic.
 
 Make before break: clusters and their endpoints go first; listeners and routes follow
-when those are in place; clusters that nobody needs any more are taken away last
-(Envoy's "eventual consistency considerations" in its xDS protocol page).
+when those are in place; clusters and filters' configurations that nobody needs any
+more are taken away last (Envoy's "eventual consistency considerations" in its xDS
+protocol page). Filters hold nothing else up: an agent may have to fetch them first.
 """
 
 from __future__ import annotations
@@ -115,12 +116,14 @@ class Session:
             *self._push(TypeUrl.CLUSTER, removals=False),
             *self._push(TypeUrl.ENDPOINT, removals=True),
             *self._push(TypeUrl.SECRET, removals=True),
+            *self._push(TypeUrl.EXTENSION, removals=False),
         ]
         if self._settled(TARGETS):
             for kind in REFERRERS:
                 due += self._push(kind, removals=True)
             if self._settled(REFERRERS) and not self._refused():
                 due += self._push(TypeUrl.CLUSTER, removals=True)
+                due += self._push(TypeUrl.EXTENSION, removals=True)
         self._advance()
         return due
 

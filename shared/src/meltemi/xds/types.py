@@ -12,11 +12,12 @@ class TypeUrl(StrEnum):
     ENDPOINT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
     LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
     ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+    EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
     SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type's name
 
     @property
     def short(self) -> str:
-        """The name people say: ``cds``, ``eds``, ``lds``, ``rds``, ``sds``."""
+        """The name people say, such as ``cds`` or ``ecds``."""
         return SHORT[self]
 
     @property
@@ -30,6 +31,7 @@ SHORT = {
     TypeUrl.ENDPOINT: "eds",
     TypeUrl.LISTENER: "lds",
     TypeUrl.ROUTE: "rds",
+    TypeUrl.EXTENSION: "ecds",
     TypeUrl.SECRET: "sds",
 }
 

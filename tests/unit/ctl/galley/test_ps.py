@@ -24,4 +24,5 @@ def test_a_proxy_shows_what_it_refuses() -> None:
         "7",
         "-",
         "-",
+        "-",
     ]

@@ -26,11 +26,19 @@ spec:
   - {port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}
 """
 
+PLUGIN = """\
+---
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: header, namespace: default}
+spec: {url: "oci://r.example/header:v1"}
+"""
+
 
 @pytest.fixture
 def mesh(tmp_path: Path) -> str:
     file = tmp_path / "mesh.yaml"
-    file.write_text(MESH + GATEWAY)
+    file.write_text(MESH + GATEWAY + PLUGIN)
     return str(file)
 
 
@@ -83,3 +91,14 @@ def test_a_mistake_in_a_file_is_told_with_its_line(
     file.write_text(MESH.replace("protocol: HTTP", "protocol: HTTPX", 1))
     assert execute(["translate", "-f", str(file), "--proxy", "reviews-v1"]) == 65
     assert f"{file}:9:" in capsys.readouterr().err
+
+
+def test_a_filter_that_travels_apart_is_shown(
+    mesh: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["translate", "-f", mesh, "--proxy", "reviews-v1", "-o", "json"]
+    assert execute(command) == 0
+    (found,) = json.loads(capsys.readouterr().out)["extensions"]
+    assert found["name"] == "extensions.istio.io/wasmplugin/default.header"
+    code = found["typedConfig"]["config"]["vmConfig"]["code"]
+    assert code["remote"]["httpUri"]["uri"] == "oci://r.example/header:v1"

@@ -9,6 +9,7 @@ import typer
 from meltemi.ctl.lens.workload import workloads
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.scope.proxy import Proxy, proxy
+from meltemi.xds.modules import FETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +67,7 @@ def sidecar(world: World, workload: Instance) -> Proxy:
         "SERVICE_ACCOUNT": account(workload),
         "NETWORK": workload.network,
         "INSTANCE_IPS": list(workload.addresses),
+        FETCHES: True,
     }
     where = f"{workload.name}.{workload.namespace}"
     domain = f"{workload.namespace}.svc.{world.index.config.domain_suffix}"
@@ -82,7 +84,8 @@ def gateway(world: World, name: str, labels: Mapping[str, str]) -> Proxy:
         return known
     domain = f"{namespace}.svc.{world.index.config.domain_suffix}"
     node = f"router~{GATEWAY_ADDRESS}~{title}.{namespace}~{domain}"
-    return proxy(node, {"LABELS": dict(labels or GATEWAY_LABELS)})
+    made: dict[str, object] = {"LABELS": dict(labels or GATEWAY_LABELS), FETCHES: True}
+    return proxy(node, made)
 
 
 def labels(words: list[str]) -> dict[str, str]:

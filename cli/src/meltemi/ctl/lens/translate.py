@@ -86,6 +86,7 @@ def _plain(found: Held) -> dict[str, Any]:
         "endpoints": [_json(each) for each in envoy.assignments.values()],
         "listeners": [_json(each) for each in envoy.listeners],
         "routes": [_json(each) for each in envoy.routes.values()],
+        "extensions": [_json(each) for each in envoy.extensions.values()],
     }
 
 

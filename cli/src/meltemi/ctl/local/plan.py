@@ -37,8 +37,8 @@ TRUST_DOMAIN = "cluster.local"
 PILOTS = ("pilot-0", "pilot-1")
 GATEWAY_NAMESPACE = "istio-system"
 CONTROL_NAMESPACE = "istio-system"
-KEYS_FROM = "127.0.0.0/8,::1"
-"""A token issuer may run on this machine, as all of the mesh does."""
+THIS_MACHINE = "127.0.0.0/8,::1"
+"""Token issuers and registries may run here, as all of the mesh does."""
 DRAIN_SECONDS = "1"
 """Connections of a demo need no longer than that; Istio gives them 5 s."""
 
@@ -150,7 +150,7 @@ def galley(layout: Layout, tools: Tools, config: str = "") -> Part:
         "GALLEY_ADMIN_TOKEN_FILE": str(layout.admin_token),
         "GALLEY_AUDIT_FILE": str(layout.audit),
         "GALLEY_TRUST_BUNDLE_FILE": str(layout.roots),
-        "GALLEY_KEYS_ALLOWED_NETWORKS": KEYS_FROM,
+        "GALLEY_KEYS_ALLOWED_NETWORKS": THIS_MACHINE,
         "GALLEY_SECRETS_KEY_FILE": str(layout.sealing_key),
         "GALLEY_JOINING_CITADEL_BOOTSTRAP": layout.at("citadel.bootstrap"),
         "GALLEY_JOINING_CITADEL_RENEWAL": layout.at("citadel.renewal"),
@@ -324,6 +324,7 @@ def _proxy(
         "AGENT_DRAIN_SECONDS": DRAIN_SECONDS,
         "AGENT_EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true",
         "AGENT_MINIMUM_DRAIN_SECONDS": "0",
+        "AGENT_WASM_ALLOWED_NETWORKS": THIS_MACHINE,
     }
     return Part(
         name=name,

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import struct
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ import structlog
 from meltemi.proxy.dns.message import LARGEST
 from meltemi.proxy.dns.reply import answers, asked_as, settles, truncated
 from meltemi.proxy.dns.resolv_conf import ResolvConf, parse
+from meltemi.runtime.marked_socket import connected
+from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,23 +78,8 @@ class Way:
     mark: int | None = None
 
     async def connected(self, server: str, kind: socket.SocketKind) -> socket.socket:
-        """Return a socket that is connected to ``server``.
-
-        Raises:
-            OSError: If there is no way, or the mark may not be set.
-
-        """
-        family, _, _, _, there = socket.getaddrinfo(
-            server, self.port, type=kind, flags=socket.AI_NUMERICHOST
-        )[0]
-        made = socket.socket(family, kind | socket.SOCK_NONBLOCK)
-        with contextlib.ExitStack() as undoing:
-            undoing.callback(made.close)
-            if self.mark is not None:
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self.mark)
-            await asyncio.get_running_loop().sock_connect(made, there)
-            undoing.pop_all()
-        return made
+        """Return a socket that is connected to ``server``; raise `OSError`."""
+        return await connected(Address(server, self.port), kind=kind, mark=self.mark)
 
 
 class Nameservers:

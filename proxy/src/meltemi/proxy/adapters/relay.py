@@ -4,6 +4,7 @@ The one thing Envoy does not tell a new Pilot is added: what it refused of the l
 
 Envoy ──unix──▶ inbox ──▶ Pilot          one fresh upstream for each stream
       ◀──────── recorder ◀──             what Envoy acknowledges is remembered
+      ◀── lane ◀── modules ◀──           extensions go their own way (`ExtensionLane`)
       ◀──────── replay                   when no Pilot answers
 """
 
@@ -23,7 +24,9 @@ from google.protobuf.message import DecodeError
 from prometheus_client import Counter
 
 from meltemi.kernel.backoff import Backoff
+from meltemi.proxy.adapters.extension_lane import ExtensionLane
 from meltemi.proxy.replay import Replay
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
+    from meltemi.proxy.adapters.module_desk import ModuleDesk
     from meltemi.proxy.checkpoint import Recorder
     from meltemi.proxy.ring import PilotRing
     from meltemi.runtime.settings import Address
@@ -63,19 +67,21 @@ class Memory:
 
     recorder: Recorder
     file: CheckpointFile
+    modules: ModuleDesk
 
 
 class Inbox:
     """What Envoy said on one stream, kept until somebody has answered it.
 
     ``cold`` tells of an Envoy that holds nothing yet; it is known once ``opened``.
-    ``held`` tells that a Pilot serves the stream.
+    ``held`` tells that a Pilot serves the stream; extensions go by the ``lane``.
 
     The queue has no bound of its own: Envoy acknowledges and subscribes, it does not
     flood, and a bound would stop both directions at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lane: ExtensionLane) -> None:
+        self.lane = lane
         self.cold = True
         self.opened = asyncio.Event()
         self.held = False
@@ -86,6 +92,10 @@ class Inbox:
         """Take a message; None when Envoy has ended the stream."""
         self._queue.put_nowait(raw)
         self.opened.set()
+
+    def say(self, request: DeltaDiscoveryRequest) -> None:
+        """Tell Pilot something that Envoy did not say."""
+        self._queue.put_nowait(request.SerializeToString())
 
     def answered(self) -> None:
         """Forget what was said so far: an answer to it went out."""
@@ -102,6 +112,24 @@ class Inbox:
             await write(raw)
 
 
+class Outlet:
+    """What goes to Envoy on one stream; one message at a time, as gRPC wants it."""
+
+    def __init__(self, recorder: Recorder, context: Context) -> None:
+        self._recorder, self._context = recorder, context
+        self._turn = asyncio.Lock()
+
+    async def give(self, response: DeltaDiscoveryResponse) -> None:
+        """Send a response that was made here."""
+        await self.pass_on(response, response.SerializeToString())
+
+    async def pass_on(self, response: DeltaDiscoveryResponse, raw: bytes) -> None:
+        """Send ``raw``, which ``response`` was read from."""
+        async with self._turn:
+            self._recorder.sent(response)
+            await self._context.write(raw)
+
+
 class XdsRelay:
     """Serves Envoy's stream from a Pilot, or from what Envoy held last."""
 
@@ -115,6 +143,7 @@ class XdsRelay:
     ) -> None:
         self._ring, self._dial, self._rng = ring, dial, rng
         self._recorder, self._checkpoint = memory.recorder, memory.file
+        self._modules = memory.modules
         self.served: list[Callable[[], None]] = []
         """Called whenever a Pilot has begun to serve a stream."""
         self._lost = False
@@ -139,7 +168,7 @@ class XdsRelay:
             # A Pilot has just died for everybody: its proxies arrive spread out.
             await asyncio.sleep(self._rng.random())
             self._lost = False
-        inbox = Inbox()
+        inbox = Inbox(ExtensionLane(self._modules))
         self._recorder.begin()
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(requests, inbox))
@@ -158,7 +187,7 @@ class XdsRelay:
             if first:
                 inbox.cold = not request.initial_resource_versions
                 first = False
-            retold = self._recorder.retold(request)
+            retold = self._recorder.retold(request) or inbox.lane.retold(request)
             if self._recorder.heard(request):
                 self._checkpoint.changed.set()
             inbox.put(retold.SerializeToString() if retold else raw)
@@ -193,16 +222,24 @@ class XdsRelay:
                 channel.stream_stream(f"/{SERVICE}/{METHOD}")
             )
             call = method()
+            outlet = Outlet(self._recorder, context)
             async with asyncio.TaskGroup() as tasks:
-                parts = [tasks.create_task(_pour(inbox, call))]
+                parts = [
+                    tasks.create_task(_pour(inbox, call)),
+                    tasks.create_task(inbox.lane.run(outlet.give)),
+                    tasks.create_task(inbox.lane.retry(inbox.say)),
+                ]
                 if not inbox.cold:
                     parts.append(tasks.create_task(self._settle(pilot, inbox)))
                 limit = FIRST_ANSWER_SECONDS if inbox.cold else None
                 while (raw := await _next(call, limit)) is not None:
                     limit = None
                     self._hold(pilot, inbox)
-                    self._recorder.sent(_parsed(DeltaDiscoveryResponse, raw))
-                    await context.write(raw)
+                    response = _parsed(DeltaDiscoveryResponse, raw)
+                    if response.type_url == TypeUrl.EXTENSION:
+                        await inbox.lane.put(response)
+                    else:
+                        await outlet.pass_on(response, raw)
                 for part in parts:
                     part.cancel()
         return inbox.held

@@ -1,6 +1,5 @@
 """Settings of who may have a certificate, and how often they may ask."""
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -8,19 +7,11 @@ from pydantic import BeforeValidator
 
 from meltemi.citadel.entries import Registration
 from meltemi.citadel.limits import Rate
-from meltemi.runtime.dial_rule import Network
-from meltemi.runtime.settings import ServiceSettings
+from meltemi.runtime.settings import Networks, ServiceSettings
 
 
 def _rate(value: object) -> object:
     return Rate.parse(value) if isinstance(value, str) else value
-
-
-def _networks(value: object) -> object:
-    """Read a comma list of networks."""
-    if not isinstance(value, str):
-        return value
-    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
 
 
 class CallerSettings(ServiceSettings):
@@ -41,7 +32,7 @@ class CallerSettings(ServiceSettings):
     issuers_file: Path | None = None
     """Issuers of tokens that others run, YAML or JSON; unset: only Citadel's own."""
 
-    jwks_networks: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = ()
+    jwks_networks: Networks = ()
     """Networks, beside the public ones, that key sets may be fetched from."""
 
     jwks_roots_file: Path | None = None

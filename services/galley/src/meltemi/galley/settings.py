@@ -3,31 +3,21 @@
 import ssl
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from meltemi.galley.adapters.key_keeper import KeyPolicy
 from meltemi.identity.sealed import SealingKey
 from meltemi.runtime.bus_access import BusAccess
-from meltemi.runtime.dial_rule import Network, networks
 from meltemi.runtime.guarded_fetch import Guard
 from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
-from meltemi.runtime.settings import Address, Addresses
+from meltemi.runtime.settings import Address, Addresses, Networks
 from meltemi.runtime.tls import TlsFiles, client_context
 
 ADDRESS_HTTP = Address("127.0.0.1", 15080)
-
-
-def _networks(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return networks(tuple(part.strip() for part in value.split(",") if part.strip()))
-
-
-Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 
 
 class GalleySettings(LedgerAccess, BusAccess):

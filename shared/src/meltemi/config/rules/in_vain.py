@@ -86,31 +86,20 @@ def _patches(spec: EnvoyFilter) -> Iterator[Finding]:
 
 
 def _module(path: str, module: WasmModule) -> Iterator[Finding]:
-    """Yield what becomes of a module that Envoy cannot fetch by itself."""
-    scheme = module.url.partition("://")[0] if "://" in module.url else "oci"
+    """Yield what becomes of a module that no agent takes as it is told to."""
     opens = module.fail_strategy is FailStrategy.FAIL_OPEN
     then = "traffic passes without it" if opens else "its traffic is refused"
-    if scheme == "oci":
-        yield warning(
-            f"{path}.url",
-            f"images are not fetched: {then}",
-            "name a file, or a URL of https with the module's sha256",
-            code=NOT_FETCHED,
-        )
-    elif scheme != "file" and not module.sha256:
+    if module.url.startswith("http://") and not module.sha256:
         yield warning(
             f"{path}.sha256",
-            f"a module of unknown hash is not fetched: {then}",
-            "write the module's SHA-256",
+            "a module of unknown hash is not fetched in plain text but from servers "
+            f"that an agent's AGENT_WASM_PLAIN_SERVERS names: {then}",
+            "write the module's SHA-256, or use https",
             code=NOT_FETCHED,
         )
-    for field, value in (
-        ("imagePullPolicy", module.image_pull_policy),
-        ("imagePullSecret", module.image_pull_secret),
-        ("verificationKey", module.verification_key),
-    ):
-        if value:
-            yield _nothing(f"{path}.{field}", "images are not fetched")
+    if module.verification_key:
+        message = "signatures of images are not checked, in Istio neither"
+        yield _nothing(f"{path}.verificationKey", message)
 
 
 def _telemetry(spec: Telemetry) -> Iterator[Finding]:

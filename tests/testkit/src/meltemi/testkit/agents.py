@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meltemi.identity.credential import Credential
+    from meltemi.testkit.plane import Plane
 
 NOWHERE = Address("127.0.0.1", 1)
 
@@ -47,6 +48,23 @@ def agent_settings(directory: Path, **given: object) -> AgentSettings:
         "drain_seconds": 0.5,
     }
     return AgentSettings.model_validate(usual | given)
+
+
+async def member_settings(
+    mesh: Plane, directory: Path, **given: object
+) -> AgentSettings:
+    """Return settings of an agent that joins ``mesh``, over TLS."""
+    (directory / "token").write_text(await mesh.office.token())
+    usual: dict[str, object] = {
+        "citadel_bootstrap": mesh.office.settings.bootstrap_address,
+        "citadel_renewal": mesh.office.settings.renewal_address,
+        "root_cert_file": mesh.office.settings.state_dir / "root-cert.pem",
+        "pilots": (mesh.pilot,),
+        "pilots_plaintext": False,
+        "admin_address": local(),
+        "status_address": local(),
+    }
+    return agent_settings(directory, **(usual | given))
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -49,6 +50,7 @@ MESSAGES: Final[Mapping[TypeUrl, tuple[str, type[Protobuf]]]] = {
     TypeUrl.ENDPOINT: ("endpoints", ClusterLoadAssignment),
     TypeUrl.LISTENER: ("listener", Listener),
     TypeUrl.ROUTE: ("routes", RouteConfiguration),
+    TypeUrl.EXTENSION: ("extension", TypedExtensionConfig),
 }
 
 

@@ -14,6 +14,7 @@ from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.pilot.scope.scope import Scope, scope
+from meltemi.xds.modules import FETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,10 +79,14 @@ def sidecar_scope(
     labels: Mapping[str, str] | None = None,
     explicit: Mapping[str, object] | None = None,
     namespace: str = "default",
+    fetches: bool = True,
 ) -> Scope:
-    """Return what a sidecar sees of the mesh of ``text``."""
+    """Return what a sidecar sees of the mesh of ``text``.
+
+    ``fetches`` tells whether there is an agent that fetches modules.
+    """
     node = f"sidecar~127.0.0.1~test.{namespace}~{namespace}.svc.cluster.local"
-    return _scope(text, node, labels, explicit)
+    return _scope(text, node, labels, explicit, fetches=fetches)
 
 
 def gateway_scope(
@@ -100,9 +105,12 @@ def _scope(
     node: str,
     labels: Mapping[str, str] | None,
     explicit: Mapping[str, object] | None,
+    *,
+    fetches: bool = True,
 ) -> Scope:
     metadata: dict[str, object] = {
         "LABELS": dict(labels or {}),
+        FETCHES: fetches,
         "MELTEMI_EXPLICIT": dict(explicit or {}),
     }
     return scope(indexed(text), proxy(node, metadata).group)

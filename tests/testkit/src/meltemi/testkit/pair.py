@@ -117,6 +117,7 @@ def pair(folder: Path, objects: str = "", *, mode: str = "STRICT") -> Iterator[P
     scope = sidecar_scope(
         WORKLOAD.format(inbound=inbound, mode=mode) + objects,
         labels={"app": "reviews", "version": "v1"},
+        fetches=False,
         explicit={
             "inbound": f"127.0.0.1:{inbound}",
             "apps": {"9080": f"127.0.0.1:{app.server_port}"},

@@ -81,14 +81,7 @@ def test_a_listener_leads_back_to_its_plugins() -> None:
     assert by_plugin == [80]
 
 
-def test_modules_are_fetched_through_a_cluster_that_checks_the_server() -> None:
-    (cluster,) = [each for each in made("").clusters if "modules" in each.name]
-    assert isinstance(cluster.client, ir.OriginateClient)
-    assert (cluster.client.sni, cluster.client.names) == ("m.example", ("m.example",))
-    assert cluster.client.root
-    (plain,) = [
-        each
-        for each in made("", "http://m.example/x.wasm").clusters
-        if "modules" in each.name
-    ]
-    assert plain.client == ir.PlainClient()
+def test_a_fetched_module_is_told_of_apart_and_once() -> None:
+    (told,) = made("").extensions
+    assert isinstance(told.made.module, ir.FetchedModule)
+    assert made("", "file:///x.wasm").extensions == ()

@@ -6,7 +6,8 @@ import pytest
 from meltemi.config.schema.wasm import WasmModule
 from meltemi.config.values import decode_value
 from meltemi.pilot import ir
-from meltemi.pilot.translate.plugin.module import Host, module_host, wasm
+from meltemi.pilot.scope.node import NodeSettings
+from meltemi.pilot.translate.plugin.module import Name, wasm
 
 SHA = "a" * 64
 NAME, PLUGIN = "extensions.istio.io/wasmplugin/default.p", "default.p"
@@ -16,32 +17,45 @@ def module(url: str = "file:///m.wasm", **more: object) -> WasmModule:
     return msgspec.convert({"url": url} | more, WasmModule, dec_hook=decode_value)
 
 
-def made(given: WasmModule, *lacks: str) -> ir.Plugin | None:
-    return wasm(given, NAME, PLUGIN, frozenset(lacks))
+def made(given: WasmModule, *lacks: str, fetches: bool = True) -> ir.Plugin | None:
+    node = NodeSettings(lacks=frozenset(lacks), fetches_modules=fetches)
+    return wasm(given, Name(NAME, PLUGIN, "7"), node)
+
+
+def ordered(given: WasmModule) -> ir.FileModule | ir.FetchedModule:
+    found = made(given)
+    assert isinstance(found, ir.WasmFilter)
+    return found.module
 
 
 @pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://m.example/x.wasm", Host("m.example", 443, tls=True)),
-        ("http://m.example/x.wasm", Host("m.example", 80, tls=False)),
-        ("https://m.example:8443/x.wasm", Host("m.example", 8443, tls=True)),
-        ("oci://m.example/x", None),
-        ("m.example/x", None),
-        ("file:///x.wasm", None),
-        ("https://m.example:port/x", None),
-    ],
+    "url", ["https://m.example/x.wasm", "oci://m.example/x:v1", "m.example/x"]
 )
-def test_modules_are_fetched_over_http_alone(url: str, host: Host | None) -> None:
-    assert module_host(module(url, sha256=SHA)) == host
+def test_an_agent_is_told_where_a_module_is(url: str) -> None:
+    assert ordered(module(url)) == ir.FetchedModule(url, version="7")
 
 
-def test_case_59_a_module_is_fetched_if_its_hash_is_known() -> None:
-    assert module_host(module("https://m.example/x.wasm")) is None
-    found = made(module("https://m.example/x.wasm", sha256=SHA))
-    assert isinstance(found, ir.WasmFilter)
-    cluster = "meltemi.modules|443||m.example"
-    assert found.module == ir.FetchedModule("https://m.example/x.wasm", SHA, cluster)
+def test_an_agent_is_told_when_and_as_whom_to_fetch() -> None:
+    found = ordered(
+        module("m.example/x", imagePullPolicy="Always", imagePullSecret="s")
+    )
+    assert found == ir.FetchedModule("m.example/x", "", "Always", "s", "7")
+    unsaid = ordered(module("m.example/x", imagePullPolicy="UNSPECIFIED_POLICY"))
+    assert unsaid == ir.FetchedModule("m.example/x", version="7")
+
+
+def test_a_module_of_known_hash_is_the_same_whatever_its_object_is_changed_to() -> None:
+    assert ordered(module("m.example/x", sha256=SHA)) == ir.FetchedModule(
+        "m.example/x", SHA
+    )
+
+
+def test_case_59_without_an_agent_nothing_is_fetched() -> None:
+    url = "https://m.example/x.wasm"
+    assert made(module(url, sha256=SHA), fetches=False) == ir.Refusal(NAME)
+    opens = module(url, sha256=SHA, failStrategy="FAIL_OPEN")
+    assert made(opens, fetches=False) is None
+    assert isinstance(made(module(), fetches=False), ir.WasmFilter), "a file is there"
 
 
 def test_what_a_module_is_started_with() -> None:

@@ -7,7 +7,7 @@ from meltemi.pilot import ir
 from meltemi.pilot.scope.policies import GATEWAY_LABEL
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.pilot.scope.scope import scope
-from meltemi.pilot.translate.plugin.plugins import Entry, hosts, placed, plugins
+from meltemi.pilot.translate.plugin.plugins import Entry, apart, placed, plugins
 from meltemi.testkit.mesh import indexed, sidecar_scope
 
 CLIENT, SERVER = TrafficMode.CLIENT, TrafficMode.SERVER
@@ -140,10 +140,9 @@ def test_a_script_without_an_interpreter_refuses() -> None:
     assert isinstance(one.made, ir.Refusal)
 
 
-def test_a_server_of_modules_is_known_once() -> None:
-    fetched = f", sha256: {'a' * 64}"
-    text = wasm("a", fetched, "https://m.example/a") + wasm(
-        "b", fetched, "https://m.example/b"
-    )
-    assert [each.name for each in hosts(found(text))] == ["m.example"]
-    assert list(hosts(found(wasm("a", "", "oci://m.example/a")))) == []
+def test_what_an_agent_fetches_travels_apart() -> None:
+    text = wasm("a", "", "oci://m.example/a") + wasm("b") + lua("c")
+    made = tuple(apart(found(text)))
+    assert [each.made.plugin for each in made] == ["default.a"]
+    assert [each.subject for each in made[0].origins] == ["WasmPlugin/default/a"]
+    assert not made[0].connections

@@ -30,5 +30,7 @@ def _items(made: ir.Resources) -> Iterator[Item]:
         yield TypeUrl.LISTENER, listener.name, heard, listener.origins
     for table in made.routes:
         yield TypeUrl.ROUTE, table.name, emit.route_table(table), table.origins
+    for told in made.extensions:
+        yield TypeUrl.EXTENSION, told.made.name, emit.extension(told), told.origins
     for served in made.secrets:
         yield TypeUrl.SECRET, served.name, emit.secret(served), served.origins

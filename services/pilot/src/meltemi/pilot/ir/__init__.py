@@ -65,6 +65,7 @@ from meltemi.pilot.ir.network_filter import (
 from meltemi.pilot.ir.origin import Origin, Origins
 from meltemi.pilot.ir.plugin import (
     NO_PLUGINS,
+    Extension,
     Failure,
     FetchedModule,
     FileModule,
@@ -162,6 +163,7 @@ __all__ = [
     "DynatraceSampler",
     "Endpoint",
     "EndpointHealth",
+    "Extension",
     "Failure",
     "Families",
     "Fault",

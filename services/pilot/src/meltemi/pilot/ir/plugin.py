@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meltemi.pilot.ir.origin import Origins
 
 
 class Failure(StrEnum):
@@ -26,11 +30,22 @@ class FileModule:
 
 @dataclass(frozen=True, slots=True)
 class FetchedModule:
-    """A module that Envoy fetches, and takes if its hash is right."""
+    """A module that the agent fetches.
+
+    Attributes:
+        url: As it is written.
+        sha256: Of the module or its image, in hex; empty: not known.
+        policy: When it is fetched again, in Istio's words; empty: not said.
+        secret: What the credentials are called; empty: none are needed.
+        version: Of the object that orders it: a new one has it asked for again.
+
+    """
 
     url: str
-    sha256: str
-    cluster: str
+    sha256: str = ""
+    policy: str = ""
+    secret: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,27 @@ class WasmFilter:
     failure: Failure = Failure.CLOSED
     variables: tuple[tuple[str, str], ...] = ()
     inherited: tuple[str, ...] = ()
+
+    @property
+    def apart(self) -> bool:
+        """Whether its configuration travels apart: somebody fetches its module."""
+        return isinstance(self.module, FetchedModule)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A filter's configuration that travels apart from the listeners it stands in.
+
+    Attributes:
+        made: The filter.
+        connections: Whether it sees connections, not requests.
+        origins: Whose it is.
+
+    """
+
+    made: WasmFilter
+    connections: bool
+    origins: Origins
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from meltemi.pilot.ir.endpoint import LoadAssignment
     from meltemi.pilot.ir.listener import Listener
     from meltemi.pilot.ir.patch import Patch
+    from meltemi.pilot.ir.plugin import Extension
     from meltemi.pilot.ir.route import RouteTable
     from meltemi.pilot.ir.tls import ServedSecret
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Clusters, their endpoints, listeners, route tables and secrets; names are unique.
+    """Clusters, their endpoints, listeners and so on; names are unique.
 
     Attributes:
+        extensions: Filters whose configuration travels apart from the listeners.
         patches: A person's own changes, to be made to Envoy's messages, in order.
         gateway: Whether the proxies are gateways: patches tell them apart.
 
@@ -29,5 +31,6 @@ class Resources:
     listeners: tuple[Listener, ...] = ()
     routes: tuple[RouteTable, ...] = ()
     secrets: tuple[ServedSecret, ...] = ()
+    extensions: tuple[Extension, ...] = ()
     patches: tuple[Patch, ...] = ()
     gateway: bool = False

@@ -15,6 +15,7 @@ import msgspec
 from meltemi.config.schema.proxy_defaults import ProxyDefaults
 from meltemi.config.values import decode_value
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.xds.modules import FETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,6 +74,8 @@ class NodeSettings:
     application_netns: str = ""
     """The network namespace its application is in, a file beside the proxy; empty: the
     proxy's own."""
+    fetches_modules: bool = False
+    """An agent stands between, which fetches Wasm modules."""
     raw: str = "{}"
     """All of the metadata as JSON, for EnvoyFilters, which match any of it."""
 
@@ -120,6 +123,7 @@ def node_settings(
         proxy_config=_proxy_config(metadata.get("PROXY_CONFIG")),
         lacks=OPTIONAL - has if (has := set(extensions)) else frozenset(),
         application_netns=word.text("MELTEMI_APPLICATION_NETNS"),
+        fetches_modules=word.flag(FETCHES),
         raw=json.dumps(_kept(metadata), sort_keys=True),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -37,6 +38,10 @@ class Resources:
     assignments: Mapping[str, ClusterLoadAssignment] = field(
         default_factory=dict[str, "ClusterLoadAssignment"]
     )
+    extensions: Mapping[str, TypedExtensionConfig] = field(
+        default_factory=dict[str, "TypedExtensionConfig"]
+    )
+    """Configuration of filters that stand in listeners by name."""
 
 
 def resources(
@@ -56,12 +61,14 @@ def resources(
 
 def read(bodies: Mapping[TypeUrl, Iterable[bytes]]) -> Resources:
     """Return what a proxy reads in the bytes it was sent, by their type."""
-    return resources(
+    made = resources(
         map(Listener.FromString, bodies[TypeUrl.LISTENER]),
         map(RouteConfiguration.FromString, bodies[TypeUrl.ROUTE]),
         map(Cluster.FromString, bodies[TypeUrl.CLUSTER]),
         map(ClusterLoadAssignment.FromString, bodies[TypeUrl.ENDPOINT]),
     )
+    apart = map(TypedExtensionConfig.FromString, bodies.get(TypeUrl.EXTENSION, ()))
+    return replace(made, extensions={each.name: each for each in apart})
 
 
 def holds(packed: Packed, kind: type[Message]) -> bool:

@@ -10,12 +10,13 @@ from envoy.config.core.v3.config_source_pb2 import ApiConfigSource, ApiVersion
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (  # noqa: E501 - Envoy's name
     HttpConnectionManager,
+    HttpFilter,
 )
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 if TYPE_CHECKING:
     from envoy.config.core.v3.base_pb2 import TransportSocket
-    from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+    from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 
     from meltemi.pilot.trace import Resources
 
@@ -25,7 +26,7 @@ SOCKET = "/run/meltemi/sds.sock"
 
 
 def bootstrap(held: Resources, node_id: str) -> Bootstrap:
-    """Return ``held`` as static resources: EDS and RDS are put in place.
+    """Return ``held`` as static resources: EDS, RDS and ECDS are put in place.
 
     Certificates stay references to the agent's SDS, as no key is known here. Those
     that Pilot would send are asked of the agent too: an Envoy without a connection
@@ -91,13 +92,23 @@ def _listener(held: Resources, listener: Listener) -> Listener:
 
 
 def _inline(held: Resources, chain: FilterChain) -> None:
-    """Put the route tables that a chain would fetch into it."""
+    """Put what a chain would ask for by name into it."""
     for each in chain.filters:
+        _configure(held, each)
         manager = HttpConnectionManager()
-        if not each.typed_config.Unpack(manager) or not manager.HasField("rds"):
+        if not each.typed_config.Unpack(manager):
             continue
-        name = manager.rds.route_config_name
-        manager.route_config.name = name
-        if name in held.routes:
-            manager.route_config.CopyFrom(held.routes[name])
+        for http in manager.http_filters:
+            _configure(held, http)
+        if manager.HasField("rds"):
+            name = manager.rds.route_config_name
+            manager.route_config.name = name
+            if name in held.routes:
+                manager.route_config.CopyFrom(held.routes[name])
         each.typed_config.Pack(manager)
+
+
+def _configure(held: Resources, each: Filter | HttpFilter) -> None:
+    """Put the configuration of a filter that stands there by name into it."""
+    if each.HasField("config_discovery") and each.name in held.extensions:
+        each.typed_config.CopyFrom(held.extensions[each.name].typed_config)

@@ -92,12 +92,13 @@ def outward(scope: Scope) -> Outward:
 
 
 def outward_listeners(scope: Scope, listeners: Iterable[ir.Listener]) -> ir.Resources:
-    """Return those of `outward` with telemetry and plugins, and what plugins need."""
+    """Return those of `outward` with telemetry and plugins, and all plugins."""
     return ir.Resources(
-        clusters=tuple(fitting(scope).clusters()),
+        clusters=(),
         assignments=(),
         listeners=_listening(scope, listeners),
         routes=(),
+        extensions=tuple(fitting(scope).extensions()),
     )
 
 
@@ -137,13 +138,12 @@ def _put_together(
     """Return all of them as one proxy holds them."""
     listeners = _listening(scope, (each.listener for each in served))
     made = _reaching(scope, reached)
-    found = (*made.clusters, *fitting(scope).clusters())
     return replace(
         made,
-        clusters=found,
         listeners=listeners,
         routes=tuple(_tables(served)),
-        secrets=tuple(secrets(scope, listeners, found)),
+        secrets=tuple(secrets(scope, listeners, made.clusters)),
+        extensions=tuple(fitting(scope).extensions()),
         patches=patches(scope),
         gateway=scope.group.role is Role.GATEWAY,
     )

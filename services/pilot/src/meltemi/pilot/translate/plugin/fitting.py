@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from meltemi.config.schema.traffic_selector import TrafficMode
 from meltemi.pilot import ir
-from meltemi.pilot.translate.cluster.client_tls import SYSTEM_ROOTS
-from meltemi.pilot.translate.cluster.service import families
-from meltemi.pilot.translate.plugin.plugins import Entry, hosts, placed, plugins
+from meltemi.pilot.translate.plugin.plugins import Entry, apart, placed, plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meltemi.pilot.scope.scope import Scope
-    from meltemi.pilot.translate.plugin.module import Host
-
-ROOTS: Final = ir.Secret(f"file-root:{SYSTEM_ROOTS}", wait=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +20,6 @@ class Fitting:
     """The plugins of a class of proxies."""
 
     entries: tuple[Entry, ...]
-    families: ir.Families
 
     def listener(self, made: ir.Listener) -> ir.Listener:
         """Return ``made`` with the plugins that see its traffic.
@@ -67,28 +61,11 @@ class Fitting:
         requests = placed(each for each in found if not each.connections)
         return replace(made, filter=replace(made.filter, plugins=requests))
 
-    def clusters(self) -> Iterator[ir.Cluster]:
-        """Yield the clusters that Envoy fetches modules through."""
-        for host in hosts(self.entries):
-            yield _cluster(host, self.families)
+    def extensions(self) -> Iterator[ir.Extension]:
+        """Yield what travels apart: the agent puts a module in before Envoy sees it."""
+        yield from apart(self.entries)
 
 
 def fitting(scope: Scope) -> Fitting:
     """Return what is put into what the proxies of ``scope`` hold."""
-    return Fitting(plugins(scope), families(scope))
-
-
-def _cluster(host: Host, families: ir.Families) -> ir.Cluster:
-    member = ir.Endpoint(host.name, host.port, tls=False)
-    client: ir.Client = ir.PlainClient()
-    if host.tls:
-        client = ir.OriginateClient(sni=host.name, names=(host.name,), root=ROOTS)
-    return ir.Cluster(
-        name=host.cluster,
-        discovery=ir.Discovery.STRICT_DNS,
-        lookup=ir.Lookup(families=families),
-        members=ir.LoadAssignment(
-            host.cluster, (ir.LocalityEndpoints(ir.Locality(), (member,)),)
-        ),
-        client=client,
-    )
+    return Fitting(plugins(scope))

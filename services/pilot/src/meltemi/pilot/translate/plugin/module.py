@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
-from meltemi.config.schema.wasm import EnvValueSource, FailStrategy, PluginType
+from meltemi.config.schema.wasm import (
+    EnvValueSource,
+    FailStrategy,
+    PluginType,
+    PullPolicy,
+)
 from meltemi.pilot import ir
 
 if TYPE_CHECKING:
     from meltemi.config.schema.wasm import VmConfig, WasmModule
+    from meltemi.pilot.scope.node import NodeSettings
 
 FAILURES: Final = {
     FailStrategy.FAIL_OPEN: ir.Failure.OPEN,
     FailStrategy.FAIL_RELOAD: ir.Failure.RELOAD,
 }
-PORTS: Final = {"http": 80, "https": 443}
+POLICIES: Final = (PullPolicy.IF_NOT_PRESENT, PullPolicy.ALWAYS)
 FILE: Final = "file://"
 RUNTIME: Final = "envoy.wasm.runtime.v8"
 HTTP: Final = "envoy.filters.http.wasm"
@@ -30,58 +35,40 @@ NETWORK: Final = "envoy.filters.network.wasm"
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """A server that modules are fetched from."""
+class Name:
+    """What a module's filter is called.
 
-    name: str
-    port: int
-    tls: bool
+    Attributes:
+        filter: The filter's own name.
+        plugin: What the module is called in its logs.
+        version: Of the object.
 
-    @property
-    def cluster(self) -> str:
-        """What the cluster for it is called."""
-        return f"meltemi.modules|{self.port}||{self.name}"
+    """
 
-
-def module_host(module: WasmModule) -> Host | None:
-    """Return where Envoy fetches ``module`` from; None where it does not."""
-    try:
-        parts = urlsplit(module.url)
-        port = parts.port or PORTS.get(parts.scheme, 0)
-    except ValueError:
-        return None
-    if parts.scheme not in PORTS or not parts.hostname or not module.sha256:
-        return None
-    return Host(parts.hostname, port, tls=parts.scheme == "https")
+    filter: str
+    plugin: str
+    version: str = ""
 
 
-def wasm(
-    module: WasmModule, name: str, plugin: str, lacks: frozenset[str]
-) -> ir.Plugin | None:
-    """Return the filter for ``module``.
+def wasm(module: WasmModule, name: Name, node: NodeSettings) -> ir.Plugin | None:
+    """Return the filter for ``module`` at a proxy.
 
     Where it cannot be had, everything is refused in its place, or with FAIL_OPEN
-    nothing stands there.
-
-    Args:
-        module: As it is written.
-        name: The filter's.
-        plugin: What the module is called in its logs.
-        lacks: The extensions that the proxy's Envoy does not have.
-
+    nothing stands there. ``node`` says what the proxy's Envoy lacks, and whether there
+    is an agent to fetch modules.
     """
     failure = FAILURES.get(
         module.fail_strategy or FailStrategy.FAIL_CLOSE, ir.Failure.CLOSED
     )
-    source = _source(module)
+    source = _source(module, name.version, fetches=node.fetches_modules)
     needed = {RUNTIME, NETWORK if sees_connections(module) else HTTP}
-    if source is None or needed & lacks:
-        return None if failure is ir.Failure.OPEN else ir.Refusal(name)
+    if source is None or needed & node.lacks:
+        return None if failure is ir.Failure.OPEN else ir.Refusal(name.filter)
     variables, inherited = _environment(module.vm_config)
     settings = module.plugin_config
     return ir.WasmFilter(
-        name=name,
-        plugin=plugin,
+        name=name.filter,
+        plugin=name.plugin,
         module=source,
         root=module.plugin_name or "",
         settings=msgspec.json.encode(settings).decode() if settings else "",
@@ -96,13 +83,21 @@ def sees_connections(module: WasmModule) -> bool:
     return module.type is PluginType.NETWORK
 
 
-def _source(module: WasmModule) -> ir.FileModule | ir.FetchedModule | None:
+def _source(
+    module: WasmModule, version: str, *, fetches: bool
+) -> ir.FileModule | ir.FetchedModule | None:
     if module.url.startswith(FILE):
         return ir.FileModule(module.url.removeprefix(FILE))
-    host = module_host(module)
-    if host is None:
+    if not fetches:
         return None
-    return ir.FetchedModule(module.url, module.sha256 or "", host.cluster)
+    said = module.image_pull_policy
+    return ir.FetchedModule(
+        url=module.url,
+        sha256=module.sha256 or "",
+        policy=said if said in POLICIES else "",
+        secret=module.image_pull_secret or "",
+        version="" if module.sha256 else version,
+    )
 
 
 def _environment(

@@ -13,7 +13,7 @@ from meltemi.config.schema.traffic_selector import TrafficMode
 from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.pilot import ir
 from meltemi.pilot.scope.policies import policies
-from meltemi.pilot.translate.plugin.module import Host, module_host, sees_connections
+from meltemi.pilot.translate.plugin.module import Name, sees_connections
 from meltemi.pilot.translate.plugin.module import wasm as wasm_filter
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class Entry:
     place: Place
     connections: bool
     match: tuple[TrafficSelector, ...]
-    host: Host | None
     origin: ir.Origin
 
     def sees(self, side: TrafficMode, ports: tuple[int, ...]) -> bool:
@@ -98,25 +97,23 @@ def _entry(scope: Scope, each: Written) -> Entry | None:
     home = each.metadata
     plugin = f"{home.namespace}.{home.name}"
     name = f"extensions.istio.io/{each.kind.lower()}/{plugin}"
-    lacks = scope.group.node.lacks
+    node = scope.group.node
     module = _module(each)
     if module is None:
         code = _script(each)
         made: ir.Plugin | None = ir.LuaFilter(name, code)
-        if LUA in lacks:
+        if LUA in node.lacks:
             made = ir.Refusal(name)
     else:
-        made = wasm_filter(module, name, plugin, lacks)
+        made = wasm_filter(module, Name(name, plugin, home.resource_version), node)
     if made is None:
         return None
     word = (each.spec.phase or Place.REST).removesuffix("_PHASE")
-    fetched = isinstance(made, ir.WasmFilter) and module is not None
     return Entry(
         made=made,
         place=Place(word),
         connections=module is not None and sees_connections(module),
         match=each.spec.match,
-        host=module_host(module) if fetched and module else None,
         origin=ir.Origin(each.kind, home.namespace, home.name, "spec"),
     )
 
@@ -144,6 +141,8 @@ def placed(entries: Iterable[Entry]) -> ir.Plugins:
     return ir.Plugins(*(tuple(by_place[place]) for place in Place))
 
 
-def hosts(entries: Iterable[Entry]) -> Iterator[Host]:
-    """Yield where modules are fetched from, each once."""
-    yield from dict.fromkeys(each.host for each in entries if each.host)
+def apart(entries: Iterable[Entry]) -> Iterator[ir.Extension]:
+    """Yield the filters whose configuration travels apart from the listeners."""
+    for each in entries:
+        if isinstance(each.made, ir.WasmFilter) and each.made.apart:
+            yield ir.Extension(each.made, each.connections, (each.origin,))
