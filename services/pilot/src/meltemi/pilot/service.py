@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meltemi.config.key_sets import keys_prefix
 from meltemi.config.schema.mesh_config import (
     AccessLogEncoding,
+    DefaultProviders,
 )
 from meltemi.config.schema.mesh_config import (
     MeshConfig as MeshDocument,
@@ -62,16 +63,6 @@ class Pilot:
         self._settings, self._ledger = settings, ledger
         self._metrics = Metrics()
         mesh = Latest(Mesh())
-        told = MeshDocument(
-            trust_domain=settings.trust_domain,
-            root_namespace=settings.root_namespace,
-            access_log_file=settings.access_log_file,
-            access_log_encoding=AccessLogEncoding.JSON,
-            access_log_format=EXPLAINING,
-        )
-        config = MeshConfig(
-            over_defaults(told), settings.domain_suffix, settings.features
-        )
         self._connections = Connections(settings.name, clock)
         self._trust = TrustStreams()
         self._ingest = Ingest(
@@ -86,7 +77,7 @@ class Pilot:
         self._bundles = ForeignBundles(self._federate)
         self._discovery = Discovery(
             mesh,
-            Snapshots(mesh, config, clock, self._metrics),
+            Snapshots(mesh, _defaults(settings), clock, self._metrics),
             self._connections,
             Trust(Door(self._denials, self._domains), self._trust),
         )
@@ -151,6 +142,20 @@ class Pilot:
         if self._ingest.ready:
             return None
         return "the ledger has not answered yet: is etcd reachable?"
+
+
+def _defaults(settings: PilotSettings) -> MeshConfig:
+    """Return what holds where the mesh's MeshConfig does not say."""
+    counting = settings.metrics_provider
+    told = MeshDocument(
+        trust_domain=settings.trust_domain,
+        root_namespace=settings.root_namespace,
+        access_log_file=settings.access_log_file,
+        access_log_encoding=AccessLogEncoding.JSON,
+        access_log_format=EXPLAINING,
+        default_providers=DefaultProviders(metrics=(counting,)) if counting else None,
+    )
+    return MeshConfig(over_defaults(told), settings.domain_suffix, settings.features)
 
 
 GRACE_SECONDS = 0.5
