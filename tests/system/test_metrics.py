@@ -8,7 +8,7 @@ import json
 import socket
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -275,3 +275,57 @@ def test_1_both_reporters_count_connections_and_their_bytes(guests: Guests) -> N
             labels(**CLIENT, **workload("source", "chat"), **tcp): count,
             labels(**SERVER, **nobody("source"), **tcp): count,
         }, name
+
+
+def test_4_stat_and_edges_tell_within_two_percent_what_callers_did(
+    mesh: Up, guests: Guests
+) -> None:
+    """They tell all of it: what the mesh is told is what proxies counted."""
+    base = outbound(mesh, "reviews-v2", "ratings")
+    earlier = {row: _volume(mesh, *row) for row in (RATINGS, LEDGER)}
+    codes: Counter[int] = Counter()
+    for path, count in (("/ratings/0", 450), ("/nowhere", 50)):
+        codes.update(each.status_code for each in answers(base + path, count))
+    assert codes == {200: 450, 404: 50}
+    for _ in range(10):
+        assert sent(guests.ledger, b"x")
+
+    def told(row: tuple[str, str], what: str) -> int:
+        volume, before = _volume(mesh, *row), earlier[row]
+        return int(volume.get(what, 0)) - int(before.get(what, 0))
+
+    eventually(
+        lambda: told(RATINGS, "requests") + told(LEDGER, "connections_opened") >= 510,
+        seconds=60,
+        what="both agents have told Pilot",
+    )
+    assert told(RATINGS, "requests") == pytest.approx(500, rel=0.02)
+    assert told(LEDGER, "connections_opened") == pytest.approx(10, rel=0.02)
+    table = {row["workload"]: row for row in mesh.json("stat", "--window", "15m")}
+    for name in ("ratings-v1", "ledger-v1"):
+        assert table[name]["meshed"]
+        assert table[name]["secured"] == 1.0
+    assert table["ratings-v1"]["volume"]["success"] == 1.0
+    (edge,) = [each for each in _edges(mesh) if _ends(each) == RATINGS]
+    assert edge["security"] == "mutual_tls"
+    accounts = "spiffe://cluster.local/ns/default/sa/bookinfo-"
+    assert edge["source"]["principal"] == f"{accounts}reviews"
+    assert edge["destination"]["principal"] == f"{accounts}ratings"
+    assert "reviews-v2" in mesh.do("edges", "ratings-v1", "--window", "15m")
+    assert "ratings-v1.default" in mesh.do("metrics", "ratings-v1")
+
+
+RATINGS, LEDGER = ("reviews-v2", "ratings-v1"), ("chat-v1", "ledger-v1")
+
+
+def _edges(mesh: Up) -> list[dict[str, Any]]:
+    return list(mesh.json("edges", "--window", "15m"))
+
+
+def _ends(edge: dict[str, Any]) -> tuple[str, str]:
+    return edge["source"]["workload"], edge["destination"]["workload"]
+
+
+def _volume(mesh: Up, *ends: str) -> dict[str, Any]:
+    found = [each["volume"] for each in _edges(mesh) if _ends(each) == ends]
+    return dict(found[0]) if found else {}

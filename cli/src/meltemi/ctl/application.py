@@ -31,6 +31,7 @@ MODULES = {
     "meltemi.ctl.lens.trace": ("trace",),
     "meltemi.ctl.lens.authz": ("authz",),
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
+    "meltemi.ctl.traffic.commands": ("stat", "edges", "metrics"),
     "meltemi.ctl.doctor": ("doctor", "version"),
     "meltemi.ctl.vault": ("vault",),
     "meltemi.ctl.capture": ("capture",),

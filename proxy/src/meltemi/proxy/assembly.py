@@ -40,6 +40,7 @@ from meltemi.proxy.adapters.scraping import Scraping
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
 from meltemi.proxy.adapters.secret_files import SecretFiles
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
+from meltemi.proxy.adapters.stats_reporter import StatsReporter
 from meltemi.proxy.adapters.status import Sources, ready_app, status_app
 from meltemi.proxy.adapters.trust import TrustFollower
 from meltemi.proxy.adapters.workload_api import WorkloadApi
@@ -100,6 +101,7 @@ class Agent:
         self.health = self._health(galley)
         metrics = AppMetrics(settings.app_metrics) if settings.app_metrics else None
         self.scraping = Scraping(self.admin, self._registry, metrics)
+        self.stats = StatsReporter(self.admin, pilots, self._registry)
 
     def _tell_certificate_end(self) -> None:
         def end() -> float:
@@ -157,6 +159,7 @@ class Agent:
                 tasks.create_task(self.registrar.keep()),
                 tasks.create_task(self.trust.follow()),
                 tasks.create_task(self.names.run()),
+                tasks.create_task(self.stats.run()),
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]
