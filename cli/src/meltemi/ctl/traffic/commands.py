@@ -28,6 +28,14 @@ Namespace = Annotated[
 ]
 Window = Annotated[str, typer.Option("--window", "-t", help="How far back: 5s to 15m.")]
 NOTHING = "-"
+STAT = (
+    *("NAME", "NAMESPACE", "MESHED", "SUCCESS", "RPS", "P50", "P95", "P99"),
+    *("TCP_OPENED", "SECURED"),
+)
+EDGES = (
+    *("SRC", "DST", "SRC_NS", "DST_NS", "SERVICE", "PROTOCOL", "SECURED"),
+    *("SUCCESS", "RPS", "P95", "TCP_OPENED"),
+)
 
 
 class NoTrafficError(MeshError):
@@ -53,13 +61,12 @@ def stat(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show what each workload was asked, and how that went."""
-    heading = ["NAME", "NAMESPACE", "MESHED", "SUCCESS", "RPS", "P50", "P95", "P99"]
     found = [
         each
         for each in read_traffic(state, window).workloads
         if is_meant(each.workload, each.namespace, workload, namespace)
     ]
-    rows = [[*heading, "TCP_OPENED", "SECURED"], *map(stat_row, found)]
+    rows = [STAT, *map(stat_row, found)]
     show(msgspec.to_builtins(found), output, rows)
 
 
@@ -87,7 +94,6 @@ def edges(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show who calls whom, and whether under mutual TLS."""
-    heading = ["SRC", "DST", "SRC_NS", "DST_NS", "SERVICE", "PROTOCOL", "SECURED"]
     found = [
         each
         for each in read_traffic(state, window).edges
@@ -96,7 +102,7 @@ def edges(
             for end in (each.source, each.destination)
         )
     ]
-    rows = [[*heading, "SUCCESS", "RPS", "P95", "TCP_OPENED"], *map(edge_row, found)]
+    rows = [EDGES, *map(edge_row, found)]
     show(msgspec.to_builtins(found), output, rows)
 
 
