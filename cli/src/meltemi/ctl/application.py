@@ -33,6 +33,7 @@ MODULES = {
     "meltemi.ctl.proxy_config": ("pc", "proxy-config"),
     "meltemi.ctl.traffic.commands": ("stat", "edges", "metrics"),
     "meltemi.ctl.report.commands": ("bug-report",),
+    "meltemi.ctl.why.commands": ("why",),
     "meltemi.ctl.doctor": ("doctor", "version"),
     "meltemi.ctl.vault": ("vault",),
     "meltemi.ctl.capture": ("capture",),

@@ -110,10 +110,8 @@ class Gathering:
 
     def _local(self) -> None:
         """Add what only this machine can tell: its proxies, and everybody's logs."""
-        for file in sorted((self._state / "logs").glob("*")):
-            with file.open("rb") as log:
-                log.seek(max(0, file.stat().st_size - TAIL))
-                self.files[f"logs/{file.name}"] = log.read()
+        for name, text in logs_below(self._state).items():
+            self.files[f"logs/{name}.log"] = text
         record = read_record(self._state)
         if record is None:
             self._lacks.append(f"no mesh is recorded in {self._state}")
@@ -137,6 +135,20 @@ def _pages(layout: Layout) -> Iterator[tuple[str, str]]:
         proxy, _, door = port.rpartition(".")
         for name, path in PAGES.get(door, {}).items():
             yield f"proxies/{proxy}/{name}", f"http://{layout.at(port)}{path}"
+
+
+def logs_below(state: Path) -> dict[str, bytes]:
+    """Return the ends of the logs of this machine's parts and workloads, by name."""
+    files = {file.stem: file for file in sorted((state / "logs").glob("*.log"))}
+    for file in sorted((state / "workloads").glob("*/agent.log")):
+        files[file.parent.name] = file
+    return {name: _tail(file) for name, file in files.items()}
+
+
+def _tail(file: Path) -> bytes:
+    with file.open("rb") as log:
+        log.seek(max(0, file.stat().st_size - TAIL))
+        return log.read()
 
 
 def versions() -> dict[str, str]:
