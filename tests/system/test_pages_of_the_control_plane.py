@@ -39,7 +39,7 @@ metadata: {{name: tokens, namespace: default}}
 spec: {{jwtRules: [{{issuer: tests, jwks: '{key_set()}'}}]}}
 """
 OPERATED = ("/livez", "/readyz?verbose", "/metrics", "/version")
-OF_PILOT = ("/api/v1/proxies", "/api/v1/refusals")
+OF_PILOT = ("/api/v1/proxies", "/api/v1/refusals", "/api/v1/stats")
 OF_CITADEL = ("/v1/ca/bundle", "/v1/ca/jwks", "/v1/ca/certs", "/v1/ca/issuers")
 TOKEN = re.compile(r"eyJ[\w-]+\.eyJ")
 

@@ -24,10 +24,13 @@ from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.service import Pilot
 from meltemi.pilot.settings import PilotSettings
 from meltemi.pilot.upstream import Upstream
+from meltemi.stats.edge import End
+from meltemi.stats.report import METHOD, Counted, Report, decoded, encoded
 from meltemi.store.ports import Write
 from meltemi.testkit.agents import local
 from meltemi.testkit.authority import REVIEWS
 from meltemi.testkit.citadels import ADMIN, answers, citadel
+from meltemi.testkit.edges import counts, edge
 from meltemi.testkit.fakes.bus import MemoryBus
 from meltemi.testkit.fakes.ledger import MemoryLedger
 from meltemi.testkit.mesh import entry, resources
@@ -73,6 +76,7 @@ class Plane:
         assert settings.xds_tls_address is not None
         self.address, self.plain = settings.xds_tls_address, settings.xds_address
         self.credential, self.ledger = credential, ledger
+        self.views = settings.http_address
 
     @contextlib.asynccontextmanager
     async def stream(self, *, plain: bool = False) -> AsyncIterator[Call]:
@@ -295,3 +299,38 @@ async def test_who_is_denied_loses_its_stream_within_a_second_and_gets_no_other(
     async with plane.stream() as later, asyncio.timeout(10):
         await later.write(hello(MINE))
         assert isinstance(await later.read(), DeltaDiscoveryResponse)
+
+
+async def report(plane: Plane, raw: bytes) -> grpc.StatusCode:
+    """Tell Pilot what was counted; return its status."""
+    channel = secure_channel(str(plane.address), plane.credential, "pilot")
+    async with channel:
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            METHOD
+        )
+        call = method(raw, timeout=10)
+        return await call.code()
+
+
+async def test_what_a_proxy_counted_is_told_in_the_name_of_its_certificate(
+    plane: Plane,
+) -> None:
+    claimed = Report((Counted(edge("admin", "api"), counts(1, 2)),))
+    assert await report(plane, encoded(claimed)) is grpc.StatusCode.OK
+    async with httpx2.AsyncClient(base_url=f"http://{plane.views}") as client:
+        (found,) = decoded((await client.get("/api/v1/stats")).content).edges
+    assert found.counts == counts(1, 2)
+    assert found.edge.source == End("admin", "default", str(REVIEWS))
+
+
+async def test_who_is_denied_or_tells_nonsense_is_not_counted(plane: Plane) -> None:
+    assert await report(plane, b"{") is grpc.StatusCode.INVALID_ARGUMENT
+    key = denied_prefix("default") + identity_key(REVIEWS)
+    async with plane.stream() as call:
+        await call.write(hello(MINE))
+        async with asyncio.timeout(10):
+            await call.read()
+            await plane.ledger.commit([Write(key, b"{}")])
+            await call.code()  # Pilot knows of it by now
+    code = await report(plane, encoded(Report(())))
+    assert code is grpc.StatusCode.PERMISSION_DENIED

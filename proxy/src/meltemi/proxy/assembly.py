@@ -43,6 +43,7 @@ from meltemi.proxy.adapters.scraping import Scraping
 from meltemi.proxy.adapters.sds import SecretBoard, secret_service
 from meltemi.proxy.adapters.secret_files import SecretFiles
 from meltemi.proxy.adapters.sockets import private_folder, serving_sockets
+from meltemi.proxy.adapters.stats_reporter import StatsReporter
 from meltemi.proxy.adapters.status import Sources, ready_app, status_app
 from meltemi.proxy.adapters.trust import TrustFollower
 from meltemi.proxy.adapters.workload_api import WorkloadApi
@@ -88,9 +89,7 @@ class Agent:
         pilots = Pilots(ring, dial, ParseDict(node_of(settings), Node()), rng)
         self.trust = TrustFollower(pilots, self.keeper)
         self.names = NameService(settings, pilots, self._registry)
-        store = ModuleStore(settings.run_dir / "wasm", settings.wasm_kept_bytes)
-        source = ModuleSource(settings.wasm_rules(settings.proxy_mark))
-        self.modules = ModuleDesk(source, store, self.recorder, rng, self._registry)
+        self.modules = self._modules(rng)
         memory = Memory(self.recorder, self.checkpoint, self.modules)
         self.relay = XdsRelay(ring, dial, memory, rng, self._registry)
         self._tell_certificate_end()
@@ -106,6 +105,14 @@ class Agent:
         self.health = self._health(galley)
         metrics = AppMetrics(settings.app_metrics) if settings.app_metrics else None
         self.scraping = Scraping(self.admin, self._registry, metrics)
+        self.stats = StatsReporter(self.admin, pilots, self._registry)
+
+    def _modules(self, rng: Random) -> ModuleDesk:
+        """Return what fetches Wasm modules and keeps them."""
+        settings = self._settings
+        store = ModuleStore(settings.run_dir / "wasm", settings.wasm_kept_bytes)
+        source = ModuleSource(settings.wasm_rules(settings.proxy_mark))
+        return ModuleDesk(source, store, self.recorder, rng, self._registry)
 
     def _tell_certificate_end(self) -> None:
         def end() -> float:
@@ -164,6 +171,7 @@ class Agent:
                 tasks.create_task(self.registrar.keep()),
                 tasks.create_task(self.trust.follow()),
                 tasks.create_task(self.names.run()),
+                tasks.create_task(self.stats.run()),
                 tasks.create_task(self.envoy.supervise()),
                 tasks.create_task(self.envoy.watch()),
             ]

@@ -121,3 +121,8 @@ def test_stages_are_in_order() -> None:
 
     assert stages == sorted(stages)
     assert set(stages) == set(Stage) - {Stage.NETWORK}, "pods are beside the plan"
+
+
+def test_a_local_mesh_counts_its_requests_without_being_asked() -> None:
+    for name in ("pilot-0", "pilot-1"):
+        assert parts()[name].environ["PILOT_METRICS_PROVIDER"] == "prometheus"

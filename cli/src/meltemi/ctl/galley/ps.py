@@ -11,6 +11,7 @@ from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 
 TYPES = ("cds", "eds", "lds", "rds", "ecds")
+HEADING = ("PROXY", "PILOT", "CONNECTED", "REVISION", *map(str.upper, TYPES))
 
 
 def register(app: typer.Typer) -> None:
@@ -24,8 +25,7 @@ def ps(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
     warn(answer)
     if not answer.ok:
         raise failed(answer)
-    heading = ["PROXY", "PILOT", "CONNECTED", "REVISION", *(t.upper() for t in TYPES)]
-    show(answer.body, output, [heading, *(proxy_row(each) for each in answer.body)])
+    show(answer.body, output, [HEADING, *(proxy_row(each) for each in answer.body)])
 
 
 def proxy_row(found: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from meltemi.runtime.settings import Address
 
 TIMEOUT_SECONDS = 1.0
+TRAFFIC = r"^istio\.(requests_total|request_duration_milliseconds|tcp_)"
+"""The statistics that the mesh's graph is made of, by Envoy's names."""
+LARGEST = 16 * 1024 * 1024
+"""Bytes of one page: several thousand series."""
 
 
 class EnvoyAwayError(MeshError):
@@ -56,6 +60,28 @@ class EnvoyAdmin:
     async def metrics(self) -> bytes:
         """Return all of Envoy's metrics in Prometheus' text format."""
         return await self._call("GET", "/stats/prometheus")
+
+    async def traffic(self) -> bytes:
+        """Return the metrics of requests and connections, in the same format.
+
+        Like the others it raises `EnvoyAwayError`: also where they are over 16 MiB.
+        """
+        query = {"filter": TRAFFIC}
+        page = bytearray()
+        try:
+            async with self._http.stream(
+                "GET", "/stats/prometheus", params=query
+            ) as answer:
+                answer.raise_for_status()
+                async for chunk in answer.aiter_bytes():
+                    page += chunk
+                    if len(page) > LARGEST:
+                        raise EnvoyAwayError(
+                            f"Envoy's metrics are over {LARGEST} bytes"
+                        )
+        except httpx2.HTTPError as error:
+            raise EnvoyAwayError(f"Envoy's admin: {error!r}") from error
+        return bytes(page)
 
     async def drain(self, *, inbound_only: bool, stay: bool) -> None:
         """Ask peers to go elsewhere: close after responses, then stop listening.

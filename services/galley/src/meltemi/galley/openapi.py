@@ -250,10 +250,17 @@ def _views() -> dict[str, Schema]:
                 {200: record({"items": listed(ref("Sourced"))})},
             )
         },
+        **_traffic(),
         **_joining(),
         **_administration(),
         **_secrets(),
     }
+
+
+def _traffic() -> dict[str, Schema]:
+    window = _query("window", TEXT, "From 5s to 15m; 1m unless said.")
+    told, answers = "Tell what passed between workloads", {200: ref("Traffic")}
+    return {"/api/v1/stats": {"get": _operation("readStats", told, answers, [window])}}
 
 
 def _joining() -> dict[str, Schema]:

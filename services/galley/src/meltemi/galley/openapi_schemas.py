@@ -15,6 +15,7 @@ from meltemi.galley.distribution import Distribution, ProxyRow
 from meltemi.galley.folder import Sourced
 from meltemi.galley.presentation import Status
 from meltemi.galley.tokens import Wish
+from meltemi.galley.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ TYPES: Final = (
     Sourced,
     Wish,
     ItemPreconditions,
+    Traffic,
 )
 TEXT: Final[Schema] = {"type": "string"}
 ANY_MAP: Final[Schema] = {"type": "object"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meltemi.config.key_sets import keys_prefix
 from meltemi.config.schema.mesh_config import (
     AccessLogEncoding,
+    DefaultProviders,
 )
 from meltemi.config.schema.mesh_config import (
     MeshConfig as MeshDocument,
@@ -20,6 +21,7 @@ from meltemi.pilot.adapters.door import Door
 from meltemi.pilot.adapters.grpc_ads import Discovery, Trust
 from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
+from meltemi.pilot.adapters.stats_desk import StatsDesk
 from meltemi.pilot.adapters.trust_streams import TrustStreams
 from meltemi.pilot.connections import Connections
 from meltemi.pilot.foreign_bundles import ForeignBundles
@@ -30,6 +32,7 @@ from meltemi.pilot.model.federation import federation
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
+from meltemi.pilot.stats.book import Book
 from meltemi.pilot.translate.telemetry.log_format import EXPLAINING
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
@@ -60,16 +63,6 @@ class Pilot:
         self._settings, self._upstream = settings, upstream
         self._metrics = Metrics()
         mesh = Latest(Mesh())
-        told = MeshDocument(
-            trust_domain=settings.trust_domain,
-            root_namespace=settings.root_namespace,
-            access_log_file=settings.access_log_file,
-            access_log_encoding=AccessLogEncoding.JSON,
-            access_log_format=EXPLAINING,
-        )
-        config = MeshConfig(
-            over_defaults(told), settings.domain_suffix, settings.features
-        )
         self._connections = Connections(settings.name, clock)
         self._trust = TrustStreams()
         self._ingest = Ingest(
@@ -82,19 +75,23 @@ class Pilot:
         self._denials = Denials()
         self._domains = MeshDomains(settings.trust_domain, self._federate)
         self._bundles = ForeignBundles(self._federate)
+        door = Door(self._denials, self._domains)
         self._discovery = Discovery(
             mesh,
-            Snapshots(mesh, config, clock, self._metrics),
+            Snapshots(mesh, _defaults(settings), clock, self._metrics),
             self._connections,
-            Trust(Door(self._denials, self._domains), self._trust),
+            Trust(door, self._trust),
         )
+        self._book = Book(clock)
+        self._stats = StatsDesk(self._book, door)
+        self._metrics.edges(lambda: len(self._book.ring))
         self._secure = secure_port(settings, self._trust.bundle, clock, rng)
 
     async def run(
         self, new_server: Callable[[], grpc.aio.Server], stopping: asyncio.Event
     ) -> None:
         """Serve proxies on servers of gRPC, and views over HTTP, until ``stopping``."""
-        app = views(self._connections)
+        app = views(self._connections, self._book)
         readiness = Readiness()
         readiness.check("configuration", self._unread)
         if self._secure:
@@ -135,7 +132,7 @@ class Pilot:
         )
 
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
-        server.add_generic_rpc_handlers((self._discovery,))
+        server.add_generic_rpc_handlers((self._discovery, self._stats))
         return server
 
     def _federate(self) -> None:
@@ -150,6 +147,20 @@ class Pilot:
         if self._ingest.ready:
             return None
         return "the ledger has not answered yet: is etcd reachable?"
+
+
+def _defaults(settings: PilotSettings) -> MeshConfig:
+    """Return what holds where the mesh's MeshConfig does not say."""
+    counting = settings.metrics_provider
+    told = MeshDocument(
+        trust_domain=settings.trust_domain,
+        root_namespace=settings.root_namespace,
+        access_log_file=settings.access_log_file,
+        access_log_encoding=AccessLogEncoding.JSON,
+        access_log_format=EXPLAINING,
+        default_providers=DefaultProviders(metrics=(counting,)) if counting else None,
+    )
+    return MeshConfig(over_defaults(told), settings.domain_suffix, settings.features)
 
 
 GRACE_SECONDS = 0.5

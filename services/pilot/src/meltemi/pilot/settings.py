@@ -125,6 +125,9 @@ class PilotSettings(LedgerAccess, BusAccess):
     access_log_file: str = ""
     """Where proxies log requests; empty: nowhere, as MeshConfig.accessLogFile."""
 
+    metrics_provider: str = ""
+    """Who counts requests; empty: nobody, as MeshConfig.defaultProviders.metrics."""
+
     features: Annotated[Features, BeforeValidator(_features)] = Features()
     """What is turned on or off, as JSON: ``{"dual_stack": true}``, see `Features`."""
 

@@ -10,7 +10,7 @@ from meltemi.pilot.translate.telemetry.metric_tag import (
     peer,
     tags,
 )
-from meltemi.testkit.mesh import sidecar_scope
+from meltemi.testkit.mesh import gateway_scope, sidecar_scope
 
 REVIEWS = sidecar_scope("", labels={"app": "reviews", "version": "v1"})
 ISTIOS = 24
@@ -39,6 +39,16 @@ def test_each_side_knows_itself_and_looks_up_the_other() -> None:
     assert "UPSTREAM_METADATA" in client["destination_workload"]
     assert "DYNAMIC_METADATA" in server["source_workload"]
     assert server["connection_security_policy"] == "mutual_tls"
+
+
+def test_callers_from_anywhere_do_not_choose_the_series_of_a_proxy() -> None:
+    """A sidecar's own application may: it calls hosts that no service is known of."""
+    edge = gateway_scope("")
+    for scope, side in ((REVIEWS, SERVER), (edge, CLIENT), (edge, SERVER)):
+        told = dict(tags(scope, side, secure=True, http=True))
+        assert "AUTHORITY" not in told["destination_service"], side
+    own = dict(tags(REVIEWS, CLIENT, secure=False, http=True))
+    assert "AUTHORITY" in own["destination_service"]
 
 
 def test_a_caller_in_the_clear_is_not_believed() -> None:

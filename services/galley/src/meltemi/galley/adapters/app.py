@@ -21,6 +21,8 @@ from meltemi.galley.adapters.reading import lister, reader, views
 from meltemi.galley.adapters.secrets import secret_routes
 from meltemi.galley.adapters.versions import history
 from meltemi.galley.adapters.writing import creator, remover, replacer, sweeper
+from meltemi.galley.traffic import traffic
+from meltemi.galley.window import window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +103,12 @@ def _own_views(galley: Galley) -> Iterator[BaseRoute]:
         fleet = await galley.pilots.fleet()
         return json_answer(fleet.proxies)
 
+    async def stats(request: Request) -> Response:
+        await check_fleet_reader(galley, request)
+        seconds = window_of(request.query_params.get("window", ""))
+        counted = await galley.pilots.counted(seconds)
+        return json_answer(traffic(counted, seconds))
+
     async def describe(_: Request) -> Response:
         return json_answer(openapi.document(version("meltemi-galley")))
 
@@ -111,3 +119,4 @@ def _own_views(galley: Galley) -> Iterator[BaseRoute]:
     yield route("/asyncapi.json", {"GET": describe_events})
     yield route("/apis", {"GET": served})
     yield route("/api/v1/proxies", {"GET": proxies})
+    yield route("/api/v1/stats", {"GET": stats})

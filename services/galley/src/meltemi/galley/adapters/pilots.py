@@ -13,10 +13,12 @@ import structlog
 from meltemi.galley.absence import Presence
 from meltemi.galley.distribution import Fleet, ProxyRow, Refusal, merged
 from meltemi.galley.reads import AWAY_SECONDS
+from meltemi.stats.report import Report
 from meltemi.store.ports import LedgerUnavailableError
 
 if TYPE_CHECKING:
     from meltemi.kernel.clock import Clock
+    from meltemi.stats.report import Counted
     from meltemi.store.ports import LedgerReader
 
 TIMEOUT_SECONDS = 1.0
@@ -100,6 +102,29 @@ class Pilots:
         connected = frozenset(chain.from_iterable(each.connected for each in told))
         left = frozenset(chain.from_iterable(each.left for each in told))
         return Presence(tuple(connected), tuple(left))
+
+    async def counted(self, seconds: float) -> tuple[Counted, ...]:
+        """Return what the proxies of all Pilots counted in the last ``seconds``.
+
+        A Pilot that does not answer takes with it what its proxies told it.
+        """
+        await self._find()
+        found: list[Counted] = []
+        async with asyncio.TaskGroup() as tasks:
+            for announced in self._announced:
+                pilot = msgspec.json.decode(announced, type=_Announced)
+                tasks.create_task(self._ask_counted(pilot, seconds, found))
+        return tuple(found)
+
+    async def _ask_counted(
+        self, pilot: _Announced, seconds: float, found: list[Counted]
+    ) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                report = await self._read(pilot, f"stats?seconds={seconds:g}", Report)
+                found.extend(report.edges)
+        except (TimeoutError, httpx2.HTTPError, msgspec.MsgspecError) as error:
+            log.warning("pilot.uncounted", pilot=pilot.name, error=repr(error))
 
     async def _ask_presence(
         self, pilot: _Announced, answers: list[Presence | None]

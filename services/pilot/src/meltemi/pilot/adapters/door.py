@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.adapters.ads_codec import proxy_of
-from meltemi.pilot.scope.caller import check_caller
+from meltemi.pilot.scope.caller import check_caller, check_domain
 
 if TYPE_CHECKING:
     from envoy.config.core.v3.base_pb2 import Node
@@ -43,10 +43,25 @@ class Door:
         proxy = proxy_of(node)
         if peer is not None:
             check_caller(proxy, peer.identity, self._domains.now)
-            why = self._denials.reason(peer.identity, peer.serial)
-            if why is not None:
-                raise DeniedError(why)
+            self._check_denials(peer)
         return proxy
+
+    def check(self, peer: Peer | None) -> None:
+        """Make sure that ``peer``, where it is known, is one of the mesh's.
+
+        Raises:
+            ForbiddenNodeError: If it is of a trust domain that is not ours.
+            DeniedError: If it is denied.
+
+        """
+        if peer is not None:
+            check_domain(peer.identity, self._domains.now)
+            self._check_denials(peer)
+
+    def _check_denials(self, peer: Peer) -> None:
+        why = self._denials.reason(peer.identity, peer.serial)
+        if why is not None:
+            raise DeniedError(why)
 
     async def until_denied(self, peer: Peer | None) -> DeniedError:
         """Wait until ``peer`` is denied, which may be never."""

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from fastapi import FastAPI, Response
 
+from meltemi.stats.report import encoded
+
 if TYPE_CHECKING:
     from meltemi.pilot.connections import Connections
+    from meltemi.pilot.stats.book import Book
 
 
-def views(connections: Connections) -> FastAPI:
-    """Return an application that shows ``connections``; Galley joins all Pilots'."""
+def views(connections: Connections, book: Book) -> FastAPI:
+    """Return an application that shows what Pilot knows; Galley joins all Pilots'."""
     app = FastAPI(title="Meltemi Pilot", docs_url=None, redoc_url=None)
 
     @app.get("/api/v1/proxies")
@@ -27,5 +30,9 @@ def views(connections: Connections) -> FastAPI:
     async def presence() -> Response:
         told = msgspec.json.encode(connections.presence())
         return Response(told, media_type="application/json")
+
+    @app.get("/api/v1/stats")
+    async def stats(seconds: float = 60.0) -> Response:
+        return Response(encoded(book.over(seconds)), media_type="application/json")
 
     return app

@@ -107,9 +107,10 @@ def _forward(forward: ir.Forward) -> RouteAction:
         hash_policy=[hash_policy(each) for each in forward.hash],
         prefix_rewrite=forward.prefix_rewrite,
     )
-    # gRPC callers announce a deadline of their own, which this one caps; 0: no cap.
-    deadline = result.max_stream_duration.grpc_timeout_header_max
-    deadline.CopyFrom(duration(forward.timeout))
+    if not forward.timeout:
+        # gRPC's callers announce a deadline of their own, which is kept. Beside it
+        # Envoy would not look at the timeout (router.cc, FilterUtility::finalTimeout).
+        result.max_stream_duration.grpc_timeout_header_max.CopyFrom(duration(0))
     if forward.unlimited_streams:
         result.max_stream_duration.max_stream_duration.CopyFrom(duration(0))
     if forward.missing_cluster_is_500:

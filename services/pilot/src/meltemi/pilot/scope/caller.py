@@ -23,6 +23,20 @@ class ForbiddenNodeError(MeshError):
     blame = Blame.CALLER
 
 
+def check_domain(identity: SpiffeId, domains: TrustDomains) -> None:
+    """Make sure that ``identity`` is one of the mesh's.
+
+    Raises:
+        ForbiddenNodeError: If its trust domain is not.
+
+    """
+    if identity.trust_domain not in domains.names:
+        raise ForbiddenNodeError(
+            f"the certificate is that of {identity}: expected one of the trust domain "
+            f"{domains.own!r} or an alias of it"
+        )
+
+
 def check_caller(proxy: Proxy, identity: SpiffeId, domains: TrustDomains) -> None:
     """Make sure that ``identity`` may have what ``proxy`` is to hold.
 
@@ -30,11 +44,7 @@ def check_caller(proxy: Proxy, identity: SpiffeId, domains: TrustDomains) -> Non
         ForbiddenNodeError: If a part of the identity is not what the node claims.
 
     """
-    if identity.trust_domain not in domains.names:
-        raise ForbiddenNodeError(
-            f"{proxy.node_id} has the certificate of {identity}: expected one of the "
-            f"trust domain {domains.own!r} or an alias of it"
-        )
+    check_domain(identity, domains)
     group = proxy.group
     home = proxy.name.rpartition(".")[2]
     claims = (

@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.telemetry import WorkloadMode
+from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.translate.telemetry.span_tag import canonical
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def tags(scope: Scope, side: WorkloadMode, *, secure: bool, http: bool) -> Tags:
         *((f"{here}_{name}", own[key]) for name, key in LABELS),
         *((f"{there}_{name}", _there(side, key, known=known)) for name, key in LABELS),
         *_identities(side, secure=secure),
-        *_service(http=http),
+        *_service(by_host=http and client and scope.group.role is not Role.GATEWAY),
         ("response_flags", "%RESPONSE_FLAGS%"),
         *(_answer() if http else ()),
     )
@@ -100,9 +101,15 @@ def _identities(side: WorkloadMode, *, secure: bool) -> Iterator[tuple[str, str]
         yield "connection_security_policy", "none"
 
 
-def _service(*, http: bool) -> Iterator[tuple[str, str]]:
-    """Yield what is called; the cluster stands for what no service is known of."""
-    host = (("REQ", ":AUTHORITY"),) if http else ()
+def _service(*, by_host: bool) -> Iterator[tuple[str, str]]:
+    """Yield what is called; the cluster stands for what no service is known of.
+
+    The host that is asked for stands for it ``by_host`` alone: of a proxy that takes
+    requests from anywhere, callers would choose how many series it keeps.
+
+    Source: pilot/pkg/model/telemetry.go disableHostHeaderFallback.
+    """
+    host = (("REQ", ":AUTHORITY"),) if by_host else ()
     cluster = ("UPSTREAM_CLUSTER_RAW", "")
     yield "destination_service", first(("CLUSTER_METADATA", "meltemi:service"), *host)
     name = ("CLUSTER_METADATA", "meltemi:service_name")

@@ -1,0 +1,1 @@
+"""``meltemi stat``, ``edges`` and ``metrics``: what passes between workloads."""

@@ -1,0 +1,1 @@
+"""``meltemi why``: what became of one request, from what each proxy logged of it."""

@@ -1,0 +1,93 @@
+"""Envoy's response flags, in plain words: what it means, and what to look at.
+
+Source: envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FLAGS: Final = {
+    "NR": (
+        "no route fits the request",
+        (
+            "compare host, port and path with the VirtualService and Gateway: "
+            "meltemi trace METHOD URL --from WORKLOAD"
+        ),
+    ),
+    "NC": (
+        "the route leads to a cluster that is not there",
+        "does the VirtualService name a subset that no DestinationRule has?",
+    ),
+    "UH": (
+        "no endpoint of the service may be called",
+        "meltemi pc endpoint PROXY: are there any, are they well, or ejected?",
+    ),
+    "UF": (
+        "no connection to the other side came about",
+        "is the other side up, and does it listen there?",
+    ),
+    "UC": (
+        "the other side closed the connection before it answered",
+        "its log says why; one that demands mutual TLS closes on plain text",
+    ),
+    "UR": ("the other side reset the request", "its log says why"),
+    "LR": ("this proxy reset the request", "was its configuration changing?"),
+    "UT": (
+        "the other side did not answer in time",
+        "the timeout is of the VirtualService's route, or a retry's perTryTimeout",
+    ),
+    "UO": (
+        "a limit on what may be open at once was reached",
+        "connectionPool of the DestinationRule",
+    ),
+    "URX": (
+        "all retries, or all attempts to connect, were used up",
+        "retries of the VirtualService; the cause of each attempt is in the other log",
+    ),
+    "FI": (
+        "a fault was put in on purpose: it was aborted",
+        "fault.abort of the VirtualService",
+    ),
+    "DI": (
+        "a fault was put in on purpose: a delay",
+        "fault.delay of the VirtualService",
+    ),
+    "DC": (
+        "the caller went away before there was an answer",
+        "does it wait long enough?",
+    ),
+    "DPE": (
+        "the caller's bytes are no HTTP",
+        "is the port declared as HTTP by mistake?",
+    ),
+    "UPE": (
+        "the other side's bytes are no HTTP",
+        "is the port declared with the protocol that it speaks?",
+    ),
+    "LH": ("the service failed its health check", "is it well?"),
+    "RL": (
+        "too many requests in too short a time",
+        "the rate limit's own configuration",
+    ),
+    "RLSE": ("the rate limit service failed", "is it up?"),
+    "UAEX": (
+        "an external authorization service refused it",
+        "that service's log; AuthorizationPolicy with action CUSTOM",
+    ),
+    "IH": ("a header has a value that may not be", "look at the request"),
+    "SI": ("the stream was idle for too long", "idleTimeout of the DestinationRule"),
+    "DT": ("the request took longer than it may at all", "maxStreamDuration"),
+    "UMSDR": ("the request took longer than it may at all", "maxStreamDuration"),
+    "OM": ("the proxy is short of memory", "is there a leak, or too small a limit?"),
+    "DF": ("the service's name does not resolve", "does DNS know the host?"),
+    "DO": ("the proxy dropped it: it is overloaded", "more proxies, or fewer requests"),
+    "DR": ("the caller reset the request", "the caller's log"),
+    "UDO": (
+        "the proxy dropped it: it is overloaded",
+        "more proxies, or fewer requests",
+    ),
+    "NFCF": ("a filter's configuration never came", "meltemi ps: is anything refused?"),
+    "RFCF": ("a filter's configuration never came", "meltemi ps: is anything refused?"),
+}
+"""By the flag: what it means, and what to look at."""

@@ -1,0 +1,1 @@
+"""What an Envoy counts, made into what the mesh is told of it. No I/O."""

@@ -1,0 +1,1 @@
+"""What proxies count of the traffic between workloads, as the mesh keeps it."""

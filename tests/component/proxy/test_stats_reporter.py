@@ -1,0 +1,123 @@
+"""An agent that tells Pilots what its Envoy counted, whoever of them lives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import Random
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from envoy.config.core.v3.base_pb2 import Node
+from prometheus_client import CollectorRegistry
+
+from meltemi.proxy.adapters import stats_reporter
+from meltemi.proxy.adapters.dial import dial_plain
+from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin, EnvoyAwayError
+from meltemi.proxy.adapters.following import Pilots
+from meltemi.proxy.adapters.stats_reporter import StatsReporter
+from meltemi.proxy.ring import PilotRing
+from meltemi.stats.counts import number
+from meltemi.stats.report import METHOD, decoded
+from meltemi.testkit.agents import NOWHERE, local
+from meltemi.testkit.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from meltemi.runtime.settings import Address
+
+LINE = 'envoy_istio_requests_total{{reporter="source",response_code="200",request_protocol="http"}} {}\n'
+
+
+class Admin(EnvoyAdmin):
+    """An Envoy that has counted so many requests; None: it is away."""
+
+    requests: int | None = None
+
+    async def traffic(self) -> bytes:
+        if self.requests is None:
+            raise EnvoyAwayError("it starts")
+        return LINE.format(self.requests).encode()
+
+
+class Desk(grpc.GenericRpcHandler):
+    """A Pilot's, which adds what it hears."""
+
+    def __init__(self) -> None:
+        self.heard = 0.0
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        assert handler_call_details.method == METHOD
+        return grpc.unary_unary_rpc_method_handler(self._take)
+
+    async def _take(self, raw: bytes, _: object) -> bytes:
+        for each in decoded(raw).edges:
+            self.heard += number(each.counts, "requests")
+        return b""
+
+
+@contextlib.asynccontextmanager
+async def pilot(address: Address, desk: Desk) -> AsyncIterator[None]:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers((desk,))
+    server.add_insecure_port(str(address))
+    await server.start()
+    yield
+    await server.stop(0)
+
+
+@contextlib.asynccontextmanager
+async def reporting(admin: Admin, *pilots: Address) -> AsyncIterator[None]:
+    ring = PilotRing(pilots, "x")
+    ring.prefer(pilots[0])
+    asked = Pilots(ring, dial_plain, Node(), Random(1))  # noqa: S311 - a jitter
+    part = StatsReporter(admin, asked, CollectorRegistry())
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(part.run())
+        yield
+        running.cancel()
+    await admin.close()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats_reporter, "PERIOD_SECONDS", 0.05)
+
+
+async def test_each_request_is_told_once_whichever_pilot_is_there() -> None:
+    admin, desk, other = Admin(NOWHERE), Desk(), Desk()
+    one, two = local(), local()
+    async with reporting(admin, NOWHERE, one, two):
+        async with pilot(one, desk):
+            admin.requests = 3
+            await until(lambda: desk.heard == 3)
+            admin.requests = 10
+            await until(lambda: desk.heard == 10)
+        admin.requests = 15
+        async with pilot(two, other):
+            await until(lambda: other.heard == 5)
+            admin.requests = 17
+            await until(lambda: other.heard == 7)
+    assert desk.heard == 10
+
+
+async def test_what_nobody_heard_is_told_when_somebody_does() -> None:
+    admin, desk, late = Admin(NOWHERE), Desk(), local()
+    async with reporting(admin, late):
+        admin.requests = 40
+        async with pilot(late, desk):
+            await until(lambda: desk.heard == 40)
+
+
+async def test_an_envoy_that_began_anew_is_counted_from_nothing() -> None:
+    admin, desk, place = Admin(NOWHERE), Desk(), local()
+    async with pilot(place, desk), reporting(admin, place):
+        admin.requests = 9
+        await until(lambda: desk.heard == 9)
+        admin.requests = None
+        admin.requests = 4
+        await until(lambda: desk.heard == 13)

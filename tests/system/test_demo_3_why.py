@@ -1,0 +1,164 @@
+"""``meltemi why`` of requests that fail, each for a reason of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from meltemi.testkit.up import Up, answer, eventually, outbound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+HOST = "details.default.svc.cluster.local"
+DENIED = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: nobody, namespace: default}
+spec:
+  selector: {matchLabels: {app: details}}
+  action: DENY
+  rules: [{to: [{operation: {paths: ["/details/*"]}}]}]
+"""
+TOKENS = """
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: default}
+spec:
+  selector: {matchLabels: {app: details}}
+  jwtRules:
+  - issuer: somebody
+    jwks: '{"keys":[{"kty":"oct","kid":"a","k":"c29tZS13b3JkLXNvbWUtd29yZA"}]}'
+"""
+RULE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: details, namespace: default}}
+spec:
+  hosts: [{host}]
+  http:
+  - {more}
+    route: [{{destination: {{host: {host}, subset: "{subset}"}}}}]
+"""
+SETTINGS = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: details, namespace: default}}
+spec:
+  host: {host}
+  trafficPolicy: {{tls: {{mode: {mode}}}}}
+  subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v9, labels: {{version: v9}}}}]
+"""
+GOOD = SETTINGS.format(host=HOST, mode="ISTIO_MUTUAL")
+
+
+def rule(more: str = "timeout: 5s", subset: str = "v1") -> str:
+    return RULE.format(host=HOST, more=more, subset=subset)
+
+
+@contextlib.contextmanager
+def applied(mesh: Up, *texts: str) -> Iterator[None]:
+    """Have ``texts`` in force, and nothing of them afterwards."""
+    names = [mesh.apply(text).split()[0] for text in texts]
+    try:
+        yield
+    finally:
+        for name in names:
+            mesh.do("delete", name)
+            mesh.do("wait", name, "--for=delete")
+
+
+def story(mesh: Up, request: str, status: int, token: str = "") -> str:
+    """Ask for details, and return why that failed."""
+    url = outbound(mesh, "productpage-v1", "details") + "/details/0"
+    headers = {"x-request-id": request}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    assert answer(url, headers).status_code == status
+    eventually(
+        lambda: "because" in mesh.run("why", request).stdout,
+        seconds=20,
+        what="the proxies have written their logs",
+    )
+    return mesh.do("why", request)
+
+
+@pytest.mark.parametrize(
+    ("texts", "status", "told"),
+    [
+        ((DENIED,), 403, "AuthorizationPolicy/default/nobody spec.rules[0] denies it"),
+        ((GOOD, rule("fault: {abort: {percentage: {value: 100}, httpStatus: 418}}")),
+         418, "a fault was put in on purpose"),
+        ((GOOD, rule(subset="v9")), 503, "no endpoint of the service may be called"),
+        ((SETTINGS.format(host=HOST, mode="DISABLE"),), 503,
+         "the other side closed the connection before it answered"),
+    ],
+    ids=["policy", "fault", "no-endpoint", "plain-text"],
+)  # fmt: skip
+def test_6_why_names_what_was_configured(
+    mesh: Up,
+    request: pytest.FixtureRequest,
+    texts: tuple[str, ...],
+    status: int,
+    told: str,
+) -> None:
+    with applied(mesh, *texts):
+        assert told in story(mesh, f"why-{request.node.callspec.id}", status)
+
+
+def test_6_why_says_what_was_wrong_with_a_token(mesh: Up) -> None:
+    bad = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImEifQ.eyJpc3MiOiJzb21lYm9keSJ9.bm8tc2lnbmF0dXJl"
+    with applied(mesh, TOKENS):
+        found = story(mesh, "why-token", 401, token=bad)
+    assert "the token was not accepted: Jwt" in found
+    assert bad not in found
+
+
+def test_6_why_knows_who_did_not_answer_in_time(mesh: Up) -> None:
+    pid = mesh.status()["details-v1-app"]["pid"]
+    with applied(mesh, GOOD, rule("timeout: 0.5s")):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            found = story(mesh, "why-late", 504)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert "did not answer in time" in found
+
+
+def test_6_why_knows_an_impostor_by_its_certificate(mesh: Up) -> None:
+    entry = mesh.json("get", "workloadentry", "details-v1")
+    impostor = entry | {"spec": entry["spec"] | {"serviceAccount": "somebody-else"}}
+    mesh.apply(_json(impostor))
+    try:
+        found = story(mesh, "why-impostor", 503)
+    finally:
+        mesh.apply(_json(entry))
+    assert "certificate is for another identity" in found
+
+
+def test_6_why_without_an_id_is_about_the_newest_failure(mesh: Up) -> None:
+    url = mesh.url("app").replace("/productpage", "/nowhere-at-all")
+    assert answer(url).status_code == 404
+    eventually(
+        lambda: "/nowhere-at-all" in mesh.run("why").stdout,
+        seconds=20,
+        what="the gateway has written its log",
+    )
+    found = mesh.do("why")
+    assert "gateway, calling" in found
+    assert "no route fits the request" in found
+
+
+def _json(found: dict[str, Any]) -> str:
+    kept = {name: found[name] for name in ("apiVersion", "kind", "spec")}
+    known = found["metadata"]
+    wanted = ("name", "namespace", "labels", "annotations")
+    metadata = {name: known[name] for name in wanted if name in known}
+    return json.dumps(kept | {"metadata": metadata})

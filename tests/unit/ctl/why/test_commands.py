@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meltemi.ctl.main import execute
+from meltemi.ctl.report.archive import write_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WEB = {
+    "request_id": "r1",
+    "start_time": "2030-01-01T00:00:00.001Z",
+    "method": "GET",
+    "path": "/x",
+    "response_code": 403,
+    "response_code_details": "via_upstream",
+    "response_flags": "-",
+    "upstream_cluster": "outbound|9080||api.default.svc.cluster.local;",
+}
+API = WEB | {
+    "start_time": "2030-01-01T00:00:00.002Z",
+    "response_code_details": "rbac_access_denied_matched_policy[none]",
+    "upstream_cluster": "inbound|9080||;",
+    "downstream_peer_uri_san": "spiffe://cluster.local/ns/default/sa/web",
+}
+STORY = """\
+request r1
+2030-01-01T00:00:00.001Z web, calling api.default.svc.cluster.local: GET /x
+    403 from behind, flags -
+2030-01-01T00:00:00.002Z api, called by spiffe://cluster.local/ns/default/sa/web: GET /x
+    403 itself, flags -
+    because no rule of an AuthorizationPolicy allows it
+    look at meltemi authz explain --from CALLER --to WORKLOAD
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    fine = WEB | {"request_id": "r2", "response_code": 200}
+    (tmp_path / "logs").mkdir()
+    lines = "".join(f"{json.dumps(each)}\n" for each in (WEB, fine))
+    (tmp_path / "logs" / "web.log").write_text(lines)
+    home = tmp_path / "workloads" / "api"
+    home.mkdir(parents=True)
+    (home / "agent.log").write_text(json.dumps(API))
+    return tmp_path
+
+
+def test_a_request_is_told_from_its_caller_to_who_refused_it(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (("why", "r1"), ("why",)):
+        assert execute(("--state", str(state), *words)) == 0
+        assert capsys.readouterr().out == STORY
+    assert execute(("--state", str(state), "why", "r2")) == 0
+    assert capsys.readouterr().out.endswith("every proxy had a good answer\n")
+
+
+def test_as_json_each_hop_has_its_causes(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(("--state", str(state), "why", "r1", "-o", "json")) == 0
+    web, api = json.loads(capsys.readouterr().out)
+    assert (web["proxy"], web["causes"]) == ("web", [])
+    assert api["causes"][0]["what"] == "no rule of an AuthorizationPolicy allows it"
+
+
+def test_a_bug_report_tells_it_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "r.tgz"
+    logs = {"logs/web.log": json.dumps(WEB), "logs/api.log": json.dumps(API)}
+    files = {name: text.encode() for name, text in logs.items()}
+    write_report(file, files, datetime(2030, 1, 1, tzinfo=UTC))
+    assert execute(("why", "--from", str(file))) == 0
+    assert capsys.readouterr().out == STORY
+
+
+def test_a_request_that_nobody_logged_is_said_to_be_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(("--state", str(tmp_path), "why", "r9")) != 0
+    assert "no proxy has logged 'r9'" in capsys.readouterr().err
+    assert execute(("--state", str(tmp_path), "why")) != 0
+    assert "a request that failed" in capsys.readouterr().err

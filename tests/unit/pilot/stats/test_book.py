@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from meltemi.kernel.identity import SpiffeId
+from meltemi.kernel.names import Namespace
+from meltemi.pilot.stats.book import Book
+from meltemi.stats.edge import End
+from meltemi.stats.report import Counted, Report
+from meltemi.testkit.edges import counts, edge, end
+from meltemi.testkit.fakes.clock import StillClock
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+WEB = SpiffeId("cluster.local", Namespace("shop"), "web")
+
+
+def test_what_was_told_is_there_for_as_long_as_is_asked() -> None:
+    clock = StillClock(NOW)
+    book = Book(clock)
+    report = Report((Counted(edge(), counts(1)),))
+    book.note(report, None)
+    assert book.over(5) == report
+    clock.advance(30)
+    assert book.over(5) == Report(())
+    assert book.over(60) == report
+    clock.advance(900)
+    assert book.over(10**9) == Report(())
+
+
+def test_nobody_counts_in_the_name_of_another() -> None:
+    book = Book(StillClock(NOW))
+    claimed = edge("admin", "api")
+    received = edge("admin", "api", reporter="destination")
+    book.note(Report((Counted(claimed, counts(1)), Counted(received, counts(1)))), WEB)
+    sent, heard = (each.edge for each in book.over(5).edges)
+    own = End("admin", "shop", "spiffe://cluster.local/ns/shop/sa/web")
+    assert (sent.source, sent.destination) == (own, end("api"))
+    assert heard.source == end("admin")
+    assert heard.destination == End("api", own.namespace, own.principal)
