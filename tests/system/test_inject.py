@@ -255,8 +255,14 @@ def test_applications_call_each_other_by_name_and_only_through_the_mesh(
         there = bracketed(address(votes, family))
         plain = call(made.mesh.machine, f"http://{there}:8000/", user=0)
         assert any(each in plain.stderr for each in CUT), "plain text is refused"
-        rows = made.mesh.json("workload", "list")
-        assert {each["name"] for each in rows} == {"ballot.default", "votes.default"}
+        both = {"ballot.default", "votes.default"}
+        eventually(
+            lambda: (
+                {each["name"] for each in made.mesh.json("workload", "list")} == both
+            ),
+            seconds=30,
+            what="both are registered",
+        )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import json
 import socket
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -137,10 +138,17 @@ def test_1_both_reporters_count_a_thousand_requests_with_exact_labels(
         assert seen == own, side["reporter"]
     assert not found, "who forges a peer's header is not believed"
     for size in ("request_duration_milliseconds", "request_bytes", "response_bytes"):
-        spread = told.counted(f"istio_{size}_count")
-        assert all(
-            spread[each] == count for each, count in told.counted(REQUESTS).items()
+        eventually(
+            partial(as_often, told, f"istio_{size}_count"),
+            seconds=30,
+            what=f"istio_{size} has an entry for each request",
         )
+
+
+def as_often(told: Pages, name: str) -> bool:
+    """Tell whether ``name`` counts what requests do; Envoy adds histograms up late."""
+    spread = told.counted(name)
+    return all(spread[each] == count for each, count in told.counted(REQUESTS).items())
 
 
 def test_1_what_a_proxy_answers_itself_has_flags_and_no_destination(mesh: Up) -> None:

@@ -19,7 +19,7 @@ FILE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 OURS = {name: each for name, each in SERVICES.items() if "build" in each}
 DOCKERFILES = sorted((ROOT / "deploy/docker").glob("*.Dockerfile"))
-JOBS = {"keys", "accounts", "objects"}
+JOBS = {"keys", "accounts", "objects", "inject"}
 WRITERS = {"keys", "tokens", "vault-pki"}
 """Who puts things into the volumes of others."""
 
@@ -35,6 +35,10 @@ def test_nobody_has_more_than_it_needs(name: str) -> None:
         assert service["init"]
     if name.endswith("-pod"):
         assert (service["user"], service["cap_add"]) == ("0:0", ["NET_ADMIN"])
+    elif name == "inject":  # a person's command, which writes into their folder
+        rights = ["CHOWN", "DAC_OVERRIDE"]
+        assert (service["user"], service["cap_add"]) == ("0:0", rights)
+        assert service["profiles"] == ["inject"]
     elif name in OURS:
         assert service["user"] in ("1337:1337", "10001:10001")
         assert "cap_add" not in service
@@ -94,7 +98,11 @@ def test_a_volume_is_seen_by_one_service_and_those_who_write_it() -> None:
         for source, names in readers.items()
         if len(names - WRITERS) > 1
     }
-    assert shared == {"galley-keys": {"galley", "objects"}}
+    assert shared == {
+        "galley-keys": {"galley", "objects"},
+        "citadel-keys": {"citadel", "inject"},
+        "injector-keys": {"injector", "inject"},
+    }
     assert readers["keeper"] == {"keys", "accounts", "vault-pki"}
     for name in set(OURS) - WRITERS:
         for volume in SERVICES[name].get("volumes", ()):
