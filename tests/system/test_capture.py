@@ -127,6 +127,29 @@ def test_clean_returns_the_rules_as_they_were_byte_for_byte(
     assert state(machine) == found
 
 
+def holds_ours(machine: Machine, backend: str) -> bool:
+    asked = (
+        "from meltemi.proxy.adapters.netfilter import Backend, Netfilter; "
+        f"print(Netfilter(Backend({backend!r})).holds_ours())"
+    )
+    done = run(machine, sys.executable, "-c", asked)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rules_of_ours_are_known_among_others(
+    machines: tuple[Machine, Machine], backend: str
+) -> None:
+    machine, _ = machines
+    run(machine, "iptables-restore", text=OTHERS)
+    assert not holds_ours(machine, backend)
+    capture(machine, "apply", "--backend", backend)
+    assert holds_ours(machine, backend)
+    capture(machine, "clean", "--backend", backend)
+    assert not holds_ours(machine, backend)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_verify_names_what_somebody_took_away(
     machines: tuple[Machine, Machine], backend: str

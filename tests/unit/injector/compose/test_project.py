@@ -52,6 +52,12 @@ def test_the_holder_has_one_capability_and_the_proxy_none() -> None:
     assert plain(proxy["user"]) == "1337:1337"
 
 
+@pytest.mark.parametrize("user", ["1337", "1337:1000", "1000:1337", "0:1337"])
+def test_who_the_rules_let_pass_is_refused(user: str) -> None:
+    with pytest.raises(InvalidConfigError, match="1337 is the proxy's"):
+        project(f'services: {{web: {{image: x, user: "{user}", expose: [80]}}}}')
+
+
 def test_an_application_without_hold_waits_for_the_start_alone() -> None:
     config = "holdApplicationUntilProxyStarts: false"
     text = f'services: {{web: {{image: x, labels: {{proxy.istio.io/config: "{config}"}}}}}}'

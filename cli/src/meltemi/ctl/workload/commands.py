@@ -278,7 +278,8 @@ def take_part(
             agent, application if command else None, SystemClock(), SystemRandom(), _say
         )
         line = joined_line(wish, holder, f"{known.identity}", inbound(wish, place))
-        with capturing(_options(wish, invitation, url, environ)) as capture:
+        options = _options(wish, invitation, url, environ)
+        with capturing(options, home.folder / "captured") as capture:
             return _attended(attendant, lambda: _joined(place, line, capture))
 
 

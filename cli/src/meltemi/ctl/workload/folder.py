@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import time
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from meltemi.credentials.invitation import Invitation
 
 FILE: Final = "workload.json"
+NAME: Final = re.compile("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 LEAVE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
 
@@ -58,6 +60,14 @@ class Home:
 
     state: Path
     name: str
+
+    def __post_init__(self) -> None:
+        """Raise `BadWishError` for a name that would lead out of the folder."""
+        if not NAME.fullmatch(self.name):
+            raise BadWishError(
+                f"{self.name!r} is no name of a workload: expected lower-case letters, "
+                "digits, - and ., such as hello-vm1"
+            )
 
     @property
     def folder(self) -> Path:

@@ -16,6 +16,7 @@ from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from meltemi.credentials.invitation import Invitation
 
@@ -70,12 +71,22 @@ def machine_options(
 
 
 @contextlib.contextmanager
-def capturing(options: CaptureOptions | None) -> Iterator[Callable[[], None]]:
-    """Yield what sets the rules, once the proxy is ready; clean up afterwards.
+def capturing(
+    options: CaptureOptions | None, sign: Path
+) -> Iterator[Callable[[], None]]:
+    """Yield what sets the rules, once the proxy is ready; take them away afterwards.
 
-    Nothing is captured where there are no ``options``.
+    Nothing is captured where there are no ``options``. Rules that were here before are
+    somebody else's, unless ``sign`` is there: they are left alone, and none are set
+    beside them.
+
+    Args:
+        options: What to capture.
+        sign: A file of the workload's that is there while it has rules, also when it
+            was killed and could not take them away.
 
     Raises:
+        BadWishError: If this machine's traffic is captured already.
         CaptureFailedError: If the packet filter does not take the rules: they need
             root.
         NoPacketFilterError: If there is none.
@@ -85,7 +96,18 @@ def capturing(options: CaptureOptions | None) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     netfilter = Netfilter()
-    try:
-        yield lambda: netfilter.apply(options)
-    finally:
-        netfilter.clean(options)
+    if netfilter.holds_ours() and not sign.exists():
+        raise BadWishError(
+            "the traffic of this machine is captured already, for another workload or "
+            "by hand: join without --captured, or take the rules away first "
+            "(meltemi capture clean)"
+        )
+    with contextlib.ExitStack() as undoing:
+
+        def capture() -> None:
+            sign.touch()
+            undoing.callback(sign.unlink, missing_ok=True)
+            undoing.callback(netfilter.clean, options)
+            netfilter.apply(options)
+
+        yield capture

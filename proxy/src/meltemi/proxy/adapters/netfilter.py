@@ -12,6 +12,7 @@ from meltemi.proxy.adapters.programs import run_program
 from meltemi.proxy.capture import iptables, nft
 from meltemi.proxy.capture.family import family
 from meltemi.proxy.capture.plan import plan
+from meltemi.proxy.capture.rules import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +89,15 @@ class Netfilter:
             return
         for one in plans:
             _restore(one.version, _changes(one))
+
+    def holds_ours(self) -> bool:
+        """Whether rules of ours are here already, whatever they say."""
+        if self.backend is Backend.NFT:
+            names = [f" {nft.table_name(kind)}" for kind in Kind]
+            listed = run_program(["nft", "list", "tables"]).splitlines()
+            return any(line.endswith(name) for line in listed for name in names)
+        found = (iptables.ours_in(_saved(each)).values() for each in _versions())
+        return any(ours.hooks or ours.chains for tables in found for ours in tables)
 
     def missing(self, options: CaptureOptions) -> list[str]:
         """Return in words what of ``options`` does not hold; empty: all of it does."""

@@ -215,10 +215,12 @@ def _impossible(service: Service, sidecar: Sidecar) -> Iterator[Finding]:
         hint = "leave it out, or say sidecar.istio.io/inject: false"
         message = f"{mode.value} cannot be had in containers: {mode.because}"
         yield problem("", message, hint)
-    user = str(service.value.get("user", "")).partition(":")[0]
-    if user == PROXY_USER.partition(":")[0]:
-        hint = "let it run as another one"
-        yield problem("user", f"user {user} is the proxy's: it is not captured", hint)
+    user, _, group = str(service.value.get("user", "")).partition(":")
+    for what, number in (("user", user), ("group", group)):
+        if number == PROXY_USER.partition(":")[0]:
+            message = f"{what} {number} is the proxy's: it is not captured"
+            yield problem("user", message, "let it run as another one")
+            break
     yield from _published(service, sidecar)
     if not sidecar.workload.ports:
         hint = f'if it serves any, say expose, or the label {PORTS}: "http:8080"'
