@@ -57,10 +57,3 @@ def test_a_response_of_the_whole_state_reads_as_it_was_meant() -> None:
         nonce="3",
         resources=[Any(type_url=CDS, value=each.body) for each in made],
     )
-
-
-@pytest.mark.parametrize("size", [0, 127, 128, 16_383, 16_384, 2**28])
-def test_a_length_is_written_as_protobuf_does(size: int) -> None:
-    read = sum((byte & 0x7F) << 7 * at for at, byte in enumerate(frames.length(size)))
-    assert read == size
-    assert all(byte & 0x80 for byte in frames.length(size)[:-1])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import serialization
 
 from meltemi.identity.certificate import spiffe_id
+from meltemi.kernel.varint import varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,13 +78,4 @@ def _der(certificates: Iterable[x509.Certificate]) -> bytes:
 def field(number: int, content: bytes) -> bytes:
     """Return one field as it travels (Protocol Buffers encoding, wire type LEN)."""
     tag = number << 3 | BYTES_WITH_LENGTH
-    return _varint(tag) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    made = bytearray()
-    while value > SEVEN_BITS:
-        made.append(value & SEVEN_BITS | SEVEN_BITS + 1)
-        value >>= 7
-    made.append(value)
-    return bytes(made)
+    return varint(tag) + varint(len(content)) + content

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meltemi.kernel.errors import Blame, MeshError
+from meltemi.kernel.varint import varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,16 +75,7 @@ def _name(name: Name) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | LENGTH]) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return bytes([number << 3 | LENGTH]) + varint(len(content)) + content
 
 
 def decode(raw: bytes) -> dict[str, Name]:

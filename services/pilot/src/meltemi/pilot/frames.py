@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from meltemi.kernel.varint import varint
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,19 +28,9 @@ SYSTEM_VERSION: Final = 1
 VERSION_INFO: Final = 1
 
 
-def length(size: int) -> bytes:
-    """Return a length as protobuf writes it: seven bits a byte, the lowest first."""
-    made = bytearray()
-    while size > 0x7F:  # noqa: PLR2004 - seven bits
-        made.append(size & 0x7F | 0x80)
-        size >>= 7
-    made.append(size)
-    return bytes(made)
-
-
 def head(number: int, size: int) -> bytes:
     """Return what stands before ``size`` bytes of field ``number``."""
-    return length(number << 3 | 2) + length(size)
+    return varint(number << 3 | 2) + varint(size)
 
 
 def field(number: int, data: str | bytes) -> bytes:

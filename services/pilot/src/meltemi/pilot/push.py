@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.scope import Scope
 
 Stamp = tuple[int, int, int]
+Followed = tuple[Snapshot, Snapshot, Snapshot]
+"""Two snapshots, kept so that their ids stay theirs, and `following` of them."""
 
 T = TypeVar("T")
 
@@ -83,7 +85,7 @@ class Snapshots:
         self._made: dict[ProxyClass, Made] = {}
         self._indexed: Stamp | None = None
         self._seen = Shared[Seen]()
-        self._followed: dict[tuple[int, int], Snapshot] = {}
+        self._followed: dict[tuple[int, int], Followed] = {}
 
     def of(self, group: ProxyClass) -> Snapshot | None:
         """Return the newest snapshot for ``group``; None before the first mesh."""
@@ -132,10 +134,11 @@ class Snapshots:
     def _following(self, earlier: Snapshot, later: Snapshot) -> Snapshot:
         """Return `following` of the two, made once for all that share them."""
         key = (id(earlier), id(later))
-        found = self._followed.get(key)
-        if found is None:
-            found = self._followed[key] = following(earlier, later)
-        return found
+        known = self._followed.get(key)
+        if known is None:
+            known = (earlier, later, following(earlier, later))
+            self._followed[key] = known
+        return known[2]
 
     def attempt(
         self, event: str, group: ProxyClass, mesh: Index, make: Callable[[], T]
