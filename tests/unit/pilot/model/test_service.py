@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meltemi.pilot.ir import Locality
+from meltemi.pilot.model.described import described
 from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.model.protocol import Protocol
-from meltemi.pilot.model.registry import described
 from meltemi.testkit.mesh import indexed, mesh
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def only(text: str) -> Service:
-    (service,) = described(mesh(text), MeshConfig())
+    (service,) = described(mesh(text), MeshConfig()).services
     return service
 
 

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from meltemi.kernel.names import Revision
 from meltemi.pilot.model.index import Index, index
+from meltemi.pilot.parts import Outward, Parts
 from meltemi.pilot.scope.membership import member
-from meltemi.pilot.scope.observed import Shared
 from meltemi.pilot.scope.scope import outward as outward_scope
 from meltemi.pilot.scope.scope import scope, with_own
-from meltemi.pilot.snapshot import Snapshot, following, joined, snapshot, steady
+from meltemi.pilot.scope.shared import ByClass, ByScope
+from meltemi.pilot.snapshot import (
+    Snapshot,
+    following,
+    items,
+    joined,
+    of_items,
+    snapshot,
+    steady,
+)
 from meltemi.pilot.translate.resources import (
-    outward,
     outward_listeners,
     own,
     resources,
@@ -48,25 +57,23 @@ class Seen:
     """What leaves the workloads of all classes that see alike."""
 
     scope: Scope
-    part: Snapshot
-    listeners: tuple[ir.Listener, ...]
-    told: Shared[Snapshot] = field(default_factory=Shared["Snapshot"])
-    """The listeners by what is told of their traffic."""
-
-    def tell(self, group: ProxyClass) -> Snapshot:
-        """Return the listeners with what ``group`` tells of its traffic."""
-        scope = replace(self.scope, group=group)
-        made = outward_listeners(scope, self.listeners)
-        return snapshot(made, revision=scope.index.revision)
+    outward: Outward
+    routes: ByClass[Snapshot] = field(default_factory=ByClass["Snapshot"])
+    """The tables by what their virtual hosts are called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a class holds as of ``stamp``, and the parts it is joined of."""
+    """What a class holds as of ``stamp``, and the parts it is joined of.
+
+    ``parts`` are ``fresh``, which others share, with what each replaced.
+    """
 
     stamp: Stamp
+    fresh: tuple[Snapshot, ...]
     parts: tuple[Snapshot, ...]
     whole: Snapshot
+    near: Scope | None
 
 
 class Snapshots:
@@ -84,7 +91,10 @@ class Snapshots:
         self._index: Index | None = None
         self._made: dict[ProxyClass, Made] = {}
         self._indexed: Stamp | None = None
-        self._seen = Shared[Seen]()
+        self._seen = ByClass[Seen]()
+        self._outward = Parts()
+        self._told = ByScope[Snapshot]()
+        self._own = ByScope[Snapshot]()
         self._followed: dict[tuple[int, int], Followed] = {}
 
     def of(self, group: ProxyClass) -> Snapshot | None:
@@ -101,9 +111,12 @@ class Snapshots:
         if mesh.revision == 0:
             return None
         if self._index is None or self._indexed != mesh.stamp:
-            self._index, self._indexed = index(mesh, self._config), mesh.stamp
-            self._seen = Shared[Seen]()
+            self._index = index(mesh, self._config, before=self._index)
+            self._indexed = mesh.stamp
+            self._seen = ByClass[Seen]()
             self._followed = {}
+            for each in (self._outward, self._told, self._own):
+                each.turn()
         return self._index
 
     def forget(self, group: ProxyClass) -> None:
@@ -113,23 +126,36 @@ class Snapshots:
     def _build(self, group: ProxyClass, mesh: Index, stamp: Stamp) -> Made | None:
         """Make the snapshot of ``group``; return what it had where that fails."""
         started = self._clock.monotonic()
-        parts = self.attempt(
-            "snapshot.failed", group, mesh, lambda: self._parts(group, mesh)
-        )
         earlier = self._made.get(group)
-        if parts is not None:
-            if earlier and len(earlier.parts) == len(parts):
-                both = zip(earlier.parts, parts, strict=True)
-                parts = tuple(self._following(*each) for each in both)
-                whole = joined(parts)
-                kept = steady(earlier.whole.versions, whole.versions)
-                whole = replace(whole, versions=kept)
-            else:
-                whole = joined(parts)
-                whole = following(earlier.whole, whole) if earlier else whole
-            self._made[group] = Made(stamp, parts, whole)
+        near = earlier.near if earlier else None
+        found = self.attempt(
+            "snapshot.failed", group, mesh, lambda: self._parts(group, mesh, near)
+        )
+        if found is not None:
+            fresh, near = found
+            parts, whole = self._after(earlier, fresh, mesh.revision)
+            self._made[group] = Made(stamp, fresh, parts, whole, near)
         self.metrics.build_seconds.observe(self._clock.monotonic() - started)
         return self._made.get(group)
+
+    def _after(
+        self, earlier: Made | None, fresh: tuple[Snapshot, ...], revision: Revision
+    ) -> tuple[tuple[Snapshot, ...], Snapshot]:
+        """Return ``fresh`` and the whole of it, both with what they replace."""
+        if earlier is None or len(earlier.fresh) != len(fresh):
+            whole = joined(fresh, revision)
+            return fresh, following(earlier.whole, whole) if earlier else whole
+        parts = tuple(
+            held if known is each else self._following(held, each)
+            for known, held, each in zip(
+                earlier.fresh, earlier.parts, fresh, strict=True
+            )
+        )
+        if parts == earlier.parts:
+            return parts, replace(earlier.whole, revision=revision)
+        whole = joined(parts, revision)
+        kept = steady(earlier.whole.versions, whole.versions)
+        return parts, replace(whole, versions=kept)
 
     def _following(self, earlier: Snapshot, later: Snapshot) -> Snapshot:
         """Return `following` of the two, made once for all that share them."""
@@ -157,20 +183,39 @@ class Snapshots:
         )
         return None
 
-    def _parts(self, group: ProxyClass, mesh: Index) -> tuple[Snapshot, ...]:
-        """Return what ``group`` is to hold, in parts that classes may share."""
+    def _parts(
+        self, group: ProxyClass, mesh: Index, before: Scope | None
+    ) -> tuple[tuple[Snapshot, ...], Scope | None]:
+        """Return what ``group`` is to hold, in parts that classes may share.
+
+        And the scope they were made of; ``before`` is that of an earlier revision.
+        """
         if not shareable(mesh, group):
             whole = resources(scope(mesh, group))
-            return (snapshot(whole, revision=mesh.revision),)
+            return (snapshot(whole, revision=mesh.revision),), None
         group = member(mesh, group)
-        seen = self._seen.of(group, lambda asked: _seen(mesh, asked))
-        listeners = seen.told.of(group, seen.tell)
-        near = own(with_own(seen.scope, group))
-        return (seen.part, listeners, snapshot(near, revision=mesh.revision))
+        seen = self._seen.of(group, lambda asking: self._look(mesh, asking))
+        routes = seen.routes.of(group, lambda asking: self._routed(asking, seen))
+        near = with_own(seen.scope, group, before)
+        listeners = (seen.outward.listeners,)
+        told = self._told.of(near, listeners, lambda it: _told(it, *listeners))
+        received = self._own.of(near, (), _received)
+        return (seen.outward.reached, routes, told, received), near
+
+    def _look(self, mesh: Index, group: ProxyClass) -> Seen:
+        scope = outward_scope(mesh, group)
+        return Seen(scope, self._outward.outward(scope))
+
+    def _routed(self, group: ProxyClass, seen: Seen) -> Snapshot:
+        made = self._outward.routed(group, seen.outward.tables)
+        return of_items(made, seen.scope.index.revision)
 
 
-def _seen(mesh: Index, group: ProxyClass) -> Seen:
-    found = outward_scope(mesh, group)
-    made = outward(found)
-    part = snapshot(made.reached, revision=mesh.revision)
-    return Seen(found, part, made.listeners)
+def _told(scope: Scope, listeners: tuple[ir.Listener, ...]) -> Snapshot:
+    """Return ``listeners`` with what the proxies of ``scope`` tell of their traffic."""
+    return of_items(items(outward_listeners(scope, listeners)), Revision(0))
+
+
+def _received(scope: Scope) -> Snapshot:
+    """Return what proxies with ``scope`` hold for what reaches their workload."""
+    return of_items(items(own(scope)), Revision(0))

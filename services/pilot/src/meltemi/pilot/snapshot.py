@@ -15,7 +15,7 @@ from meltemi.pilot.frames import delta_head, whole_head
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from meltemi.kernel.names import Revision
     from meltemi.pilot import ir
@@ -89,28 +89,46 @@ class Snapshot:
     """How often each change of a person's own met something to change."""
 
 
+Item = tuple[TypeUrl, str, Stored]
+"""Type, name and bytes of a resource."""
+
+
+def items(made: ir.Resources) -> tuple[Item, ...]:
+    """Return ``made``, which has no patches, as bytes."""
+    return tuple(
+        (kind, name, stored(kind, name, emit.serialized(message), origins))
+        for kind, name, message, origins in emitted(made).items
+    )
+
+
+def of_items(every: Iterable[Item], revision: Revision) -> Snapshot:
+    """Return the snapshot that holds ``every``."""
+    resources: dict[TypeUrl, dict[str, Stored]] = {kind: {} for kind in TypeUrl}
+    versions: dict[TypeUrl, dict[str, str]] = {kind: {} for kind in TypeUrl}
+    for kind, name, each in every:
+        resources[kind][name] = each
+        versions[kind][name] = each.version
+    return Snapshot(revision, MappingProxyType(resources), MappingProxyType(versions))
+
+
 def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     """Return ``made`` as bytes."""
-    resources: dict[TypeUrl, dict[str, Stored]] = {kind: {} for kind in TypeUrl}
     patched = emitted(made)
-    for kind, name, message, origins in patched.items:
-        body = emit.serialized(message)
-        resources[kind][name] = stored(kind, name, body, origins)
-    return Snapshot(
-        revision=revision,
-        resources=MappingProxyType(resources),
-        versions=MappingProxyType(
-            {
-                kind: {name: stored.version for name, stored in named.items()}
-                for kind, named in resources.items()
-            }
+    whole = of_items(
+        (
+            (kind, name, stored(kind, name, emit.serialized(message), origins))
+            for kind, name, message, origins in patched.items
         ),
+        revision,
+    )
+    return replace(
+        whole,
         unmade=MappingProxyType(patched.problems),
         matches=MappingProxyType(patched.matches),
     )
 
 
-def joined(parts: tuple[Snapshot, ...]) -> Snapshot:
+def joined(parts: tuple[Snapshot, ...], revision: Revision) -> Snapshot:
     """Return all that ``parts``, which have no resource in common, hold together.
 
     What only one of them has is not copied.
@@ -118,7 +136,7 @@ def joined(parts: tuple[Snapshot, ...]) -> Snapshot:
     if len(parts) == 1:
         return parts[0]
     return Snapshot(
-        revision=parts[0].revision,
+        revision=revision,
         resources=_by_kind([each.resources for each in parts]),
         versions=_by_kind([each.versions for each in parts]),
         retired=_by_kind([each.retired for each in parts]),

@@ -51,7 +51,7 @@ def translated(
     (virtual,) = scope.bound("mesh")
     assert isinstance(virtual.spec, VirtualService)
     destinations = Destinations(
-        scope.services, scope.holding, "default", "cluster.local", 9080
+        scope.only_port, scope.rule, "default", "cluster.local", 9080
     )
     return routes(virtual, caller or Caller("default", 9080), destinations)
 
@@ -279,7 +279,7 @@ def test_a_status_that_does_not_redirect_makes_no_route() -> None:
         spec=VirtualService(hosts=("reviews",), http=(rule,)),
     )
     destinations = Destinations(
-        scope.services, scope.holding, "default", "cluster.local", 9080
+        scope.only_port, scope.rule, "default", "cluster.local", 9080
     )
     assert routes(virtual, Caller("default", 9080), destinations) == ()
 

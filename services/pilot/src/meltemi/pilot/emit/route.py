@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
@@ -15,12 +15,16 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
+from meltemi.kernel.varint import varint
 from meltemi.pilot import ir
 from meltemi.pilot.emit.filter_override import cors, fault
 from meltemi.pilot.emit.header import added
 from meltemi.pilot.emit.match import regex, route_match
 from meltemi.pilot.emit.resilience import hash_policy, mirror, retry_policy
-from meltemi.pilot.emit.wire import duration, packed
+from meltemi.pilot.emit.wire import duration, packed, serialized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REDIRECT_CODES = {
     301: RedirectAction.MOVED_PERMANENTLY,
@@ -45,6 +49,38 @@ def route_table(table: ir.RouteTable) -> RouteConfiguration:
         longest = UInt32Value(value=1 << 20)
         result.max_direct_response_body_size_bytes.CopyFrom(longest)
     return result
+
+
+def host_names(name: str, domains: tuple[str, ...]) -> bytes:
+    """Return those bytes of a virtual host that say what it is called."""
+    return serialized(VirtualHost(name=name, domains=domains))
+
+
+def host_rest(routes: tuple[ir.Route, ...], *, count_attempts: bool) -> bytes:
+    """Return all other bytes of a virtual host, which follow those."""
+    return serialized(
+        _virtual_host(ir.VirtualHost("", (), routes, count_attempts=count_attempts))
+    )
+
+
+def joined_table(name: str, hosts: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the bytes of the table that `route_table` makes of the same hosts.
+
+    Args:
+        name: The table's.
+        hosts: For each what `host_names` and what `host_rest` returned.
+
+    """
+    shell = serialized(route_table(ir.RouteTable(name, ())))
+    first = len(serialized(RouteConfiguration(name=name)))
+    pieces = [shell[:first]]
+    for names, rest in hosts:
+        pieces += (_HOST, varint(len(names) + len(rest)), names, rest)
+    pieces.append(shell[first:])
+    return b"".join(pieces)
+
+
+_HOST: Final = varint(RouteConfiguration.VIRTUAL_HOSTS_FIELD_NUMBER << 3 | 2)
 
 
 def _virtual_host(host: ir.VirtualHost) -> VirtualHost:

@@ -101,6 +101,7 @@ from meltemi.pilot.ir.route import (
     Target,
     Test,
     VirtualHost,
+    origins_of,
 )
 from meltemi.pilot.ir.tls import (
     ROOT_SECRET,
@@ -252,4 +253,5 @@ __all__ = [
     "WasmFilter",
     "Written",
     "Zipkin",
+    "origins_of",
 ]

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from meltemi.pilot.ir.origin import Origins
 
 
@@ -274,10 +276,9 @@ class RouteTable:
     @property
     def origins(self) -> Origins:
         """Every object that a rule of this table comes from, without repeats."""
-        found = (
-            origin
-            for host in self.hosts
-            for route in host.routes
-            for origin in route.origins
-        )
-        return tuple(dict.fromkeys(found))
+        return origins_of(route for host in self.hosts for route in host.routes)
+
+
+def origins_of(routes: Iterable[Route]) -> Origins:
+    """Return every object that one of ``routes`` comes from, without repeats."""
+    return tuple(dict.fromkeys(each for route in routes for each in route.origins))

@@ -9,7 +9,7 @@ Source: pilot/pkg/serviceregistry/serviceentry/controller.go autoAllocateIPs.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.service_entry import Resolution
@@ -31,23 +31,23 @@ FNV_PRIME: Final = 16777619
 WORD: Final = 0xFFFFFFFF
 
 
-def with_addresses(services: Iterable[Service]) -> tuple[Service, ...]:
-    """Return ``services``; those that can use an address of the mesh's have one.
+def automatic_addresses(
+    services: Iterable[Service],
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return by namespace and host the addresses, IPv4 first, that the mesh gives.
 
-    Services of one host and namespace share theirs. A service can use one when it has
-    no address and its endpoints are known (resolution is not NONE).
+    Services of one host and namespace share theirs (`wants_address`).
     """
-    every = tuple(services)
-    given = _allocated([(each.namespace, each.host) for each in every if _wants(each)])
-    return tuple(
-        replace(each, automatic_addresses=given[each.namespace, each.host])
-        if _wants(each)
-        else each
-        for each in every
+    return _allocated(
+        [(each.namespace, each.host) for each in services if wants_address(each)]
     )
 
 
-def _wants(service: Service) -> bool:
+def wants_address(service: Service) -> bool:
+    """Tell whether ``service`` can use an address of the mesh's.
+
+    It can when it has none and its endpoints are known (resolution is not NONE).
+    """
     if service.labels.get(OPT_OUT) == "false" or "*" in service.host:
         return False
     return service.address == UNSPECIFIED and service.resolution is not Resolution.NONE
@@ -82,6 +82,7 @@ def _address(number: int) -> tuple[str, ...]:
     return (f"240.240.{third}.{fourth}", f"2001:2::f0f0:{six}")
 
 
+@lru_cache(1 << 16)
 def _hash(text: bytes) -> int:
     """Return the 32-bit FNV-1a hash of ``text``."""
     value = FNV_OFFSET

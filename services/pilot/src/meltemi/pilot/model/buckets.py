@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
+Age = tuple[str, ...]
 
 
 @dataclass(frozen=True)  # no slots: 3.11 breaks frozen+slots+Generic on Cls[T]()
@@ -23,6 +24,12 @@ class Buckets(Generic[T]):
     by_namespace: Mapping[str, Mapping[str, T]] = field(
         default_factory=dict[str, "Mapping[str, T]"]
     )
+    orders: dict[Callable[[T], Age], tuple[T, ...]] = field(
+        default_factory=dict["Callable[[T], Age]", "tuple[T, ...]"],
+        compare=False,
+        repr=False,
+    )
+    """What `ordered` found out."""
 
     def put(self, namespace: str, name: str, value: T) -> Buckets[T]:
         """Return an index that also holds ``value``; this one is unchanged."""
@@ -42,6 +49,13 @@ class Buckets(Generic[T]):
         for namespace in sorted(self.by_namespace):
             bucket = self.by_namespace[namespace]
             yield from (bucket[name] for name in sorted(bucket))
+
+    def ordered(self, key: Callable[[T], Age]) -> tuple[T, ...]:
+        """Return every value by ``key``: the same tuple whenever it is asked for."""
+        found = self.orders.get(key)
+        if found is None:
+            found = self.orders[key] = tuple(sorted(self.values(), key=key))
+        return found
 
     def _with(self, namespace: str, bucket: Mapping[str, T]) -> Buckets[T]:
         spine = {**self.by_namespace, namespace: MappingProxyType(bucket)}

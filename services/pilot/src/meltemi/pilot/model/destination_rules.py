@@ -78,12 +78,14 @@ class Rules:
         local: Those that hold for callers of their own namespace.
         exported: Those that hold for callers of others.
         root_only: Those of the root namespace that hold nowhere else.
+        callers: The namespaces to whose callers other rules may hold than to the rest.
 
     """
 
     local: Mapping[str, ByHost]
     exported: Mapping[str, ByHost]
     root_only: ByHost
+    callers: frozenset[str]
 
 
 def arranged_rules(rules: Sequence[Rule], config: MeshConfig) -> Rules:
@@ -102,7 +104,9 @@ def arranged_rules(rules: Sequence[Rule], config: MeshConfig) -> Rules:
                 _add(root_only, rule, export_to, config)
         else:
             _add(exported.setdefault(home, ByHost()), rule, export_to, config)
-    return Rules(local, exported, root_only)
+    named = {name for rule in rules for name in _exports(rule)}
+    callers = frozenset((*local, *named, config.root_namespace))
+    return Rules(local, exported, root_only, callers)
 
 
 def _exports(rule: Rule) -> frozenset[str]:

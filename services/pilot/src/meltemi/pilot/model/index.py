@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from meltemi.config.schema.authorization_policy import AuthorizationPolicy
@@ -19,15 +19,16 @@ from meltemi.config.schema.traffic_extension import TrafficExtension
 from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.config.schema.workload_group import WorkloadGroup
+from meltemi.pilot.model.described import NOTHING, described
 from meltemi.pilot.model.destination_rules import Rules, arranged_rules
 from meltemi.pilot.model.mesh_config import over_defaults
 from meltemi.pilot.model.network import NetworkGateways, gateways
-from meltemi.pilot.model.registry import Services, arranged, described
+from meltemi.pilot.model.registry import Services, arranged
 from meltemi.pilot.model.visibility import Exported
 from meltemi.pilot.model.workload_group import by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from meltemi.config.key_sets import KeySource
     from meltemi.config.resource import Resource
@@ -49,6 +50,8 @@ class Index:
     virtual_services: tuple[Resource[VirtualService], ...]
     exported: Exported[Resource[VirtualService]]
     """The VirtualServices with hosts, by who sees them."""
+    source_namespaces: frozenset[str]
+    """Of callers to which VirtualServices give routes of their own."""
     destination_rules: Rules
     gateways: tuple[Resource[Gateway], ...]
     sidecars: tuple[Resource[Sidecar], ...]
@@ -67,19 +70,41 @@ class Index:
     """By namespace and name."""
 
 
-def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Index:
+def index(
+    mesh: Mesh,
+    config: MeshConfig,
+    more: tuple[Service, ...] = (),
+    before: Index | None = None,
+) -> Index:
     """Return ``mesh`` arranged; costs one pass over it.
 
     Args:
         mesh: What was stored.
         config: What the process was told; the mesh's own documents go over it.
         more: Services that other registries describe.
+        before: That of an earlier revision: what is the same is the same object.
 
     """
     config = _documents(mesh, config)
+    known = before.services.described if before else NOTHING
+    services = arranged(described(mesh, config, known), config, more)
+    made = _arranged(mesh, config, services)
+    return _settled(made, before) if before else made
+
+
+def _settled(made: Index, before: Index) -> Index:
+    """Return ``made``; what is equal to what was before is that."""
+    same = {
+        each.name: held
+        for each in fields(Index)
+        if (held := getattr(before, each.name)) == getattr(made, each.name)
+    }
+    return replace(made, **same)
+
+
+def _arranged(mesh: Mesh, config: MeshConfig, services: Services) -> Index:
     document = config.document
     virtual_services = mesh.of(VirtualService)
-    services = arranged((*described(mesh, config), *more), config)
     return Index(
         config=config,
         revision=mesh.revision,
@@ -94,6 +119,7 @@ def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Ind
             ),
             document.default_virtual_service_export_to,
         ),
+        source_namespaces=frozenset(_sources(virtual_services)),
         destination_rules=arranged_rules(mesh.of(DestinationRule), config),
         gateways=mesh.of(Gateway),
         sidecars=mesh.of(Sidecar),
@@ -108,6 +134,14 @@ def index(mesh: Mesh, config: MeshConfig, more: tuple[Service, ...] = ()) -> Ind
         traffic_extensions=mesh.of(TrafficExtension),
         workload_groups=by_name(mesh.of(WorkloadGroup)),
     )
+
+
+def _sources(
+    virtual_services: Iterable[Resource[VirtualService]],
+) -> Iterator[str]:
+    for each in virtual_services:
+        for rule in each.spec.http:
+            yield from (match.source_namespace or "" for match in rule.match)
 
 
 def _documents(mesh: Mesh, config: MeshConfig) -> MeshConfig:

@@ -65,9 +65,9 @@ class Mesh:
             then namespace (pilot/pkg/model/config.go sortConfigByCreationTime).
 
         """
-        stored = self.kinds.get(spec.__name__, Buckets())
-        found = [each for each in stored.values() if _is_of(each, spec)]
-        return tuple(sorted(found, key=_age))
+        stored = self.kinds.get(spec.__name__)
+        found = stored.ordered(_age) if stored else ()
+        return tuple(each for each in found if _is_of(each, spec))
 
     def _with(self, kind: str, bucket: Buckets[Resource[Message]]) -> Mesh:
         return replace(self, kinds={**self.kinds, kind: bucket})

@@ -6,19 +6,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from meltemi.config.schema.service_entry import ServiceEntry
-from meltemi.config.schema.workload_entry import WorkloadEntry
-from meltemi.config.schema.workload_group import WorkloadGroup
-from meltemi.pilot.model import service_entry
-from meltemi.pilot.model.automatic_address import with_addresses
 from meltemi.pilot.model.service import Registry, by_age
 from meltemi.pilot.model.visibility import Exported
-from meltemi.pilot.model.workload_group import by_name, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from meltemi.pilot.model.mesh import Mesh
+    from meltemi.pilot.model.described import Described
     from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.model.service import Instance, Port, Service
 
@@ -34,6 +28,8 @@ class Services:
         selecting: By namespace those that select workloads, oldest first.
         answering: By address which instances of which ports answer there, oldest
             service first; the number says how far on they are in the order of all.
+        described: What the services came from, as far as those of the next revision
+            may come from the same.
 
     """
 
@@ -42,6 +38,7 @@ class Services:
     exported: Exported[Service]
     selecting: Mapping[str, tuple[Service, ...]]
     answering: Mapping[str, tuple[Answering, ...]]
+    described: Described
 
 
 class Answering(NamedTuple):
@@ -53,20 +50,10 @@ class Answering(NamedTuple):
     instance: Instance
 
 
-def described(mesh: Mesh, config: MeshConfig) -> tuple[Service, ...]:
-    """Return the services that the mesh's ServiceEntries describe, in their order."""
-    groups = by_name(mesh.of(WorkloadGroup))
-    workloads = tuple(joined(mesh.of(WorkloadEntry), groups))
-    found = service_entry.services(
-        mesh.of(ServiceEntry), workloads, config.trust_domain
-    )
-    if config.features.ip_autoallocate:
-        return with_addresses(tuple(found))
-    return tuple(found)
-
-
-def arranged(services: Iterable[Service], config: MeshConfig) -> Services:
-    """Return services for use by scopes.
+def arranged(
+    described: Described, config: MeshConfig, more: Iterable[Service] = ()
+) -> Services:
+    """Return the services that are ``described``, and ``more``, for use by scopes.
 
     Of two with one host in one namespace the older has the name, unless the younger
     alone is Kubernetes' own.
@@ -75,7 +62,7 @@ def arranged(services: Iterable[Service], config: MeshConfig) -> Services:
         pilot/pkg/model/push_context.go initServiceRegistry.
 
     """
-    ordered = tuple(sorted(services, key=by_age))
+    ordered = tuple(sorted((*described.services, *more), key=by_age))
     by_host: dict[str, dict[str, Service]] = {}
     for each in ordered:
         homes = by_host.setdefault(each.host, {})
@@ -94,6 +81,7 @@ def arranged(services: Iterable[Service], config: MeshConfig) -> Services:
         ),
         selecting=_selecting(ordered),
         answering=_answering(ordered),
+        described=described,
     )
 
 

@@ -127,6 +127,19 @@ class Service:
         """Whether clients connect to the endpoints' own addresses."""
         return self.resolution is Resolution.NONE and bool(self.instances)
 
+    @property
+    def naming(self) -> tuple[object, ...]:
+        """All that its names depend on: equal whoever answers for it."""
+        return (
+            self.host,
+            self.aliases,
+            self.registry,
+            self.resolution,
+            self.address,
+            tuple(self.cluster_addresses.items()),
+            self.automatic_addresses,
+        )
+
     def port(self, number: int) -> Port | None:
         """Return the port with that number."""
         return next((each for each in self.ports if each.number == number), None)
@@ -134,6 +147,12 @@ class Service:
     def of(self, port: Port) -> tuple[Instance, ...]:
         """Return the endpoints of one port, which names them."""
         return tuple(each for each in self.instances if each.port_name == port.name)
+
+
+def only_port(service: Service | None) -> int | None:
+    """Return the number of the only port of ``service``; None: it has none, or more."""
+    ports = service.ports if service else ()
+    return ports[0].number if len(ports) == 1 else None
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -42,21 +42,20 @@ BY_NAME: Final = (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
 
 
 def services(
-    entries: Sequence[Resource[ServiceEntry]],
+    entry: Resource[ServiceEntry],
     workloads: Sequence[Resource[WorkloadEntry]],
     trust_domain: str,
 ) -> Iterator[Service]:
-    """Yield a service for each host and address of each entry.
+    """Yield a service for each host and address of ``entry``.
 
-    ``trust_domain`` is what the identities of workloads begin with.
+    Args:
+        entry: What describes them.
+        workloads: Those of its namespace, from which it may select.
+        trust_domain: What the identities of workloads begin with.
+
     """
-    homes: dict[str, list[Resource[WorkloadEntry]]] = {}
-    for workload in workloads:
-        homes.setdefault(workload.metadata.namespace, []).append(workload)
-    for entry in entries:
-        members = homes.get(entry.metadata.namespace, [])
-        for host in entry.spec.hosts:
-            yield from _of_host(entry, host.lower(), members, trust_domain)
+    for host in entry.spec.hosts:
+        yield from _of_host(entry, host.lower(), workloads, trust_domain)
 
 
 def _of_host(

@@ -41,6 +41,8 @@ class Exported(Generic[T]):
     shared: Mapping[str, tuple[T, ...]]
     """By namespace: of another namespace, which names this one."""
     public: tuple[T, ...]
+    homes: frozenset[str]
+    """The namespaces that see more than what is public."""
 
     @classmethod
     def of(
@@ -69,6 +71,7 @@ class Exported(Generic[T]):
             {home: tuple(each) for home, each in private.items()},
             {home: tuple(each) for home, each in shared.items()},
             tuple(public),
+            frozenset(private.keys() | shared.keys()),
         )
 
     def seen_from(self, namespace: str) -> tuple[T, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meltemi.config.schema.virtual_service import VirtualService
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.model.service import Service
+    from meltemi.pilot.scope.proxy import ProxyClass
 
     Virtual = Resource[VirtualService]
 
@@ -51,21 +52,19 @@ class Egress:
         return (port.number or 0) if port else 0
 
 
-def default_egress(index: Index, namespace: str) -> Egress:
-    """Return what workloads of ``namespace`` reach that no Sidecar is for."""
+def default_egress(index: Index, group: ProxyClass) -> Egress:
+    """Return what workloads of ``group`` reach that no Sidecar is for."""
+    services = index.services.exported
     return Egress(
-        services=index.services.exported.seen_from(namespace),
-        virtual_services=bound(index, namespace, MESH_GATEWAY),
+        services=services.seen_from(group.home(services.homes)),
+        virtual_services=bound(index, group, MESH_GATEWAY),
     )
 
 
-def bound(index: Index, namespace: str, gateway: str) -> tuple[Virtual, ...]:
-    """Return the VirtualServices that ``namespace`` sees and ``gateway`` serves."""
-    return tuple(
-        each
-        for each in index.exported.seen_from(namespace)
-        if gateway in _gateways(each)
-    )
+def bound(index: Index, group: ProxyClass, gateway: str) -> tuple[Virtual, ...]:
+    """Return the VirtualServices that ``group`` sees and ``gateway`` serves."""
+    seen = index.exported.seen_from(group.home(index.exported.homes))
+    return tuple(each for each in seen if gateway in _gateways(each))
 
 
 def _gateways(virtual: Virtual) -> Iterator[str]:
@@ -75,15 +74,14 @@ def _gateways(virtual: Virtual) -> Iterator[str]:
 
 
 def listed_egress(
-    index: Index, sidecar: Resource[Sidecar], namespace: str
+    index: Index, sidecar: Resource[Sidecar], group: ProxyClass
 ) -> tuple[Egress, ...]:
-    """Return the listeners of ``sidecar`` for a workload of ``namespace``."""
+    """Return the listeners of ``sidecar`` for a workload of ``group``."""
+    default, namespace = default_egress(index, group), group.namespace
     if not sidecar.spec.egress:
-        everything = default_egress(index, namespace)
         hosts = _Hosts({ANY: (ANY,)}, {})
-        services = tuple(_imported(everything.services, hosts, namespace, port=0))
-        return (replace(everything, services=services),)
-    default = default_egress(index, namespace)
+        services = tuple(_imported(default.services, hosts, namespace, port=0))
+        return (replace(default, services=services),)
     return tuple(
         _listed(default, listener, namespace, index) for listener in sidecar.spec.egress
     )
@@ -198,7 +196,7 @@ def full_hosts(virtual: Virtual, domain_suffix: str) -> tuple[str, ...]:
 
 
 def reached(
-    egresses: Sequence[Egress], index: Index, namespace: str
+    egresses: Sequence[Egress], index: Index, group: ProxyClass
 ) -> dict[str, Service]:
     """Return every service of some listeners, by host: what needs clusters.
 
@@ -211,7 +209,7 @@ def reached(
         if egress.listener is None:
             continue
         for virtual in egress.virtual_services:
-            for service in _destinations(virtual, index, namespace):
+            for service in _destinations(virtual, index, group.namespace):
                 _join(found, service)
     return found
 

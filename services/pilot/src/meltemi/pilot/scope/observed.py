@@ -1,61 +1,110 @@
-"""What of a proxy was looked at while something was made for it.
+"""What was looked at while something was made, so that it is made no more often.
 
 Two proxies that would give the same answers to all that was looked at are given the
-same thing: it is made once. So classes are no finer than what was made needs, and
-nobody has to keep a list of what it reads.
+same thing, and it is good until one of the answers is another. So nothing is made
+finer, or made again sooner, than what was made needs, and nobody has to keep a list
+of what it reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from meltemi.config.resource import Resource
+from meltemi.pilot.model.index import Index
 from meltemi.pilot.scope.node import NodeSettings
 from meltemi.pilot.scope.proxy import ProxyClass
+from meltemi.pilot.scope.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from meltemi.config.schema.destination_rule import DestinationRule
+
+S = TypeVar("S")
 T = TypeVar("T")
 
-Question = tuple[str, ...]
-"""What is asked of a class: an attribute; one of its node; or a label by its name."""
+Question = tuple[str | frozenset[str], ...]
+"""What is looked at of a class (an attribute, one of its node, a label by its name,
+whether its namespace is among some), of the mesh or of a scope (an attribute, what
+holds for a host)."""
 
-NODE, LABEL = "node", "label_map"
+GROUP: Final = "group"
+NODE: Final = "node"
+LABEL: Final = "label_map"
+HOME: Final = "home"
+MESH: Final = "index"
+SCOPE: Final = "scope"
+RULE: Final = "rule"
+ONLY_PORT: Final = "only_port"
+BY_IDENTITY: Final = (MESH, SCOPE, RULE)
+"""Answers to these are large, and the same object while they are the same."""
 
 
-def answer(group: ProxyClass, question: Question) -> object:
+def of_class(group: ProxyClass, question: Question) -> object:
     """Return what ``group`` answers to ``question``."""
     match question:
-        case (first, name) if first == NODE:
+        case (first, str(name)) if first == NODE:
             return getattr(group.node, name)
-        case (first, name) if first == LABEL:
+        case (first, str(name)) if first == LABEL:
             return group.label_map.get(name)
-        case (name,):
+        case (first, frozenset() as names) if first == HOME:
+            return group.home(names)
+        case (str(name),):
             return getattr(group, name)
         case _:
             raise ValueError(f"{question} cannot be asked")
 
 
-@dataclass(slots=True)
-class Observer:
-    """Takes down the questions that are asked of one class."""
+def of_scope(scope: Scope, question: Question) -> object:
+    """Return what ``scope``, its mesh or its class answers to ``question``."""
+    match question:
+        case (first, str(name)) if first == MESH:
+            return getattr(scope.index, name)
+        case (first, str(name)) if first == SCOPE:
+            return getattr(scope, name)
+        case (first, str(host)) if first == RULE:
+            return scope.rule(host)
+        case (first, str(host)) if first == ONLY_PORT:
+            return scope.only_port(host)
+        case _:
+            return of_class(scope.group, question)
 
-    group: ProxyClass
+
+@dataclass(slots=True)
+class Asking(Generic[S]):
+    """Takes down the questions that are put to ``subject``, with its answers."""
+
+    subject: S
+    answers: Callable[[S, Question], object]
     asked: dict[Question, object] = field(default_factory=dict["Question", object])
 
-    def ask(self, *question: str) -> object:
-        """Return the class's answer, and take down the question."""
-        found = answer(self.group, question)
+    def ask(self, *question: str | frozenset[str]) -> object:
+        """Return the answer, and take down the question."""
+        found = self.answers(self.subject, question)
         self.asked[question] = found
         return found
 
-    def watched(self) -> ProxyClass:
-        """Return the class, every question to which is taken down."""
-        made = object.__new__(_WatchedClass)
-        object.__setattr__(made, "_observer", self)
-        return made
+
+Observer = Asking[ProxyClass] | Asking[Scope]
+
+
+def watched_class(observer: Observer) -> ProxyClass:
+    """Return the class that is observed; every question to it is taken down."""
+    return _made(_WatchedClass, observer)
+
+
+def watched_scope(observer: Asking[Scope]) -> Scope:
+    """Return the scope that is observed; every question to it is taken down."""
+    return _made(_WatchedScope, observer)
+
+
+def _made(kind: type[T], observer: Observer) -> T:
+    made = object.__new__(kind)
+    object.__setattr__(made, "_observer", observer)
+    return made
 
 
 class _Labels(Mapping[str, str]):
@@ -71,12 +120,14 @@ class _Labels(Mapping[str, str]):
         return str(found)
 
     def __iter__(self) -> Iterator[str]:
-        self._observer.ask("labels")
-        return iter(self._observer.group.label_map)
+        return iter(self._all())
 
     def __len__(self) -> int:
-        self._observer.ask("labels")
-        return len(self._observer.group.label_map)
+        return len(self._all())
+
+    def _all(self) -> dict[str, str]:
+        labels = self._observer.ask("labels")
+        return dict(labels) if isinstance(labels, tuple) else {}
 
 
 class _WatchedClass(ProxyClass):
@@ -88,11 +139,11 @@ class _WatchedClass(ProxyClass):
             return object.__getattribute__(self, name)
         observer: Observer = object.__getattribute__(self, "_observer")
         if name == NODE:
-            made = object.__new__(_WatchedNode)
-            object.__setattr__(made, "_observer", observer)
-            return made
+            return _made(_WatchedNode, observer)
         if name == LABEL:
             return _Labels(observer)
+        if name == HOME:
+            return lambda names: observer.ask(HOME, names)
         return observer.ask(name)
 
 
@@ -107,28 +158,37 @@ class _WatchedNode(NodeSettings):
         return observer.ask(NODE, name)
 
 
-@dataclass(slots=True)
-class Shared(Generic[T]):
-    """Things made for classes, each once for all that answer alike."""
+class _WatchedIndex(Index):
+    __slots__ = ("_observer",)
+    _observer: Observer
 
-    made: dict[tuple[Question, ...], dict[tuple[object, ...], T]] = field(
-        default_factory=dict["tuple[Question, ...]", "dict[tuple[object, ...], T]"]
-    )
+    def __getattribute__(self, name: str) -> object:
+        if name.startswith("_"):
+            return object.__getattribute__(self, name)
+        observer: Observer = object.__getattribute__(self, "_observer")
+        return observer.ask(MESH, name)
 
-    def of(self, group: ProxyClass, make: Callable[[ProxyClass], T]) -> T:
-        """Return what ``make`` makes of ``group``, or made of one that answers alike.
 
-        ``make`` must ask nothing but the class it is given, and what is the same for
-        all who ask here.
-        """
-        for questions, by_answers in self.made.items():
-            answers = tuple(answer(group, each) for each in questions)
-            found = by_answers.get(answers)
-            if found is not None:
-                return found
-        observer = Observer(group)
-        result = make(observer.watched())
-        questions = tuple(sorted(observer.asked))
-        answers = tuple(observer.asked[each] for each in questions)
-        self.made.setdefault(questions, {})[answers] = result
-        return result
+class _WatchedScope(Scope):
+    """Its properties and methods are run: what they look at is taken down."""
+
+    __slots__ = ("_observer",)
+    _observer: Observer
+
+    def __getattribute__(self, name: str) -> object:
+        if name.startswith("_") or name not in Scope.__dataclass_fields__:
+            return object.__getattribute__(self, name)
+        observer: Observer = object.__getattribute__(self, "_observer")
+        if name == GROUP:
+            return _made(_WatchedClass, observer)
+        if name == MESH:
+            return _made(_WatchedIndex, observer)
+        return observer.ask(SCOPE, name)
+
+    def rule(self, host: str) -> Resource[DestinationRule] | None:
+        found = self._observer.ask(RULE, host)
+        return found if isinstance(found, Resource) else None
+
+    def only_port(self, host: str) -> int | None:
+        found = self._observer.ask(ONLY_PORT, host)
+        return found if isinstance(found, int) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from meltemi.config.schema.message import Message
 from meltemi.pilot.ir import Locality
 from meltemi.pilot.model.host import is_address
 from meltemi.pilot.scope.node import (
@@ -17,6 +18,10 @@ from meltemi.pilot.scope.node import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from meltemi.config.resource import Resource
+
+T = TypeVar("T", bound=Message)
 
 NODE_PARTS = 4
 EXPLICIT = "MELTEMI_EXPLICIT"
@@ -93,6 +98,13 @@ class ProxyClass:
         """The labels by name: ask for those you need, so that others may differ."""
         return dict(self.labels)
 
+    def home(self, names: frozenset[str]) -> str:
+        """Return its namespace if it is one of ``names``; empty: it is none of them.
+
+        Ask for it where only some namespaces are told apart: all others are alike.
+        """
+        return self.namespace if self.namespace in names else ""
+
     @property
     def placed(self) -> bool:
         """Whether its addresses are known."""
@@ -117,6 +129,11 @@ class ProxyClass:
     def ipv6(self) -> bool:
         """Whether it has an IPv6 address."""
         return any(":" in each for each in self.addresses)
+
+
+def home_among(group: ProxyClass, objects: Iterable[Resource[T]]) -> str:
+    """Return the namespace of ``group`` if one of ``objects`` is in it, else empty."""
+    return group.home(frozenset(each.metadata.namespace for each in objects))
 
 
 @dataclass(frozen=True, slots=True)

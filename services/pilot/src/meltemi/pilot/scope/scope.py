@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meltemi.pilot.model.host import covers, specificity
-from meltemi.pilot.model.service import Service, selects
+from meltemi.pilot.model.service import Service, only_port, selects
 from meltemi.pilot.scope.authentication import mutual_tls, named_ports, namespace_mode
 from meltemi.pilot.scope.destination import destination_rules, for_workload
 from meltemi.pilot.scope.egress import (
@@ -18,7 +18,7 @@ from meltemi.pilot.scope.egress import (
     reached,
 )
 from meltemi.pilot.scope.membership import member
-from meltemi.pilot.scope.proxy import Role
+from meltemi.pilot.scope.proxy import Role, home_among
 from meltemi.pilot.scope.sidecar import sidecar
 
 if TYPE_CHECKING:
@@ -85,11 +85,6 @@ class Scope:
         return self.index.config
 
     @property
-    def holding(self) -> Mapping[str, Resource[DestinationRule]]:
-        """The DestinationRule that holds for each host that has one."""
-        return {host: merged.rule for host, merged in self.rules.items()}
-
-    @property
     def sidecar_role(self) -> bool:
         """Whether the proxy stands beside a workload."""
         return self.group.role is Role.SIDECAR
@@ -132,7 +127,7 @@ class Scope:
             self.index.destination_rules,
             service.host,
             home=service.namespace,
-            caller=self.group.namespace,
+            caller=self.group.home(self.index.destination_rules.callers),
             root_namespace=self.config.root_namespace,
         )
         return next((each for each in found if each.selector is None), None)
@@ -142,9 +137,13 @@ class Scope:
         found = self.rules.get(host)
         return found.rule if found else None
 
+    def only_port(self, host: str) -> int | None:
+        """Return the number of the port of ``host`` where it has one and no other."""
+        return only_port(self.services.get(host))
+
     def bound(self, gateway: str) -> tuple[Resource[VirtualService], ...]:
         """Return the VirtualServices for ``NAMESPACE/NAME`` of a gateway."""
-        return bound(self.index, self.group.namespace, gateway)
+        return bound(self.index, self.group, gateway)
 
     def virtual_service(self, host: str) -> Resource[VirtualService] | None:
         """Return the VirtualService with the narrowest host that covers ``host``."""
@@ -202,11 +201,11 @@ def outward(index: Index, group: ProxyClass) -> Scope:
     """
     holding = _sidecar(index, group)
     egress = (
-        listed_egress(index, holding, group.namespace)
+        listed_egress(index, holding, group)
         if holding
-        else (default_egress(index, group.namespace),)
+        else (default_egress(index, group),)
     )
-    services = reached(egress, index, group.namespace)
+    services = reached(egress, index, group)
     return Scope(
         group=group,
         index=index,
@@ -231,25 +230,26 @@ def outward(index: Index, group: ProxyClass) -> Scope:
     )
 
 
-def with_own(seen: Scope, group: ProxyClass) -> Scope:
+def with_own(seen: Scope, group: ProxyClass, before: Scope | None = None) -> Scope:
     """Return ``seen``, which holds for ``group``, with what its workload answers for.
 
     Args:
         seen: Made by `outward` for proxies that answer its questions alike.
         group: As `member` knows it.
+        before: That of an earlier revision: what is the same is the same object.
 
     """
     labels, services = group.label_map, seen.index.services
-    return replace(
-        seen,
-        group=group,
-        targets=tuple(_targets(services, group)),
-        own=tuple(
-            service
-            for service in services.selecting.get(group.namespace, ())
-            if selects(service.selector, labels)
-        ),
+    targets = tuple(_targets(services, group))
+    own = tuple(
+        service
+        for service in services.selecting.get(group.namespace, ())
+        if selects(service.selector, labels)
     )
+    if before is not None:
+        targets = before.targets if before.targets == targets else targets
+        own = before.own if before.own == own else own
+    return replace(seen, group=group, targets=targets, own=own)
 
 
 def _sidecar(index: Index, group: ProxyClass) -> Resource[Sidecar] | None:
@@ -258,7 +258,7 @@ def _sidecar(index: Index, group: ProxyClass) -> Resource[Sidecar] | None:
     return sidecar(
         index.sidecars,
         root_namespace=index.config.root_namespace,
-        namespace=group.namespace,
+        namespace=home_among(group, index.sidecars),
         labels=group.label_map,
     )
 
@@ -266,17 +266,17 @@ def _sidecar(index: Index, group: ProxyClass) -> Resource[Sidecar] | None:
 def _rules(
     index: Index, services: Mapping[str, Service], group: ProxyClass
 ) -> dict[str, Merged]:
-    labels = group.label_map
+    labels, caller = group.label_map, group.home(index.destination_rules.callers)
     found: dict[str, Merged] = {}
     for host, service in services.items():
         rules = destination_rules(
             index.destination_rules,
             host,
             home=service.namespace,
-            caller=group.namespace,
+            caller=caller,
             root_namespace=index.config.root_namespace,
         )
-        rule = for_workload(rules, namespace=group.namespace, labels=labels)
+        rule = for_workload(rules, namespace=caller, labels=labels)
         if rule:
             found[host] = rule
     return found

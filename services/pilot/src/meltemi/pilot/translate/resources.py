@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
@@ -10,6 +10,7 @@ from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.translate.cluster import clusters
 from meltemi.pilot.translate.cluster.inbound import inbound_clusters
+from meltemi.pilot.translate.cluster.service import service_clusters
 from meltemi.pilot.translate.cluster.special import special_clusters
 from meltemi.pilot.translate.explicit.inbound import inbound, ports
 from meltemi.pilot.translate.explicit.outbound import Served, outbound
@@ -29,10 +30,13 @@ from meltemi.pilot.translate.telemetry.instruments import instruments, labelled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from meltemi.pilot.model.destination_rules import Merged
     from meltemi.pilot.model.index import Index
+    from meltemi.pilot.model.service import Service
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
     from meltemi.pilot.translate.cluster.service import Reached
+    from meltemi.pilot.translate.route.wrapper import Asked
 
 
 def resources(scope: Scope) -> ir.Resources:
@@ -56,7 +60,7 @@ def resources(scope: Scope) -> ir.Resources:
 
 
 def shareable(index: Index, group: ProxyClass) -> bool:
-    """Whether `outward` and `own` are all there is, each made by itself.
+    """Whether what leaves and what is `own` can be made each by itself.
 
     Changes of a person's own are made to all that a proxy holds, and what a gateway
     or a proxy that captures nothing holds is its own to the last listener.
@@ -65,34 +69,22 @@ def shareable(index: Index, group: ProxyClass) -> bool:
     return sidecar and not index.envoy_filters
 
 
-@dataclass(frozen=True, slots=True)
-class Outward:
-    """What sidecars hold for what leaves their workload.
+def of_service(scope: Scope, service: Service, merged: Merged | None) -> ir.Resources:
+    """Return the clusters and endpoints by which sidecars reach one service.
 
-    Attributes:
-        reached: Clusters, endpoints and routes.
-        listeners: As they are before telemetry and plugins.
-
+    ``merged`` is the DestinationRule that holds for it; no other is read, nor is any
+    other service.
     """
-
-    reached: ir.Resources
-    listeners: tuple[ir.Listener, ...]
+    return _reaching(scope, tuple(service_clusters(scope, service, merged)))
 
 
-def outward(scope: Scope) -> Outward:
-    """Return what sidecars with ``scope`` hold for what leaves their workload.
-
-    It reads nothing of what the workload itself answers for.
-    """
-    served = tuple(_sent(scope))
-    reached = (*clusters.outbound(scope), *special_clusters(scope))
-    made = _reaching(scope, reached)
-    with_routes = replace(made, routes=tuple(_tables(served)))
-    return Outward(with_routes, tuple(each.listener for each in served))
+def beyond(scope: Scope) -> ir.Resources:
+    """Return the clusters by which sidecars reach what is no service."""
+    return _reaching(scope, tuple(special_clusters(scope)))
 
 
 def outward_listeners(scope: Scope, listeners: Iterable[ir.Listener]) -> ir.Resources:
-    """Return those of `outward` with telemetry and plugins, and all plugins."""
+    """Return those of `leaving` with telemetry and plugins, and all plugins."""
     return ir.Resources(
         clusters=(),
         assignments=(),
@@ -159,36 +151,42 @@ def _received(scope: Scope) -> Iterator[Served]:
     """Yield the listeners for what arrives, if the mesh gives that a port."""
     if scope.config.document.proxy_listen_port:
         for listener in sidecar_inbound(scope):
-            yield _placed(scope, Served(listener))
+            yield Served(_placed(scope, listener))
 
 
 def _sent(scope: Scope) -> Iterator[Served]:
-    """Yield the listeners for what leaves, if the mesh gives that a port."""
+    for listener, asked in leaving(scope):
+        yield Served(listener, tuple(sidecar_table(scope, each) for each in asked))
+
+
+def leaving(scope: Scope) -> Iterator[tuple[ir.Listener, tuple[Asked, ...]]]:
+    """Yield the listeners for what leaves, with the tables they fetch.
+
+    There are some if the mesh gives that a port. They are as before telemetry and
+    plugins, and nothing of what the workload itself answers for is read.
+    """
     if scope.config.document.proxy_listen_port:
-        for each in _leaving(scope):
-            yield _placed(scope, each)
+        for listener, asked in _leaving(scope):
+            yield _placed(scope, listener), asked
 
 
-def _placed(scope: Scope, served: Served) -> Served:
-    """Return ``served``, its socket where the application is.
+def _placed(scope: Scope, listener: ir.Listener) -> ir.Listener:
+    """Return ``listener``, its socket where the application is.
 
     That may be in another network namespace than the proxy.
     """
     netns = scope.group.node.application_netns
-    if not netns or not served.listener.bound:
-        return served
-    return replace(served, listener=replace(served.listener, netns=netns))
+    return replace(listener, netns=netns) if netns and listener.bound else listener
 
 
-def _leaving(scope: Scope) -> Iterator[Served]:
-    for listener, asked in sidecar_outbound(scope):
-        yield Served(listener, tuple(sidecar_table(scope, each) for each in asked))
+def _leaving(scope: Scope) -> Iterator[tuple[ir.Listener, tuple[Asked, ...]]]:
+    yield from sidecar_outbound(scope)
     proxy = http_proxy(scope)
     if proxy:
         listener, table = proxy
-        yield Served(listener, (sidecar_table(scope, table),))
+        yield listener, (table,)
     if scope.group.interception is not Interception.NONE:
-        yield Served(virtual_outbound(scope))
+        yield virtual_outbound(scope), ()
 
 
 def _tables(served: Iterable[Served]) -> Iterable[ir.RouteTable]:

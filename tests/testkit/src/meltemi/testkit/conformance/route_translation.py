@@ -17,7 +17,7 @@ from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.config.values import decode_value
 from meltemi.pilot import emit, ir
 from meltemi.pilot.model.protocol import protocol
-from meltemi.pilot.model.service import Port, Service
+from meltemi.pilot.model.service import Port, Service, only_port
 from meltemi.pilot.translate.route.forward import Destinations
 from meltemi.pilot.translate.route.match import Caller
 from meltemi.pilot.translate.route.rules import routes
@@ -92,7 +92,13 @@ def _targets(given: Json) -> Destinations:
         if each
     }
     rules = dict(map(_rule, given.get("lookupHash") or []))
-    return Destinations(services, rules, "", "cluster.local", given["listenPort"])
+    return Destinations(
+        only_port=lambda host: only_port(services.get(host)),
+        rule=rules.get,
+        namespace="",
+        domain_suffix="cluster.local",
+        port=given["listenPort"],
+    )
 
 
 def _service(host: str, written: Json) -> Service:

@@ -16,13 +16,19 @@ from meltemi.pilot.translate.cluster.special import special_clusters
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from meltemi.pilot.model.service import Port
+    from meltemi.pilot.model.service import Port, Service
     from meltemi.pilot.scope.proxy import Bind
     from meltemi.pilot.scope.scope import Scope
 
 
 def outbound(scope: Scope) -> Iterator[Reached]:
     """Yield the clusters for every service in ``scope``."""
+    for service in called(scope):
+        yield from service_clusters(scope, service, scope.rules.get(service.host))
+
+
+def called(scope: Scope) -> Iterator[Service]:
+    """Yield the services of ``scope`` that clusters are for."""
     chosen = scope.config.features.filter_gateway_clusters and scope.gateways
     named = named_hosts(scope) if chosen else None
     for service in scope.services.values():
@@ -30,7 +36,7 @@ def outbound(scope: Scope) -> Iterator[Reached]:
             continue
         if not scope.group.captured and service.resolution is Resolution.NONE:
             continue  # nothing tells an explicit proxy where the caller was going
-        yield from service_clusters(scope, service)
+        yield service
 
 
 def captured(scope: Scope) -> Iterator[Reached]:
@@ -46,7 +52,8 @@ def captured(scope: Scope) -> Iterator[Reached]:
     ):
         for service in scope.services.values():
             if not (service.external or service.alias_of):
-                yield from service_clusters(scope, service, unopened=True)
+                merged = scope.rules.get(service.host)
+                yield from service_clusters(scope, service, merged, unopened=True)
 
 
 def inbound(apps: Mapping[int, Bind], ports: Mapping[int, Port]) -> Iterator[Reached]:

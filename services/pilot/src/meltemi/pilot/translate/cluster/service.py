@@ -48,13 +48,14 @@ class Reached:
 
 
 def service_clusters(
-    scope: Scope, service: Service, *, unopened: bool = False
+    scope: Scope, service: Service, merged: Merged | None, *, unopened: bool = False
 ) -> Iterator[Reached]:
     """Yield, for each port of ``service``, the whole and then each subset.
 
     Args:
         scope: Of the proxy.
         service: Of the mesh, or outside of it.
+        merged: The DestinationRule that holds for it.
         unopened: What goes there is TLS already, and told apart by the cluster's name.
 
     Source:
@@ -62,7 +63,6 @@ def service_clusters(
         not opened.
 
     """
-    merged = scope.rules.get(service.host)
     for port in service.ports:
         if port.protocol is Protocol.UDP:
             continue

@@ -17,7 +17,7 @@ from meltemi.pilot.translate.listener.connection import Side, http_filter, proxy
 from meltemi.pilot.translate.listener.tcp import destinations_of, to_cluster
 from meltemi.pilot.translate.route.forward import tcp_targets
 from meltemi.pilot.translate.route.match import qualified
-from meltemi.pilot.translate.route.sidecar import ruled, service_route
+from meltemi.pilot.translate.route.wrapper import Anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,9 @@ def _made(
 
 def _routes(scope: Scope, service: Service, port: Port) -> tuple[ir.Route, ...]:
     virtual = scope.virtual_service(service.host)
-    made = ruled(scope, virtual, port.number) if virtual else ()
-    return made or (service_route(scope, service, port),)
+    making = Anew(scope)
+    made = making.of_rules(virtual, port.number) if virtual else ()
+    return made or making.of_service(service, port)
 
 
 def _tcp(scope: Scope, service: Service, port: Port) -> ir.TcpFilter:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
 from meltemi.pilot.scope.policies import policies
-from meltemi.pilot.scope.proxy import Role
+from meltemi.pilot.scope.proxy import Role, home_among
 from meltemi.pilot.translate.authorization.provider import external_checks
 from meltemi.pilot.translate.listener.chain_policies import (
     ChainPolicies,
@@ -20,6 +20,8 @@ from meltemi.pilot.translate.listener.chain_policies import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from meltemi.pilot.scope.scope import Scope
 
 
@@ -48,17 +50,22 @@ def guards(scope: Scope) -> Guards:
     """Return what holds for the proxies of ``scope``."""
     group, index, config = scope.group, scope.index, scope.config
     labels = group.label_map
+    authorizers = tuple(
+        each
+        for each in config.document.extension_providers
+        if each.envoy_ext_authz_http or each.envoy_ext_authz_grpc
+    )
     held = Held(
         authorization=policies(
             index.authorization_policies,
             root_namespace=config.root_namespace,
-            namespace=group.namespace,
+            namespace=home_among(group, index.authorization_policies),
             labels=labels,
         ),
         authentication=policies(
             index.request_authentications,
             root_namespace=config.root_namespace,
-            namespace=group.namespace,
+            namespace=home_among(group, index.request_authentications),
             labels=labels,
         ),
         trust_domains=(
@@ -66,9 +73,13 @@ def guards(scope: Scope) -> Guards:
             *config.document.trust_domain_aliases,
         ),
         checks=external_checks(
-            config.document.extension_providers,
-            [(each.namespace, each.host) for each in scope.services.values()],
+            authorizers, tuple(_places(scope)) if authorizers else ()
         ),
         keys=index.keys,
     )
     return Guards(http_chain(held, gateway=group.role is Role.GATEWAY), tcp_chain(held))
+
+
+def _places(scope: Scope) -> Iterator[tuple[str, str]]:
+    for each in scope.services.values():
+        yield each.namespace, each.host

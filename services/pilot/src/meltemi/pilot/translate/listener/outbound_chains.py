@@ -237,6 +237,7 @@ def _concerns(
         return False
     if match.gateways:
         return MESH_GATEWAY in qualified(match.gateways, home)
-    if match.source_namespace and match.source_namespace != group.namespace:
+    wanted = match.source_namespace
+    if wanted and not group.home(frozenset((wanted,))):
         return False
     return selects(match.source_labels, group.label_map)

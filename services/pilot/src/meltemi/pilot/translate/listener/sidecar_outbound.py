@@ -23,7 +23,7 @@ from meltemi.pilot.translate.listener.connection import Side, http_filter, proxy
 from meltemi.pilot.translate.listener.outbound_chains import HANDSHAKE, Opening, chains
 from meltemi.pilot.translate.listener.sidecar_inbound import PRIVILEGED, reserved
 from meltemi.pilot.translate.listener.virtual_outbound import passthrough_chain
-from meltemi.pilot.translate.route.sidecar import Asked, asked_table
+from meltemi.pilot.translate.route.wrapper import Asked, asked_table
 from meltemi.pilot.translate.wildcard import ANY6, loopbacks, wildcards
 
 if TYPE_CHECKING:

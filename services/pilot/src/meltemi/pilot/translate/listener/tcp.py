@@ -76,8 +76,8 @@ def destinations_of(
 ) -> Destinations:
     """Return what the destinations of ``virtual`` are resolved against."""
     return Destinations(
-        services=scope.services,
-        rules=scope.holding,
+        only_port=scope.only_port,
+        rule=scope.rule,
         namespace=virtual.metadata.namespace,
         domain_suffix=scope.config.domain_suffix,
         port=port,
@@ -106,10 +106,10 @@ def _limited(
 
 
 def _policy(scope: Scope, host: str, port: int, subset: str) -> TrafficPolicy | None:
-    merged = scope.rules.get(host)
-    if merged is None:
+    rule = scope.rule(host)
+    if rule is None:
         return None
-    spec = merged.rule.spec
+    spec = rule.spec
     chosen = next((each for each in spec.subsets if each.name == subset), None)
     return effective(spec, chosen, port)
 

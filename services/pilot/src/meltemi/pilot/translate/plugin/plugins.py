@@ -13,6 +13,7 @@ from meltemi.config.schema.traffic_selector import TrafficMode
 from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.pilot import ir
 from meltemi.pilot.scope.policies import policies
+from meltemi.pilot.scope.proxy import home_among
 from meltemi.pilot.translate.plugin.module import Name, sees_connections
 from meltemi.pilot.translate.plugin.module import wasm as wasm_filter
 
@@ -64,8 +65,9 @@ def plugins(scope: Scope) -> tuple[Entry, ...]:
 
 
 def _held(scope: Scope) -> list[Written]:
-    root, home = scope.config.root_namespace, scope.group.namespace
-    labels = scope.group.label_map
+    root, labels = scope.config.root_namespace, scope.group.label_map
+    every = (*scope.index.wasm_plugins, *scope.index.traffic_extensions)
+    home = home_among(scope.group, every)
     found: list[Written] = [
         *policies(
             scope.index.wasm_plugins,

@@ -13,7 +13,7 @@ from meltemi.pilot.translate.policy import effective
 from meltemi.pilot.translate.route.header import edits, host_rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.destination_rule import DestinationRule
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         HTTPRouteDestination,
     )
     from meltemi.config.schema.virtual_service import RouteDestination
-    from meltemi.pilot.model.service import Service
 
 MILLIONTHS = 10_000
 """Parts of a million in one percent."""
@@ -42,8 +41,8 @@ class Destinations:
     """What destinations are resolved against.
 
     Attributes:
-        services: By full host.
-        rules: The DestinationRule that holds for a host.
+        only_port: Of a full host, the port of a service that has no other.
+        rule: The DestinationRule that holds for a full host.
         namespace: Of the object that names the destination: short names are in it.
         domain_suffix: What short names end in.
         port: The port the request came to, for destinations that name none.
@@ -51,8 +50,8 @@ class Destinations:
 
     """
 
-    services: Mapping[str, Service]
-    rules: Mapping[str, Resource[DestinationRule]]
+    only_port: Callable[[str], int | None]
+    rule: Callable[[str], Resource[DestinationRule] | None]
     namespace: str
     domain_suffix: str
     port: int
@@ -72,15 +71,12 @@ class Destinations:
         host = resolve(destination.host, self.namespace, self.domain_suffix)
         if destination.port and destination.port.number:
             return host, destination.port.number
-        service = self.services.get(host)
-        if service and len(service.ports) == 1:
-            return host, service.ports[0].number
-        return host, self.port
+        return host, self.only_port(host) or self.port
 
     def hashes(self, destination: Destination) -> tuple[ir.HashPolicy, ...]:
         """Return what the destination's load balancer hashes requests on."""
         host, port = self.place(destination)
-        rule = self.rules.get(host)
+        rule = self.rule(host)
         if rule is None:
             return ()
         subset = next(

@@ -78,7 +78,7 @@ def _routes(
     scope: Scope, opening: Opening, virtual: Resource[VirtualService]
 ) -> tuple[ir.Route, ...]:
     caller = Caller(
-        namespace=scope.group.namespace,
+        namespace=scope.group.home(scope.index.source_namespaces),
         port=opening.server.port.number,
         labels=scope.group.label_map,
         gateways=frozenset({opening.title}),

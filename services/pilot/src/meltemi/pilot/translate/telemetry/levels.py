@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meltemi.config.schema.telemetry import WorkloadMode
+from meltemi.pilot.scope.proxy import home_among
 from meltemi.pilot.scope.telemetry import telemetries
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def levels(scope: Scope) -> tuple[Resource[Telemetry], ...]:
     return telemetries(
         scope.index.telemetries,
         root_namespace=scope.config.root_namespace,
-        namespace=scope.group.namespace,
+        namespace=home_among(scope.group, scope.index.telemetries),
         labels=scope.group.label_map,
     )
 

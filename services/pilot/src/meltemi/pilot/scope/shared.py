@@ -1,0 +1,162 @@
+"""Things made once for all who would be given the same, and kept while it is the same.
+
+What is made is found again by the answers to what was looked at while it was made
+(`meltemi.pilot.scope.observed`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from meltemi.kernel.fading import Fading
+from meltemi.pilot.scope.observed import (
+    BY_IDENTITY,
+    Asking,
+    Question,
+    of_class,
+    of_scope,
+    watched_class,
+    watched_scope,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meltemi.pilot.scope.proxy import ProxyClass
+    from meltemi.pilot.scope.scope import Scope
+
+T = TypeVar("T")
+
+Questions = tuple[Question, ...]
+Answers = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class ByClass(Generic[T]):
+    """Things made for classes at one revision, each once for all that answer alike."""
+
+    made: dict[Questions, dict[Answers, T]] = field(
+        default_factory=dict["Questions", "dict[Answers, T]"]
+    )
+
+    def of(self, group: ProxyClass, make: Callable[[ProxyClass], T]) -> T:
+        """Return what ``make`` makes of ``group``, or made of one that answers alike.
+
+        ``make`` must ask nothing but the class it is given, and what is the same for
+        all who ask here.
+        """
+        for questions, by_answers in self.made.items():
+            answers = tuple(of_class(group, each) for each in questions)
+            found = by_answers.get(answers)
+            if found is not None:
+                return found
+        observer = Asking(group, of_class)
+        result = make(watched_class(observer))
+        questions = tuple(observer.asked)
+        self.made.setdefault(questions, {})[tuple(observer.asked.values())] = result
+        return result
+
+
+@dataclass(slots=True)
+class ByScope(Generic[T]):
+    """Things made of scopes and kept over revisions of the mesh."""
+
+    made: dict[Questions, Fading[Answers, tuple[Answers, T]]] = field(
+        default_factory=dict["Questions", "Fading[Answers, tuple[Answers, T]]"]
+    )
+
+    def of(self, scope: Scope, given: Answers, make: Callable[[Scope], T]) -> T:
+        """Return what ``make`` makes of ``scope``, or made of one that answers alike.
+
+        ``make`` must read nothing but the scope it is given, and ``given``, whose
+        parts are known by their identity.
+        """
+        for questions, by_answers in self.made.items():
+            answers = tuple(of_scope(scope, each) for each in questions)
+            found = by_answers.get(_key(questions, answers, given))
+            if found is not None:
+                return found[1]
+        observer = Asking(scope, of_scope)
+        result = make(watched_scope(observer))
+        questions, answers = tuple(observer.asked), tuple(observer.asked.values())
+        by_answers = self.made.setdefault(questions, Fading())
+        by_answers.put(_key(questions, answers, given), ((*answers, *given), result))
+        return result
+
+    def turn(self) -> None:
+        """Forget what nobody asked for lately."""
+        for by_answers in self.made.values():
+            by_answers.turn()
+
+
+def _key(questions: Questions, answers: Answers, given: Answers) -> Answers:
+    """Return what is equal for equal answers; large ones are kept, and go by id."""
+    return (
+        *(
+            id(answer) if question[0] in BY_IDENTITY else answer
+            for question, answer in zip(questions, answers, strict=True)
+        ),
+        *map(id, given),
+    )
+
+
+def answers_alike(scope: Scope, asked: Mapping[Question, object]) -> bool:
+    """Tell whether ``scope`` still answers all of ``asked`` as it did."""
+    for question, answer in asked.items():
+        now = of_scope(scope, question)
+        if now is not answer and now != answer:
+            return False
+    return True
+
+
+GROUNDS: Final = 16
+"""So many are remembered: each holds something of every service."""
+
+
+@dataclass(slots=True)
+class Ground(Generic[T]):
+    """Many small things made where all who ask answer alike.
+
+    Whether they do is found out once, and not for each of the things; so what one of
+    them looked at counts for all.
+    """
+
+    observer: Asking[Scope]
+    held: Fading[Answers, tuple[Answers, T]] = field(
+        default_factory=Fading["Answers", "tuple[Answers, T]"]
+    )
+
+    def of(self, key: Answers, make: Callable[[Scope], T]) -> T:
+        """Return what was made for ``key``: words, numbers, and objects by identity."""
+        ids = tuple(each if isinstance(each, str | int) else id(each) for each in key)
+        found = self.held.get(ids)
+        if found is None:
+            made = make(watched_scope(self.observer))
+            found = self.held.put(ids, (key, made))
+        return found[1]
+
+
+@dataclass(slots=True)
+class Grounds(Generic[T]):
+    """Where small things are made that outlive a revision of the mesh."""
+
+    known: list[Ground[T]] = field(default_factory=list["Ground[T]"])
+
+    def of(self, scope: Scope) -> Ground[T]:
+        """Return where ``scope`` stands, with others whose answers are the same."""
+        for place, each in enumerate(self.known):
+            if answers_alike(scope, each.observer.asked):
+                self.known.insert(0, self.known.pop(place))
+                break
+        else:
+            self.known.insert(0, Ground(Asking(scope, of_scope)))
+            del self.known[GROUNDS:]
+        ground = self.known[0]
+        ground.observer.subject = scope
+        return ground
+
+    def turn(self) -> None:
+        """Forget what nobody asked for lately."""
+        for each in self.known:
+            each.held.turn()

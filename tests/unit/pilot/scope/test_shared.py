@@ -1,0 +1,174 @@
+"""Making things once for all that answer alike, and as long as they do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from meltemi.pilot.scope.proxy import ProxyClass, Role
+from meltemi.pilot.scope.scope import Scope
+from meltemi.pilot.scope.shared import ByClass, ByScope, Grounds
+from meltemi.testkit.mesh import sidecar_scope
+from meltemi.testkit.small_mesh import service, the
+
+WEB = ProxyClass(
+    Role.SIDECAR, "shop", (("app", "web"), ("version", "v1")), addresses=("10.0.0.1",)
+)
+
+
+def named(group: ProxyClass) -> str:
+    return f"{group.namespace}/{group.label_map.get('app')}"
+
+
+def counted(calls: list[ProxyClass], group: ProxyClass) -> str:
+    calls.append(group)
+    return named(group)
+
+
+def test_what_nobody_asked_for_makes_no_difference() -> None:
+    shared, calls = ByClass[str](), list[ProxyClass]()
+    other = replace(WEB, labels=(("app", "web"),), addresses=("10.0.0.2",))
+    for group in (WEB, other):
+        assert shared.of(group, lambda asked: counted(calls, asked)) == "shop/web"
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(WEB, namespace="bank"),
+        replace(WEB, labels=(("app", "db"),)),
+        replace(WEB, labels=()),
+    ],
+)
+def test_another_answer_is_made_for_anew(other: ProxyClass) -> None:
+    shared, calls = ByClass[str](), list[ProxyClass]()
+    for group in (WEB, other, WEB, other):
+        made = shared.of(group, lambda asked: counted(calls, asked))
+        assert made == named(group)
+    assert len(calls) == 2
+
+
+def test_who_looks_at_all_labels_depends_on_all() -> None:
+    shared, calls = ByClass[int](), list[ProxyClass]()
+
+    def count(group: ProxyClass) -> int:
+        calls.append(group)
+        return len(dict(group.label_map))
+
+    assert shared.of(WEB, count) == 2
+    assert shared.of(replace(WEB, labels=(("app", "web"),)), count) == 1
+    assert len(calls) == 2
+
+
+def test_questions_may_depend_on_answers() -> None:
+    shared = ByClass[str]()
+
+    def choose(group: ProxyClass) -> str:
+        return group.dns_domain if group.namespace == "bank" else "any"
+
+    bank = replace(WEB, namespace="bank", dns_domain="a")
+    assert shared.of(WEB, choose) == "any"
+    assert shared.of(replace(WEB, dns_domain="b"), choose) == "any"
+    assert shared.of(bank, choose) == "a"
+    assert shared.of(replace(bank, dns_domain="b"), choose) == "b"
+
+
+def test_an_attribute_of_the_node_is_one_question() -> None:
+    shared, calls = ByClass[str](), list[ProxyClass]()
+
+    def cluster(group: ProxyClass) -> str:
+        calls.append(group)
+        return group.node.cluster
+
+    north = replace(WEB, node=replace(WEB.node, cluster="north"))
+    moved = replace(north, node=replace(north.node, workload_name="else"))
+    for group in (WEB, north, moved):
+        assert shared.of(group, cluster) == group.node.cluster
+    assert len(calls) == 2
+
+
+def test_who_asks_whether_it_is_among_some_namespaces_differs_in_no_other() -> None:
+    shared, calls = ByClass[str](), list[ProxyClass]()
+
+    def home(group: ProxyClass) -> str:
+        calls.append(group)
+        return group.home(frozenset({"bank"}))
+
+    assert shared.of(WEB, home) == ""
+    assert shared.of(replace(WEB, namespace="farm"), home) == ""
+    assert shared.of(replace(WEB, namespace="bank"), home) == "bank"
+    assert len(calls) == 2
+
+
+TEXT = service("reviews") + service("ratings")
+
+
+def scope_of(text: str = TEXT, more: str = "") -> Scope:
+    return sidecar_scope(text + more)
+
+
+def test_what_was_made_of_a_scope_stays_while_the_mesh_answers_alike() -> None:
+    kept, calls = ByScope[int](), list[Scope]()
+
+    def count(scope: Scope) -> int:
+        calls.append(scope)
+        return len(scope.index.telemetries)
+
+    first = scope_of()
+    more = scope_of(more=service("details"))
+    told = scope_of(more=the("Telemetry", "all", "tracing: [{}]"))
+    assert kept.of(first, (), count) == 0
+    assert kept.of(more, (), count) == 0
+    assert len(calls) == 1, "no Telemetry, now as then"
+    assert kept.of(told, (), count) == 1
+    assert len(calls) == 2
+
+
+def test_what_a_property_of_a_scope_reads_is_asked_for() -> None:
+    kept, calls = ByScope[bool](), list[Scope]()
+
+    def attempts(scope: Scope) -> bool:
+        calls.append(scope)
+        return scope.counts_attempts
+
+    first = scope_of()
+    config = replace(first.config, domain_suffix="else")
+    other = replace(first, index=replace(first.index, config=config))
+    for scope in (first, replace(first, targets=()), other):
+        assert kept.of(scope, (), attempts)
+    assert len(calls) == 2
+
+
+def test_what_is_given_is_told_apart_by_its_identity() -> None:
+    kept, scope = ByScope[object](), scope_of()
+    one, twin = ["a"], ["a"]
+    assert kept.of(scope, (one,), lambda _: one) is one
+    assert kept.of(scope, (one,), lambda _: twin) is one
+    assert kept.of(scope, (twin,), lambda _: twin) is twin
+
+
+def test_where_one_thing_asked_something_new_all_go_by_the_answer() -> None:
+    grounds = Grounds[object]()
+    first = scope_of()
+    told = scope_of(more=the("Telemetry", "all", "tracing: [{}]"))
+    assert grounds.of(first).of(("a",), lambda _: "made first") == "made first"
+    assert grounds.of(told).of(("a",), lambda _: "again") == "made first"
+    count = grounds.of(first).of(("b",), lambda it: len(it.index.telemetries))
+    assert count == 0
+    count = grounds.of(told).of(("b",), lambda it: len(it.index.telemetries))
+    assert count == 1
+    assert grounds.of(first).of(("a",), lambda _: "lost") == "made first"
+
+
+def test_hosts_are_asked_for_one_by_one() -> None:
+    kept, calls = ByScope[int | None](), list[Scope]()
+
+    def port(scope: Scope) -> int | None:
+        calls.append(scope)
+        return scope.only_port("reviews.default.svc.cluster.local")
+
+    for text in (TEXT, TEXT + service("details"), service("reviews", "9 http HTTP")):
+        assert kept.of(scope_of(text), (), port) in (80, 9)
+    assert len(calls) == 2
