@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, assert_never
 
 from envoy.config.route.v3.route_components_pb2 import (
@@ -51,6 +52,7 @@ def route_table(table: ir.RouteTable) -> RouteConfiguration:
     return result
 
 
+@lru_cache(1 << 15)  # most of a mesh calls a service by the same names
 def host_names(name: str, domains: tuple[str, ...]) -> bytes:
     """Return those bytes of a virtual host that say what it is called."""
     return serialized(VirtualHost(name=name, domains=domains))

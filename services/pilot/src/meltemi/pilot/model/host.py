@@ -73,6 +73,17 @@ def domains(host: str, dns_domain: str) -> tuple[str, ...]:
     return (host, f"{host}.", *_within_domain(host, dns_domain))
 
 
+def seen_from(host: str, dns_domain: str) -> str:
+    """Return a DNS domain within which ``host`` has the same `domains`.
+
+    From all namespaces but its own it is called alike: they share one.
+    """
+    namespace, services, suffix = dns_domain.partition(SERVICES)
+    if not services or f".{namespace}{services}{suffix}" in host:
+        return dns_domain
+    return f"{services}{suffix}"
+
+
 def _within_cluster(host: str, dns_domain: str) -> tuple[str, ...]:
     namespace, _, suffix = dns_domain.partition(SERVICES)
     short = host.removesuffix(f"{SERVICES}{suffix}")

@@ -83,9 +83,11 @@ class Asking(Generic[S]):
 
     def ask(self, *question: str | frozenset[str]) -> object:
         """Return the answer, and take down the question."""
-        found = self.answers(self.subject, question)
-        self.asked[question] = found
-        return found
+        try:
+            return self.asked[question]
+        except KeyError:
+            found = self.asked[question] = self.answers(self.subject, question)
+            return found
 
 
 Observer = Asking[ProxyClass] | Asking[Scope]
@@ -93,12 +95,17 @@ Observer = Asking[ProxyClass] | Asking[Scope]
 
 def watched_class(observer: Observer) -> ProxyClass:
     """Return the class that is observed; every question to it is taken down."""
-    return _made(_WatchedClass, observer)
+    made = _made(_WatchedClass, observer)
+    object.__setattr__(made, "_node", _made(_WatchedNode, observer))
+    return made
 
 
 def watched_scope(observer: Asking[Scope]) -> Scope:
     """Return the scope that is observed; every question to it is taken down."""
-    return _made(_WatchedScope, observer)
+    made = _made(_WatchedScope, observer)
+    object.__setattr__(made, "_group", watched_class(observer))
+    object.__setattr__(made, "_index", _made(_WatchedIndex, observer))
+    return made
 
 
 def _made(kind: type[T], observer: Observer) -> T:
@@ -131,15 +138,16 @@ class _Labels(Mapping[str, str]):
 
 
 class _WatchedClass(ProxyClass):
-    __slots__ = ("_observer",)
+    __slots__ = ("_node", "_observer")
     _observer: Observer
+    _node: NodeSettings
 
     def __getattribute__(self, name: str) -> object:
+        if name == NODE:
+            return object.__getattribute__(self, "_node")
         if name.startswith("_"):
             return object.__getattribute__(self, name)
         observer: Observer = object.__getattribute__(self, "_observer")
-        if name == NODE:
-            return _made(_WatchedNode, observer)
         if name == LABEL:
             return _Labels(observer)
         if name == HOME:
@@ -172,17 +180,17 @@ class _WatchedIndex(Index):
 class _WatchedScope(Scope):
     """Its properties and methods are run: what they look at is taken down."""
 
-    __slots__ = ("_observer",)
+    __slots__ = ("_group", "_index", "_observer")
     _observer: Observer
+    _group: ProxyClass
+    _index: Index
 
     def __getattribute__(self, name: str) -> object:
+        if name in (GROUP, MESH):
+            return object.__getattribute__(self, f"_{name}")
         if name.startswith("_") or name not in Scope.__dataclass_fields__:
             return object.__getattribute__(self, name)
         observer: Observer = object.__getattribute__(self, "_observer")
-        if name == GROUP:
-            return _made(_WatchedClass, observer)
-        if name == MESH:
-            return _made(_WatchedIndex, observer)
         return observer.ask(SCOPE, name)
 
     def rule(self, host: str) -> Resource[DestinationRule] | None:

@@ -30,14 +30,16 @@ def addresses(scope: Scope, service: Service) -> tuple[str, ...]:
 
 def all_addresses(group: ProxyClass, service: Service) -> tuple[str, ...]:
     """Return every address that proxies of ``group`` may call ``service`` at."""
-    given = service.cluster_addresses.get(group.node.cluster, ())
-    own = tuple(_fitting(group, given)) if group.node.cluster else ()
-    if own:
-        return own
-    if group.node.dns_capture and service.address == UNSPECIFIED:
-        automatic = tuple(_fitting(group, service.automatic_addresses))
-        if automatic:
-            return automatic
+    if service.cluster_addresses and group.node.cluster:
+        given = service.cluster_addresses.get(group.node.cluster, ())
+        own = tuple(_fitting(group, given))
+        if own:
+            return own
+    if service.automatic_addresses and service.address == UNSPECIFIED:
+        automatic = service.automatic_addresses if group.node.dns_capture else ()
+        fitting = tuple(_fitting(group, automatic))
+        if fitting:
+            return fitting
     return (service.address,)
 
 

@@ -63,18 +63,41 @@ def sidecar_outbound(scope: Scope) -> Iterator[tuple[ir.Listener, tuple[Asked, .
     held: dict[tuple[str, int], list[Held]] = {}
     for egress in scope.egress:
         listed = egress.port > 0 or _socket(egress)
-        locked = {key for key, (first, *_) in held.items() if first.locked}
+        locked = {key for key, each in held.items() if each and each[0].locked}
         for opening in _openings(scope, egress):
             key = (opening.binds[0], opening.port.number)
             if key in locked:
                 continue
-            made = chains(scope, opening)
-            if made:
-                new = _held(opening, made, locked=listed)
-                held.setdefault(key, []).append(new)
-    for first, *others in held.values():
+            known = held.setdefault(key, [])
+            if known and _asks_the_same(opening, known[0].opening):
+                known.append(_more(opening, known[0]))
+            elif made := chains(scope, opening):
+                known.append(_held(opening, made, locked=listed))
+    for first, *others in filter(None, held.values()):
         each = _joined(first, others)
         yield _listener(scope, each), each.tables
+
+
+def _asks_the_same(opening: Opening, first: Opening) -> bool:
+    """Tell whether ``opening`` comes to the chain for HTTP that ``first`` came to.
+
+    Most services of a mesh are on one port, where a chain is for all of them.
+    """
+    spoken, looked_up = opening.port.protocol, Resolution.DYNAMIC_DNS
+    return (
+        spoken.is_http
+        and spoken is first.port.protocol
+        and looked_up not in (opening.service.resolution, first.service.resolution)
+        and opening.egress is first.egress
+        and (opening.binds, opening.bound, opening.chosen)
+        == (first.binds, first.bound, first.chosen)
+    )
+
+
+def _more(opening: Opening, first: Held) -> Held:
+    """Return ``opening`` with the chains of ``first``, whose tables are known."""
+    origins = (opening.service.origin,)
+    return Held(opening, first.chains, first.locked, origins, ())
 
 
 def _socket(egress: Egress) -> bool:

@@ -5,8 +5,7 @@ Source: pilot/pkg/networking/core/httproute.go buildSidecarOutboundHTTPRouteConf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meltemi.config.schema.mesh_config import MeshOutboundMode
 from meltemi.pilot import ir
@@ -34,8 +33,7 @@ BLOCK_ALL: Final = "block_all"
 BLOCKED: Final = 502
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What a virtual host is called and asked for by, and whose routes it has.
 
     ``wrapper`` is that one's number among the table's.
