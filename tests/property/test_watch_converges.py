@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from meltemi.xds.held import Held
 from meltemi.xds.watch import Push, Watch
 
 NAMES = ("a", "b", "c", "d")
@@ -61,7 +62,7 @@ class Envoy(RuleBasedStateMachine):
         self.inbox = []
         told = {n: v for n, v in self.truth.items() if n not in self.warming}
         ill = dict.fromkeys(self.warming, "")  # as the agent tells of its Envoy
-        self.watch = Watch(holds=told, warms=True, stuck=ill)
+        self.watch = Watch(holds=Held(told), warms=True, stuck=ill)
         self._send()
 
     @rule(names=st.sets(st.sampled_from(NAMES)))

@@ -27,9 +27,10 @@ def test_an_incremental_response_reads_as_it_was_meant(
     removed: tuple[str, ...],
 ) -> None:
     made = [stored(CDS, name, body) for name, body in BODIES.items()]
-    pieces = frames.delta_response(CDS, made, removed, "epoch/7")
+    pieces = frames.delta_response(CDS, removed, "epoch/7", "12")
+    pieces += [piece for each in made for piece in (each.delta_head, each.body)]
     assert DeltaDiscoveryResponse.FromString(
-        frames.with_nonce(pieces, "12")
+        b"".join(pieces)
     ) == DeltaDiscoveryResponse(
         system_version_info="epoch/7",
         type_url=CDS,
@@ -48,10 +49,9 @@ def test_an_incremental_response_reads_as_it_was_meant(
 
 def test_a_response_of_the_whole_state_reads_as_it_was_meant() -> None:
     made = [stored(CDS, name, body) for name, body in BODIES.items()]
-    pieces = frames.whole_response(CDS, made, "v1")
-    assert DiscoveryResponse.FromString(
-        frames.with_nonce(pieces, "3")
-    ) == DiscoveryResponse(
+    pieces = frames.whole_response(CDS, "v1", "3")
+    pieces += [piece for each in made for piece in (each.whole_head, each.body)]
+    assert DiscoveryResponse.FromString(b"".join(pieces)) == DiscoveryResponse(
         version_info="v1",
         type_url=CDS,
         nonce="3",

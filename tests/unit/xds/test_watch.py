@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from meltemi.xds.held import Held
 from meltemi.xds.watch import Push, Refusal, Watch
 
 
@@ -14,7 +15,7 @@ def accept(watch: Watch, target: dict[str, str]) -> None:
 
 
 def test_a_proxy_is_sent_only_what_it_does_not_hold() -> None:
-    watch = Watch(holds={"kept": "v1", "old": "v1"})
+    watch = Watch(holds=Held({"kept": "v1", "old": "v1"}))
     push = sent(watch, {"kept": "v1", "old": "v2", "new": "v1"})
     assert push.upsert == {"old": "v2", "new": "v1"}
     assert push.remove == frozenset()
@@ -105,7 +106,9 @@ def test_what_was_refused_and_never_held_is_taken_away() -> None:
 
 
 def test_what_cannot_be_put_back_any_more_is_taken_away() -> None:
-    watch = Watch(holds={"c": "good"}, warms=True)  # it comes from a Pilot that is gone
+    watch = Watch(
+        holds=Held({"c": "good"}), warms=True
+    )  # it comes from a Pilot that is gone
     watch.settle(sent(watch, {"c": "bad"}).nonce, error="no")
     push = watch.offer({"c": "bad"}, removals=False)
     assert push is not None, "Envoy warms what it refused, and waits for it"
@@ -124,7 +127,7 @@ def test_what_was_refused_is_taken_away_though_nobody_wants_it_any_more() -> Non
 
 
 def test_a_listener_that_cannot_be_put_back_goes_on_as_it_was() -> None:
-    watch = Watch(holds={"l": "good"})
+    watch = Watch(holds=Held({"l": "good"}))
     watch.settle(sent(watch, {"l": "bad"}).nonce, error="no")
     assert watch.offer({"l": "bad"}) is None
 
@@ -179,26 +182,26 @@ def test_what_a_refused_batch_may_have_left_behind_is_removed_again() -> None:
 
 
 def test_a_name_nobody_knows_is_answered_with_its_removal() -> None:
-    watch = Watch(names=set())
+    watch = Watch(names=frozenset())
     watch.subscribe(["ghost"])
     assert sent(watch, {}).remove == {"ghost"}, "silence would stall Envoy's start"
 
 
 def test_subscribing_again_sends_a_fresh_copy() -> None:
-    watch = Watch(names={"a"}, holds={"a": "v1"})
+    watch = Watch(names=frozenset({"a"}), holds=Held({"a": "v1"}))
     assert watch.offer({"a": "v1"}) is None
     watch.subscribe(["a"])
     assert sent(watch, {"a": "v1"}).upsert == {"a": "v1"}
 
 
 def test_what_the_proxy_dropped_is_not_removed() -> None:
-    watch = Watch(names={"a"}, holds={"a": "v1"})
+    watch = Watch(names=frozenset({"a"}), holds=Held({"a": "v1"}))
     watch.unsubscribe(["a"])
     assert watch.offer({}) is None
 
 
 def test_resending_reaches_what_is_in_flight_too() -> None:
-    watch = Watch(names={"a"})
+    watch = Watch(names=frozenset({"a"}))
     push = sent(watch, {"a": "v1"})
     watch.resend(["a", "unknown"])
     watch.settle(push.nonce)
@@ -207,13 +210,13 @@ def test_resending_reaches_what_is_in_flight_too() -> None:
 
 
 def test_removals_can_be_held_back() -> None:
-    watch = Watch(holds={"a": "v1"})
+    watch = Watch(holds=Held({"a": "v1"}))
     assert watch.offer({}, removals=False) is None
     assert sent(watch, {}).remove == {"a"}
 
 
 def test_a_refused_removal_does_not_come_back_for_ever() -> None:
-    watch = Watch(holds={"a": "v1"})
+    watch = Watch(holds=Held({"a": "v1"}))
     watch.settle(sent(watch, {}).nonce, error="cannot remove")
     assert watch.offer({}) is None
 

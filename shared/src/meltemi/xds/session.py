@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from meltemi.xds.differences import Differences
 from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, TypeUrl
 from meltemi.xds.watch import REFUSED, Push, Watch
 
@@ -82,6 +83,8 @@ class Session:
     """Clusters that were sent before the proxy asked for endpoints."""
     needs: dict[TypeUrl, Need] = field(default_factory=dict["TypeUrl", "Need"])
     """What was found out last: most messages change nothing of most types."""
+    differences: Differences = field(default_factory=Differences, repr=False)
+    """One for all sessions of a process."""
 
     def aim(
         self,
@@ -142,19 +145,16 @@ class Session:
         everything = request.type_url.wildcard and request.subscribe <= {"*"}
         warms = request.type_url is TypeUrl.CLUSTER
         watch = Watch(
-            names=None if everything else set(),
+            names=None if everything else frozenset(),
+            differences=self.differences,
             unanswered=everything and not request.initial,
             warms=warms,
         )
-        for name, version in request.initial.items():
-            if version == REFUSED:
-                watch.stuck[name] = ""
-            else:
-                watch.holds[name] = version
-        wanted = request.subscribe - {"*"}
-        if watch.names is not None:
-            watch.names |= wanted
-        watch.doubt |= wanted - watch.holds.keys()
+        told = request.initial
+        watch.stuck = {name: "" for name in told if told[name] == REFUSED}
+        watch.holds.put({name: told[name] for name in told if told[name] != REFUSED})
+        watch.subscribe(request.subscribe - {"*"})
+        watch.again.clear()  # it told that it has them
         return watch
 
     def _push(self, kind: TypeUrl, *, removals: bool) -> Iterator[tuple[TypeUrl, Push]]:
@@ -194,16 +194,21 @@ class Session:
         known = self.needs.get(kind)
         if known and known.available is available and known.edition == watch.edition:
             return known
-        wanted = _wanted(kind, available, watch)
-        need = Need(
-            available,
-            watch.edition,
-            wanted,
-            watch.wants(wanted),
-            watch.leftovers(wanted),
-        )
+        wanted = self._wanted(kind, available, watch)
+        lacking, leftovers = watch.wants(wanted), watch.leftovers(wanted)
+        need = Need(available, watch.edition, wanted, lacking, leftovers)
+        if need.met and watch.holds.changed and not watch.refused:
+            watch.holds.become(wanted)
         self.needs[kind] = need
         return need
+
+    def _wanted(
+        self, kind: TypeUrl, available: Mapping[str, str], watch: Watch
+    ) -> Mapping[str, str]:
+        if watch.names is None:
+            return available
+        absent = EMPTY if kind is TypeUrl.ENDPOINT else ""
+        return self.differences.among(watch.names, available, absent)
 
     def _settled(self, kinds: Iterable[TypeUrl]) -> bool:
         """Tell whether nothing of ``kinds`` is in flight or still to be sent."""
@@ -240,13 +245,3 @@ class Session:
             if need.leftovers and not self._refused():
                 continue
             self.progress[kind].acked = self.revision
-
-
-def _wanted(
-    kind: TypeUrl, available: Mapping[str, str], watch: Watch
-) -> Mapping[str, str]:
-    if watch.names is None:
-        return available
-    if kind is TypeUrl.ENDPOINT:
-        return {name: available.get(name, EMPTY) for name in watch.names}
-    return {name: available[name] for name in watch.names if name in available}

@@ -33,7 +33,7 @@ class Whole:
 
     type_url: TypeUrl
     named: frozenset[str] = frozenset()
-    good: dict[str, str] = field(default_factory=dict[str, str])
+    good: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def request(
         self, names: Iterable[str], *, nonce: str, error: str | None
@@ -48,10 +48,12 @@ class Whole:
             error=error,
         )
 
-    def contents(self, push: Push, holds: Mapping[str, str]) -> dict[str, str]:
+    def contents(self, push: Push, holds: Mapping[str, str]) -> Mapping[str, str]:
         """Return name to version of all that the response for ``push`` must carry."""
         if not self.type_url.wildcard:
-            return dict(push.upsert)
+            return push.upsert
+        if push.whole is not None:
+            return push.whole
         kept = {**self.good, **holds}
         for name in push.remove:
             kept.pop(name, None)
@@ -59,4 +61,4 @@ class Whole:
 
     def accept(self, contents: Mapping[str, str]) -> None:
         """Remember that the proxy took a response with ``contents``."""
-        self.good = dict(contents)
+        self.good = contents

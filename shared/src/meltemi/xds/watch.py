@@ -9,10 +9,13 @@ holds · refused · doubt · again ──────┘   at most one Push in f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from meltemi.xds.differences import Differences
+from meltemi.xds.held import Held
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -41,6 +44,8 @@ class Push:
     nonce: str
     upsert: Mapping[str, str]
     remove: frozenset[str]
+    whole: Mapping[str, str] | None = None
+    """All that the proxy holds once it has taken this, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ class Watch:
     other types Envoy goes on using the version before by itself.
 
     Attributes:
-        names: What the proxy asked for by name; None when it wants everything.
+        names: What the proxy asked for by name, interned; None when it wants
+            everything.
         unanswered: Whether it awaits a first response, if only an empty one: Envoy
             starts no listener before its clusters are told.
         warms: Whether what it refused is in its way, as clusters are.
@@ -82,10 +88,10 @@ class Watch:
 
     """
 
-    names: set[str] | None = None
+    names: frozenset[str] | None = None
     unanswered: bool = False
     warms: bool = False
-    holds: dict[str, str] = field(default_factory=dict[str, str])
+    holds: Held = field(default_factory=Held)
     refused: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
     doubt: set[str] = field(default_factory=set[str])
     again: set[str] = field(default_factory=set[str])
@@ -95,6 +101,7 @@ class Watch:
     pushes: int = 0
     edition: int = 0
     """Counts what has happened: at one edition one target has one answer."""
+    differences: Differences = field(default_factory=Differences, repr=False)
 
     @property
     def named(self) -> int:
@@ -107,19 +114,27 @@ class Watch:
         A name it already holds is answered again: the delta protocol says that a
         repeated subscription asks for a fresh copy.
         """
-        wanted = set(names)
+        wanted = frozenset(names)
+        if not wanted:
+            return
         self.edition += 1
         if self.names is not None:
-            self.names |= wanted
-        self.again |= wanted & self.holds.keys()
-        self.doubt |= wanted - self.holds.keys()
+            self.names = self.differences.interned(self.names | wanted)
+        known = {name for name in wanted if name in self.holds}
+        self.again |= known
+        self.doubt |= wanted - known
 
     def unsubscribe(self, names: Iterable[str]) -> None:
         """Forget ``names``: the proxy has dropped them by itself."""
+        dropped = frozenset(names)
+        if not dropped:
+            return
         self.edition += 1
-        for name in names:
-            if self.names is not None:
-                self.names.discard(name)
+        if self.names is not None:
+            self.names = self.differences.interned(self.names - dropped)
+        if self.flight is not None:
+            self.flight = replace(self.flight, whole=None)
+        for name in dropped:
             self._forget(name)
             self.doubt.discard(name)
             self.refused.pop(name, None)
@@ -130,24 +145,29 @@ class Watch:
         flying = self.flight.upsert.keys() if self.flight else frozenset[str]()
         self.again |= {name for name in names if name in self.holds or name in flying}
 
-    def wants(self, target: Mapping[str, str]) -> dict[str, str]:
-        """Return what the proxy lacks of ``target``, in name order."""
+    def wants(self, target: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what the proxy lacks of ``target``, in name order within a layer."""
         again, holds = self.again, self.holds
-        if not again and target == holds:  # mostly so, and seen without a look at each
-            return {}
-        lacking = [
-            (name, version)
-            for name, version in target.items()
-            if (holds.get(name) != version or name in again)
+        lacking = self.differences.between(holds.base, target).lacking
+        if not (again or holds.changed or self.refused):
+            return lacking
+        names = {*lacking, *holds.changed, *again}
+        return {
+            name: version
+            for name in sorted(names)
+            if (version := target.get(name)) is not None
+            and (holds.get(name) != version or name in again)
             and not self._refuses(name, version)
-        ]
-        return dict(sorted(lacking))
+        }
 
     def leftovers(self, target: Mapping[str, str]) -> frozenset[str]:
         """Return what the proxy has, or may have, that ``target`` does not hold."""
-        if not self.doubt and self.holds.keys() <= target.keys():
-            return NONE
-        return frozenset((self.holds.keys() | self.doubt) - target.keys())
+        gone = self.differences.between(self.holds.base, target).gone
+        changed = self.holds.changed
+        if not (changed or self.doubt):
+            return gone
+        held = (name for name in {*gone, *changed} if name in self.holds)
+        return frozenset(name for name in (*held, *self.doubt) if name not in target)
 
     def offer(
         self,
@@ -172,22 +192,33 @@ class Watch:
         self.edition += 1
         self._forgive(target)
         upsert, remove = self._cures(target, spare)
+        whole = None
         if not upsert and not remove:
-            wanted = self.wants(target)
-            alone = self.warms and self.holds and len(wanted) <= FEW
-            upsert = dict(islice(wanted.items(), 1 if alone else self.batch))
-            remove = self.leftovers(target) if removals else frozenset()
+            upsert, remove, whole = self._next(target, removals=removals)
         if not upsert and not remove and not self.unanswered:
             return None
         self.unanswered = False
         self.pushes += 1
-        self.again -= upsert.keys()
-        self.flight = Push(str(self.pushes), upsert, remove)
+        self.again.difference_update(upsert)
+        self.flight = Push(str(self.pushes), upsert, remove, whole)
         return self.flight
+
+    def _next(
+        self, target: Mapping[str, str], *, removals: bool
+    ) -> tuple[Mapping[str, str], frozenset[str], Mapping[str, str] | None]:
+        """Return what to send and to remove, and ``target`` if that is all of it."""
+        wanted, leftovers = self.wants(target), self.leftovers(target)
+        alone = self.warms and self.holds and len(wanted) <= FEW
+        most = 1 if alone else self.batch
+        upsert = wanted
+        if len(wanted) > most:
+            upsert = dict(islice(wanted.items(), most))
+        done = upsert is wanted and not self.refused and (removals or not leftovers)
+        return upsert, leftovers if removals else NONE, target if done else None
 
     def _cures(
         self, target: Mapping[str, str], spare: Mapping[str, Container[str]]
-    ) -> tuple[dict[str, str], frozenset[str]]:
+    ) -> tuple[Mapping[str, str], frozenset[str]]:
         """Return what frees the proxy of what it refused: to send, and to remove.
 
         They travel alone. Beside a bad cluster Envoy takes no cure of another.
@@ -219,10 +250,14 @@ class Watch:
         return True
 
     def _accept(self, flight: Push) -> None:
-        self.holds |= flight.upsert
-        self.doubt -= flight.upsert.keys() | flight.remove
-        for name in flight.remove:
-            self._forget(name)
+        self.doubt.difference_update(flight.upsert, flight.remove)
+        if flight.whole is not None:
+            self.holds.become(flight.whole)
+            self.again -= flight.remove
+        else:
+            self.holds.put(flight.upsert)
+            for name in flight.remove:
+                self._forget(name)
         self.batch = min(self.batch * 2, WHOLE)
 
     def _forgive(self, target: Mapping[str, str]) -> None:
@@ -255,7 +290,7 @@ class Watch:
         return refusal is not None and refusal.version == version
 
     def _forget(self, name: str) -> None:
-        self.holds.pop(name, None)
+        self.holds.drop(name)
         self.again.discard(name)
 
 

@@ -17,7 +17,6 @@ from meltemi.kernel.varint import varint
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from meltemi.pilot.snapshot import Stored
     from meltemi.xds.types import TypeUrl
 
 RESOURCES: Final = 2
@@ -58,24 +57,14 @@ def delta_head(kind: TypeUrl, name: str, version: str, size: int) -> bytes:
 
 
 def delta_response(
-    kind: TypeUrl, found: Iterable[Stored], removed: Iterable[str], system: str
+    kind: TypeUrl, removed: Iterable[str], system: str, nonce: str
 ) -> list[bytes]:
-    """Return a DeltaDiscoveryResponse without its nonce, in pieces."""
-    made = [field(SYSTEM_VERSION, system), field(TYPE_URL, kind)]
+    """Return a DeltaDiscoveryResponse without its resources, in pieces."""
+    made = [field(SYSTEM_VERSION, system), field(TYPE_URL, kind), field(NONCE, nonce)]
     made += [field(REMOVED, each) for each in removed]
-    for each in found:
-        made += (each.delta_head, each.body)
     return made
 
 
-def whole_response(kind: TypeUrl, found: Iterable[Stored], version: str) -> list[bytes]:
-    """Return a DiscoveryResponse without its nonce, in pieces."""
-    made = [field(VERSION_INFO, version), field(TYPE_URL, kind)]
-    for each in found:
-        made += (each.whole_head, each.body)
-    return made
-
-
-def with_nonce(pieces: list[bytes], nonce: str) -> bytes:
-    """Return the message that ``pieces`` are, with its nonce."""
-    return b"".join((*pieces, field(NONCE, nonce)))
+def whole_response(kind: TypeUrl, version: str, nonce: str) -> list[bytes]:
+    """Return a DiscoveryResponse without its resources, in pieces."""
+    return [field(VERSION_INFO, version), field(TYPE_URL, kind), field(NONCE, nonce)]

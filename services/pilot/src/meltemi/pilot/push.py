@@ -21,7 +21,6 @@ from meltemi.pilot.snapshot import (
     joined,
     of_items,
     snapshot,
-    steady,
 )
 from meltemi.pilot.translate.resources import (
     outward_listeners,
@@ -153,9 +152,7 @@ class Snapshots:
         )
         if parts == earlier.parts:
             return parts, replace(earlier.whole, revision=revision)
-        whole = joined(parts, revision)
-        kept = steady(earlier.whole.versions, whole.versions)
-        return parts, replace(whole, versions=kept)
+        return parts, joined(parts, revision, earlier.whole)
 
     def _following(self, earlier: Snapshot, later: Snapshot) -> Snapshot:
         """Return `following` of the two, made once for all that share them."""

@@ -12,6 +12,7 @@ from meltemi.kernel.digest import content_version
 from meltemi.pilot import emit
 from meltemi.pilot.emit.resources import emitted
 from meltemi.pilot.frames import delta_head, whole_head
+from meltemi.xds.layers import layered, layers_of
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
@@ -128,18 +129,23 @@ def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     )
 
 
-def joined(parts: tuple[Snapshot, ...], revision: Revision) -> Snapshot:
+def joined(
+    parts: tuple[Snapshot, ...], revision: Revision, before: Snapshot | None = None
+) -> Snapshot:
     """Return all that ``parts``, which have no resource in common, hold together.
 
-    What only one of them has is not copied.
+    Nothing is copied. Where the parts hold the same versions as they did in
+    ``before``, it is the same mapping: a stream sees that it has nothing to do.
     """
     if len(parts) == 1:
         return parts[0]
+    resources = _by_kind([each.resources for each in parts], None)
+    earlier = before.versions if before else None
     return Snapshot(
         revision=revision,
-        resources=_by_kind([each.resources for each in parts]),
-        versions=_by_kind([each.versions for each in parts]),
-        retired=_by_kind([each.retired for each in parts]),
+        resources=resources,
+        versions=_by_kind([each.versions for each in parts], earlier),
+        retired=_by_kind([each.retired for each in parts], None),
         unmade=MappingProxyType(dict(ChainMap(*(dict(p.unmade) for p in parts)))),
         matches=MappingProxyType(dict(ChainMap(*(dict(p.matches) for p in parts)))),
     )
@@ -147,18 +153,21 @@ def joined(parts: tuple[Snapshot, ...], revision: Revision) -> Snapshot:
 
 def _by_kind(
     parts: Sequence[Mapping[TypeUrl, Mapping[str, V]]],
+    before: Mapping[TypeUrl, Mapping[str, V]] | None,
 ) -> Mapping[TypeUrl, Mapping[str, V]]:
     whole: dict[TypeUrl, Mapping[str, V]] = {}
     for kind in TypeUrl:
-        full = [found for each in parts if (found := each.get(kind))]
-        match full:
-            case []:
-                whole[kind] = {}
-            case [only]:
-                whole[kind] = only
-            case _:
-                whole[kind] = {name: v for each in full for name, v in each.items()}
+        made = layered(each[kind] for each in parts if kind in each)
+        held = before[kind] if before else made
+        whole[kind] = held if _same_layers(held, made) else made
     return MappingProxyType(whole)
+
+
+def _same_layers(one: Mapping[str, V], other: Mapping[str, V]) -> bool:
+    ones, others = layers_of(one), layers_of(other)
+    return len(ones) == len(others) and all(
+        a is b or not (a or b) for a, b in zip(ones, others, strict=True)
+    )
 
 
 def following(earlier: Snapshot, later: Snapshot) -> Snapshot:

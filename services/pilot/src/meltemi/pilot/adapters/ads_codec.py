@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.service.discovery.v3.discovery_pb2 import (
@@ -57,7 +57,10 @@ def proxy_of(node: Node) -> Proxy:
 
 def known_type(type_url: str) -> TypeUrl | None:
     """Return the type, or None for one that Pilot does not serve."""
-    return TypeUrl(type_url) if type_url in set(TypeUrl) else None
+    return _TYPES.get(type_url)
+
+
+_TYPES: Final[Mapping[str, TypeUrl]] = {str(each): each for each in TypeUrl}
 
 
 def delta_request(message: DeltaDiscoveryRequest, kind: TypeUrl) -> Request:

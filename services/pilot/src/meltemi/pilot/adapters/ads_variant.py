@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from envoy.service.discovery.v3.discovery_pb2 import (
@@ -17,6 +18,7 @@ from meltemi.xds.sotw import Whole
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meltemi.pilot.adapters.chunks import Chunks
     from meltemi.pilot.snapshot import Snapshot, Stored
     from meltemi.xds.session import Request, Session
     from meltemi.xds.types import TypeUrl
@@ -50,6 +52,9 @@ class Variant(Protocol):
 class Delta:
     """Incremental: only what differs travels."""
 
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
+
     def parse(self, data: bytes) -> Message:
         """Return a DeltaDiscoveryRequest."""
         return codec.parsed(DeltaDiscoveryRequest, data)
@@ -63,24 +68,41 @@ class Delta:
         self, kind: TypeUrl, push: Push, snapshot: Snapshot, system_version: str
     ) -> bytes:
         """Return a DeltaDiscoveryResponse."""
-        found = (
-            stored_of(snapshot, kind, name, version)
-            for name, version in push.upsert.items()
-        )
-        pieces = frames.delta_response(kind, found, sorted(push.remove), system_version)
-        return frames.with_nonce(pieces, push.nonce)
+
+        def find(name: str, version: str) -> Stored:
+            return stored_of(snapshot, kind, name, version)
+
+        removed = sorted(push.remove)
+        head = frames.delta_response(kind, removed, system_version, push.nonce)
+        return b"".join((*head, *self._chunks.delta(push.upsert, find)))
 
     def answered(self, kind: TypeUrl, session: Session) -> None:
         """Do nothing: the session knows all there is."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The last response of a type, and where its bodies are."""
+
+    contents: Mapping[str, str]
+    bodies: Mapping[str, Stored]
+    """By name, of the snapshot it was made of."""
+    older: Mapping[str, Stored]
+    """By version what was in it that the snapshot did not hold."""
+
+    def body(self, name: str, version: str) -> Stored | None:
+        """Return what the response had under ``name``."""
+        found = self.bodies.get(name)
+        return found if found and found.version == version else self.older.get(version)
+
+
 class WholeState:
     """State of the world: a response of a wildcard type holds all that shall stay."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
         self._wholes: dict[TypeUrl, Whole] = {}
-        self._sent: dict[TypeUrl, dict[str, str]] = {}
-        self._stored: dict[TypeUrl, dict[str, Stored]] = {}
+        self._sent: dict[TypeUrl, _Sent] = {}
         self._holds: dict[TypeUrl, Mapping[str, str]] = {}
 
     def parse(self, data: bytes) -> Message:
@@ -103,25 +125,27 @@ class WholeState:
         """Return a DiscoveryResponse; older bodies stand in for what is in doubt."""
         del system_version  # this variant has no field for it
         contents = self._wholes[kind].contents(push, self._holds.get(kind, {}))
-        before = self._stored.get(kind, {})
-        found = {
-            version: before.get(version) or stored_of(snapshot, kind, name, version)
-            for name, version in contents.items()
-        }
-        self._sent[kind], self._stored[kind] = contents, found
-        pieces = frames.whole_response(
-            kind,
-            [found[each] for each in contents.values()],
-            codec.version_of(contents),
-        )
-        return frames.with_nonce(pieces, push.nonce)
+        last, older = self._sent.get(kind), dict[str, "Stored"]()
+
+        def find(name: str, version: str) -> Stored:
+            found = last.body(name, version) if last else None
+            now = snapshot.resources[kind].get(name)
+            if now is None or now.version != version:
+                found = found or stored_of(snapshot, kind, name, version)
+                return older.setdefault(version, found)
+            return now
+
+        body = self._chunks.whole(contents, find)
+        self._sent[kind] = _Sent(contents, snapshot.resources[kind], older)
+        version = self._chunks.version(contents)
+        return b"".join((*frames.whole_response(kind, version, push.nonce), *body))
 
     def answered(self, kind: TypeUrl, session: Session) -> None:
         """Remember what the proxy holds, as it is the base of the next response."""
-        watch = session.watches[kind]
+        watch, sent = session.watches[kind], self._sent.get(kind)
         self._holds[kind] = watch.holds
         if watch.flight is None and not watch.doubt:
-            self._wholes[kind].accept(self._sent.get(kind, {}))
+            self._wholes[kind].accept(sent.contents if sent else {})
 
 
 def stored_of(snapshot: Snapshot, kind: TypeUrl, name: str, version: str) -> Stored:

@@ -34,6 +34,7 @@ from meltemi.pilot.adapters.allowance import (
     check_names,
     until_lost,
 )
+from meltemi.pilot.adapters.chunks import Chunks
 from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.adapters.name_streams import NameStreams
 from meltemi.pilot.connections import Connection, Connections
@@ -41,11 +42,12 @@ from meltemi.pilot.name_tables import NameTables
 from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.pilot.scope.node import InvalidNodeError
 from meltemi.xds import name_table
+from meltemi.xds.differences import Differences
 from meltemi.xds.session import Session
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from meltemi.pilot.adapters.door import Door
     from meltemi.pilot.adapters.trust_streams import TrustStreams
@@ -113,12 +115,13 @@ class Discovery(grpc.GenericRpcHandler):
         self._door, self._trust = trust.door, trust.streams
         self._names = NameStreams(mesh, NameTables(snapshots))
         self._places = Places()
+        self._chunks, self._differences = Chunks(), Differences()
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """Return the handler of the two streaming methods; None for any other."""
-        made: dict[str, Callable[[], Variant]] = {
+        made: dict[str, type[Delta | WholeState]] = {
             f"/{SERVICE}/DeltaAggregatedResources": Delta,
             f"/{SERVICE}/StreamAggregatedResources": WholeState,
         }
@@ -127,7 +130,7 @@ class Discovery(grpc.GenericRpcHandler):
             return None
 
         async def stream(_: object, context: Context) -> None:
-            await self._serve(variant(), context)
+            await self._serve(variant(self._chunks), context)
 
         return grpc.stream_stream_rpc_method_handler(stream)
 
@@ -161,7 +164,8 @@ class Discovery(grpc.GenericRpcHandler):
             elif asks_for_names(message):
                 why = await ended(self._names.serve(proxy, message, context), *ends)
             else:
-                connection = Connection(proxy, Session(), proved=peer is not None)
+                session = Session(differences=self._differences)
+                connection = Connection(proxy, session, proved=peer is not None)
                 stream = _Stream(self, connection, variant, context)
                 why = await self._joined(connection, ended(stream.run(first), *ends))
         if why is not None:
