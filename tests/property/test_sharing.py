@@ -100,7 +100,9 @@ def test_every_proxy_is_given_what_it_would_be_given_alone(seed: int) -> None:
     mesh = holding((*MESH, *grown))
     shared = snapshots(Latest(mesh))
     for group in some_proxies():
-        assert bodies(shared.of(group)) == bodies(translated(mesh, group)), group
+        made, wanted = shared.of(group), translated(mesh, group)
+        assert bodies(made) == bodies(wanted), group
+        assert origins(made) == origins(wanted), group
 
 
 def test_edits_lead_to_what_there_would_be_without_them() -> None:
@@ -120,12 +122,31 @@ def test_edits_lead_to_what_there_would_be_without_them() -> None:
                 wanted = following(alone[group], wanted)
             alone[group] = wanted
             assert bodies(made) == bodies(wanted)
+            assert origins(made) == origins(wanted)
             assert made is not None
             assert retired(made) == retired(wanted)
 
 
 def retired(made: Snapshot) -> object:
-    return {kind: dict(named) for kind, named in made.retired.items() if named}
+    return {
+        kind: {
+            name: {version: each.body for version, each in before.items()}
+            for name, before in named.items()
+            if before
+        }
+        for kind, named in made.retired.items()
+        if any(named.values())
+    }
+
+
+def origins(made: Snapshot | None) -> object:
+    """Return whose each resource is, whatever the order."""
+    assert made is not None
+    return {
+        (kind, name): frozenset(made.origins(kind, name, each.version))
+        for kind, named in made.resources.items()
+        for name, each in named.items()
+    }
 
 
 def test_proxies_that_differ_in_nothing_that_counts_share_one() -> None:

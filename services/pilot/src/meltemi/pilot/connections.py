@@ -115,11 +115,8 @@ class Connection:
         """Return the objects behind a refused resource; rules before what they rule."""
         if self.snapshot is None:
             return ()
-        stored = self.snapshot.resources[kind].get(resource)
-        if stored is None or stored.version != version:
-            return ()
-        rules = tuple(each for each in stored.origins if each.kind not in SOURCES)
-        return rules or stored.origins
+        every = self.snapshot.origins(kind, resource, version)
+        return tuple(each for each in every if each.kind not in SOURCES) or every
 
 
 class Connections:

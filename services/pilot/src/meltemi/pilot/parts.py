@@ -12,7 +12,7 @@ changed step by step gives the same bytes as one read at once is a property test
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from meltemi.kernel.fading import Fading
@@ -88,7 +88,8 @@ class Outward:
 
     Attributes:
         reached: Clusters and endpoints.
-        listeners: As they are before telemetry and plugins.
+        listeners: As they are before telemetry and plugins, and without the services
+            behind them, which the snapshot of ``reached`` knows.
         tables: Their routes.
 
     """
@@ -111,6 +112,10 @@ class Parts:
     named: Fading[object, ByClass[Named]] = field(
         default_factory=Fading["object", "ByClass[Named]"]
     )
+    namings: Fading[int, tuple[Service, tuple[object, ...]]] = field(
+        default_factory=Fading["int", "tuple[Service, tuple[object, ...]]"]
+    )
+    """By the service's identity."""
     tables: Fading[tuple[object, ...], tuple[object, Stored]] = field(
         default_factory=Fading["tuple[object, ...]", "tuple[object, Stored]"]
     )
@@ -119,19 +124,22 @@ class Parts:
     def outward(self, scope: Scope) -> Outward:
         """Return what leaves workloads with ``scope``."""
         served = tuple(leaving(scope))
-        listeners = tuple(listener for listener, _ in served)
+        listeners = tuple(replace(listener, origins=()) for listener, _ in served)
+        behind = {listener.name: listener.origins for listener, _ in served}
         if listeners != self.listeners:
             self.listeners = listeners
         asked = {each.name: each for _, every in served for each in every}
         return Outward(
-            reached=of_items(self._reached(scope), scope.index.revision),
+            reached=of_items(self._reached(scope), scope.index.revision, behind),
             listeners=self.listeners,
             tables=tuple(self._tables(scope, asked)),
         )
 
     def turn(self) -> None:
         """Forget what nobody asked for lately: a new revision begins."""
-        for each in (self.services, self.routes, self.bodies, self.named, self.tables):
+        self.services.turn()
+        self.routes.turn()
+        for each in (self.bodies, self.named, self.namings, self.tables):
             each.turn()
 
     def _reached(self, scope: Scope) -> Iterator[Item]:
@@ -146,8 +154,7 @@ class Parts:
         for each in asked.values():
             found = tuple(wrappers(scope, each, making))
             names = tuple(
-                (w.port, w.hosts, tuple(service.naming for service in w.services))
-                for w in found
+                (w.port, w.hosts, tuple(map(self._naming, w.services))) for w in found
             )
             key = (each.port, each.only, names)
             named = self.named.get(key) or self.named.put(key, ByClass())
@@ -165,6 +172,12 @@ class Parts:
                     for host in last
                 ),
             )
+
+    def _naming(self, service: Service) -> tuple[object, ...]:
+        found = self.namings.get(id(service))
+        if found is None:
+            found = self.namings.put(id(service), (service, service.naming))
+        return found[1]
 
     def _body(self, routes: tuple[ir.Route, ...], *, counted: bool) -> bytes:
         found = self.bodies.get((id(routes), counted))

@@ -152,7 +152,7 @@ class Snapshots:
         )
         if parts == earlier.parts:
             return parts, replace(earlier.whole, revision=revision)
-        return parts, joined(parts, revision, earlier.whole)
+        return parts, joined(parts, revision, (earlier.parts, earlier.whole))
 
     def _following(self, earlier: Snapshot, later: Snapshot) -> Snapshot:
         """Return `following` of the two, made once for all that share them."""

@@ -6,17 +6,17 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from meltemi.kernel.digest import content_version
 from meltemi.pilot import emit
 from meltemi.pilot.emit.resources import emitted
 from meltemi.pilot.frames import delta_head, whole_head
-from meltemi.xds.layers import layered, layers_of
+from meltemi.xds.layers import layered
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from meltemi.kernel.names import Revision
     from meltemi.pilot import ir
@@ -69,6 +69,8 @@ Retired = Mapping[TypeUrl, _Versions]
 Versions = Mapping[TypeUrl, Mapping[str, str]]
 """By type and name."""
 
+NOTHING_RETIRED: Final[_Versions] = MappingProxyType({})
+
 VERSIONS_KEPT = 4
 """Earlier versions of one resource: refused ones in a row, and the last good one."""
 
@@ -88,6 +90,17 @@ class Snapshot:
     """Changes of a person's own that could not be made, and why."""
     matches: Mapping[ir.Origin, int] = field(default_factory=dict["ir.Origin", int])
     """How often each change of a person's own met something to change."""
+    behind: Mapping[str, ir.Origins] = field(default_factory=dict[str, "ir.Origins"])
+    """By the name of a listener the services behind it that are not among its origins:
+    it stays the same when one comes or goes."""
+
+    def origins(self, kind: TypeUrl, name: str, version: str) -> ir.Origins:
+        """Return what a resource at ``version`` comes from; nothing: it is unknown."""
+        stored = self.resources[kind].get(name)
+        if stored is None or stored.version != version:
+            return ()
+        more = self.behind.get(name, ()) if kind is TypeUrl.LISTENER else ()
+        return (*stored.origins, *more)
 
 
 Item = tuple[TypeUrl, str, Stored]
@@ -102,14 +115,23 @@ def items(made: ir.Resources) -> tuple[Item, ...]:
     )
 
 
-def of_items(every: Iterable[Item], revision: Revision) -> Snapshot:
-    """Return the snapshot that holds ``every``."""
+def of_items(
+    every: Iterable[Item],
+    revision: Revision,
+    behind: Mapping[str, ir.Origins] = MappingProxyType({}),
+) -> Snapshot:
+    """Return the snapshot that holds ``every``; ``behind`` is its attribute."""
     resources: dict[TypeUrl, dict[str, Stored]] = {kind: {} for kind in TypeUrl}
     versions: dict[TypeUrl, dict[str, str]] = {kind: {} for kind in TypeUrl}
     for kind, name, each in every:
         resources[kind][name] = each
         versions[kind][name] = each.version
-    return Snapshot(revision, MappingProxyType(resources), MappingProxyType(versions))
+    return Snapshot(
+        revision,
+        MappingProxyType(resources),
+        MappingProxyType(versions),
+        behind=behind,
+    )
 
 
 def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
@@ -129,62 +151,74 @@ def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     )
 
 
+Layered = tuple[tuple[Snapshot, ...], Snapshot]
+"""Parts, which have no resource in common, and all that they hold together."""
+
+
 def joined(
-    parts: tuple[Snapshot, ...], revision: Revision, before: Snapshot | None = None
+    parts: tuple[Snapshot, ...], revision: Revision, before: Layered | None = None
 ) -> Snapshot:
     """Return all that ``parts``, which have no resource in common, hold together.
 
-    Nothing is copied. Where the parts hold the same versions as they did in
-    ``before``, it is the same mapping: a stream sees that it has nothing to do.
+    Nothing is copied. Of the types of which the parts hold the same objects as they
+    did ``before``, it is the same mapping: a stream sees that it has nothing to do.
     """
     if len(parts) == 1:
         return parts[0]
-    resources = _by_kind([each.resources for each in parts], None)
-    earlier = before.versions if before else None
+    resources, versions, retired = {}, {}, {}
+    for kind in TypeUrl:
+        if before is not None and _steady(kind, before[0], parts):
+            whole = before[1]
+            resources[kind] = whole.resources[kind]
+            versions[kind] = whole.versions[kind]
+            retired[kind] = whole.retired.get(kind, NOTHING_RETIRED)
+            continue
+        resources[kind] = layered(each.resources[kind] for each in parts)
+        versions[kind] = layered(each.versions[kind] for each in parts)
+        retired[kind] = layered(each.retired.get(kind, {}) for each in parts)
     return Snapshot(
         revision=revision,
         resources=resources,
-        versions=_by_kind([each.versions for each in parts], earlier),
-        retired=_by_kind([each.retired for each in parts], None),
-        unmade=MappingProxyType(dict(ChainMap(*(dict(p.unmade) for p in parts)))),
-        matches=MappingProxyType(dict(ChainMap(*(dict(p.matches) for p in parts)))),
+        versions=versions,
+        retired=retired,
+        unmade=_every(each.unmade for each in parts),
+        matches=_every(each.matches for each in parts),
+        behind=next((each.behind for each in parts if each.behind), {}),
     )
 
 
-def _by_kind(
-    parts: Sequence[Mapping[TypeUrl, Mapping[str, V]]],
-    before: Mapping[TypeUrl, Mapping[str, V]] | None,
-) -> Mapping[TypeUrl, Mapping[str, V]]:
-    whole: dict[TypeUrl, Mapping[str, V]] = {}
-    for kind in TypeUrl:
-        made = layered(each[kind] for each in parts if kind in each)
-        held = before[kind] if before else made
-        whole[kind] = held if _same_layers(held, made) else made
-    return MappingProxyType(whole)
+def _every(parts: Iterable[Mapping[ir.Origin, V]]) -> Mapping[ir.Origin, V]:
+    full = [each for each in parts if each]
+    return MappingProxyType(dict(ChainMap(*map(dict, full)))) if full else {}
 
 
-def _same_layers(one: Mapping[str, V], other: Mapping[str, V]) -> bool:
-    ones, others = layers_of(one), layers_of(other)
-    return len(ones) == len(others) and all(
-        a is b or not (a or b) for a, b in zip(ones, others, strict=True)
+def _steady(
+    kind: TypeUrl, before: tuple[Snapshot, ...], parts: tuple[Snapshot, ...]
+) -> bool:
+    return len(before) == len(parts) and all(
+        a is b or a.resources[kind] is b.resources[kind]
+        for a, b in zip(before, parts, strict=True)
     )
 
 
 def following(earlier: Snapshot, later: Snapshot) -> Snapshot:
     """Return ``later``, which also knows what ``earlier`` had and it replaces.
 
-    What left altogether is not kept: nobody will be given it again.
+    What left altogether is not kept: nobody will be given it again. Of the types in
+    which nothing changed it has the mappings that ``earlier`` had.
     """
-    retired = {
-        kind: {
+    resources, retired = dict(later.resources), {}
+    for kind, now in later.resources.items():
+        if earlier.resources[kind] == now:
+            resources[kind] = earlier.resources[kind]
+        retired[kind] = {
             name: before
             for name, stored in now.items()
             if (before := _replaced(earlier, kind, name, stored))
         }
-        for kind, now in later.resources.items()
-    }
     return replace(
         later,
+        resources=MappingProxyType(resources),
         versions=steady(earlier.versions, later.versions),
         retired=MappingProxyType(retired),
     )
@@ -201,9 +235,12 @@ def steady(earlier: Versions, later: Versions) -> Versions:
 
 def _replaced(
     earlier: Snapshot, kind: TypeUrl, name: str, stored: Stored
-) -> dict[str, Stored]:
-    before = dict(earlier.retired.get(kind, {}).get(name, {}))
+) -> Mapping[str, Stored]:
+    known = earlier.retired.get(kind, NOTHING_RETIRED).get(name, {})
     last = earlier.resources[kind].get(name)
+    if last is stored:
+        return known
+    before = dict(known)
     if last is not None and last.version != stored.version:
         before[last.version] = last
     before.pop(stored.version, None)
