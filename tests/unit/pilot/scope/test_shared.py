@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from meltemi.pilot.scope.proxy import ProxyClass, Role
-from meltemi.pilot.scope.scope import Scope
+from meltemi.pilot.scope.scope import Scope, Target
 from meltemi.pilot.scope.shared import ByClass, ByScope, Grounds
 from meltemi.testkit.mesh import sidecar_scope
 from meltemi.testkit.small_mesh import service, the
@@ -119,10 +119,10 @@ def test_what_was_made_of_a_scope_stays_while_the_mesh_answers_alike() -> None:
     first = scope_of()
     more = scope_of(more=service("details"))
     told = scope_of(more=the("Telemetry", "all", "tracing: [{}]"))
-    assert kept.of(first, (), count) == 0
-    assert kept.of(more, (), count) == 0
+    assert kept.of(first, (), count).value == 0
+    assert kept.of(more, (), count).value == 0
     assert len(calls) == 1, "no Telemetry, now as then"
-    assert kept.of(told, (), count) == 1
+    assert kept.of(told, (), count).value == 1
     assert len(calls) == 2
 
 
@@ -137,16 +137,16 @@ def test_what_a_property_of_a_scope_reads_is_asked_for() -> None:
     config = replace(first.config, domain_suffix="else")
     other = replace(first, index=replace(first.index, config=config))
     for scope in (first, replace(first, targets=()), other):
-        assert kept.of(scope, (), attempts)
+        assert kept.of(scope, (), attempts).value
     assert len(calls) == 2
 
 
 def test_what_is_given_is_told_apart_by_its_identity() -> None:
     kept, scope = ByScope[object](), scope_of()
     one, twin = ["a"], ["a"]
-    assert kept.of(scope, (one,), lambda _: one) is one
-    assert kept.of(scope, (one,), lambda _: twin) is one
-    assert kept.of(scope, (twin,), lambda _: twin) is twin
+    assert kept.of(scope, (one,), lambda _: one).value is one
+    assert kept.of(scope, (one,), lambda _: twin).value is one
+    assert kept.of(scope, (twin,), lambda _: twin).value is twin
 
 
 def test_where_one_thing_asked_something_new_all_go_by_the_answer() -> None:
@@ -170,5 +170,20 @@ def test_hosts_are_asked_for_one_by_one() -> None:
         return scope.only_port("reviews.default.svc.cluster.local")
 
     for text in (TEXT, TEXT + service("details"), service("reviews", "9 http HTTP")):
-        assert kept.of(scope_of(text), (), port) in (80, 9)
+        assert kept.of(scope_of(text), (), port).value in (80, 9)
     assert len(calls) == 2
+
+
+def test_what_is_kept_stands_while_nothing_it_asked_for_changed() -> None:
+    scope = scope_of()
+    listeners = ("a",)
+    made = ByScope[int]().of(
+        scope, listeners, lambda it: len(it.index.telemetries) + len(it.targets)
+    )
+    assert made.stands(scope, listeners, frozenset({"services", "revision"}))
+    assert not made.stands(scope, listeners, frozenset({"telemetries"}))
+    assert not made.stands(scope, (["a"],), frozenset())
+    (service, *_) = scope.services.values()
+    target = Target(service, service.ports[0], 80)
+    moved = replace(scope, targets=(target,))
+    assert not made.stands(moved, listeners, frozenset())

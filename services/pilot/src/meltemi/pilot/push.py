@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from meltemi.kernel.names import Revision
-from meltemi.pilot.model.index import Index, index
+from meltemi.pilot.model.index import Index, differing, index
 from meltemi.pilot.parts import Outward, Parts
 from meltemi.pilot.scope.membership import member
 from meltemi.pilot.scope.scope import outward as outward_scope
 from meltemi.pilot.scope.scope import scope, with_own
-from meltemi.pilot.scope.shared import ByClass, ByScope
+from meltemi.pilot.scope.shared import ByClass, ByScope, Kept
 from meltemi.pilot.snapshot import (
     Snapshot,
     following,
@@ -72,7 +72,16 @@ class Made:
     fresh: tuple[Snapshot, ...]
     parts: tuple[Snapshot, ...]
     whole: Snapshot
-    near: Scope | None
+    near: Near | None
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What a class's own parts were made of, and those parts."""
+
+    scope: Scope
+    told: Kept[Snapshot]
+    received: Kept[Snapshot]
 
 
 class Snapshots:
@@ -90,6 +99,8 @@ class Snapshots:
         self._index: Index | None = None
         self._made: dict[ProxyClass, Made] = {}
         self._indexed: Stamp | None = None
+        self._before: Stamp | None = None
+        self._changed = frozenset[str]()
         self._seen = ByClass[Seen]()
         self._outward = Parts()
         self._told = ByScope[Snapshot]()
@@ -110,8 +121,12 @@ class Snapshots:
         if mesh.revision == 0:
             return None
         if self._index is None or self._indexed != mesh.stamp:
-            self._index = index(mesh, self._config, before=self._index)
-            self._indexed = mesh.stamp
+            known, self._index = (
+                self._index,
+                index(mesh, self._config, before=self._index),
+            )
+            self._changed = differing(known, self._index) if known else frozenset()
+            self._before, self._indexed = self._indexed, mesh.stamp
             self._seen = ByClass[Seen]()
             self._followed = {}
             for each in (self._outward, self._told, self._own):
@@ -126,9 +141,8 @@ class Snapshots:
         """Make the snapshot of ``group``; return what it had where that fails."""
         started = self._clock.monotonic()
         earlier = self._made.get(group)
-        near = earlier.near if earlier else None
         found = self.attempt(
-            "snapshot.failed", group, mesh, lambda: self._parts(group, mesh, near)
+            "snapshot.failed", group, mesh, lambda: self._parts(group, mesh, earlier)
         )
         if found is not None:
             fresh, near = found
@@ -181,23 +195,38 @@ class Snapshots:
         return None
 
     def _parts(
-        self, group: ProxyClass, mesh: Index, before: Scope | None
-    ) -> tuple[tuple[Snapshot, ...], Scope | None]:
+        self, group: ProxyClass, mesh: Index, earlier: Made | None
+    ) -> tuple[tuple[Snapshot, ...], Near | None]:
         """Return what ``group`` is to hold, in parts that classes may share.
 
-        And the scope they were made of; ``before`` is that of an earlier revision.
+        And its own parts; ``earlier`` is what it held at an earlier revision.
         """
         if not shareable(mesh, group):
             whole = resources(scope(mesh, group))
             return (snapshot(whole, revision=mesh.revision),), None
         group = member(mesh, group)
         seen = self._seen.of(group, lambda asking: self._look(mesh, asking))
+        before = earlier.near.scope if earlier and earlier.near else None
         routes = seen.routes.of(group, lambda asking: self._routed(asking, seen))
-        near = with_own(seen.scope, group, before)
-        listeners = (seen.outward.listeners,)
-        told = self._told.of(near, listeners, lambda it: _told(it, *listeners))
-        received = self._own.of(near, (), _received)
+        near = self._near(with_own(seen.scope, group, before), seen, earlier)
+        told, received = near.told.value, near.received.value
         return (seen.outward.reached, routes, told, received), near
+
+    def _near(self, scope: Scope, seen: Seen, earlier: Made | None) -> Near:
+        """Return the parts that are a class's own; mostly they stand as they were."""
+        listeners = (seen.outward.listeners,)
+        known = earlier.near if earlier and earlier.stamp == self._before else None
+        if known is not None and known.scope.group is scope.group:
+            told, received = known.told, known.received
+            if told.stands(scope, listeners, self._changed) and received.stands(
+                scope, (), self._changed
+            ):
+                return Near(scope, told, received)
+        return Near(
+            scope,
+            self._told.of(scope, listeners, lambda it: _told(it, *listeners)),
+            self._own.of(scope, (), _received),
+        )
 
     def _look(self, mesh: Index, group: ProxyClass) -> Seen:
         scope = outward_scope(mesh, group)

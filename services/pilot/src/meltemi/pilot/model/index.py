@@ -92,6 +92,15 @@ def index(
     return _settled(made, before) if before else made
 
 
+def differing(one: Index, other: Index) -> frozenset[str]:
+    """Return the names of the fields in which two are not the same objects."""
+    return frozenset(
+        each.name
+        for each in fields(Index)
+        if getattr(one, each.name) is not getattr(other, each.name)
+    )
+
+
 def _settled(made: Index, before: Index) -> Index:
     """Return ``made``; what is equal to what was before is that."""
     same = {

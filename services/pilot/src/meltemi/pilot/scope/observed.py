@@ -39,6 +39,7 @@ MESH: Final = "index"
 SCOPE: Final = "scope"
 RULE: Final = "rule"
 ONLY_PORT: Final = "only_port"
+OF_SCOPE: Final = (SCOPE, RULE, ONLY_PORT)
 BY_IDENTITY: Final = (MESH, SCOPE, RULE)
 """Answers to these are large, and the same object while they are the same."""
 

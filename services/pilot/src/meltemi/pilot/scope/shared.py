@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from meltemi.kernel.fading import Fading
 from meltemi.pilot.scope.observed import (
     BY_IDENTITY,
+    MESH,
+    OF_SCOPE,
     Asking,
     Question,
     of_class,
@@ -58,15 +60,52 @@ class ByClass(Generic[T]):
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """Something that was made of a scope, and what of the scope it depends on."""
+
+    value: T
+    given: Answers
+    fields: frozenset[str]
+    """Of the mesh."""
+    others: tuple[tuple[Question, object], ...]
+    """Asked of the scope itself, with its answers."""
+    whole: Answers
+    """All answers: they stay the objects they are while this is kept."""
+
+    def stands(self, scope: Scope, given: Answers, changed: frozenset[str]) -> bool:
+        """Tell whether it is the same for ``scope`` of the same class.
+
+        ``changed`` are the fields in which the mesh differs since it was made.
+        """
+        return (
+            self.fields.isdisjoint(changed)
+            and all(a is b for a, b in zip(self.given, given, strict=True))
+            and all(of_scope(scope, q) is answer for q, answer in self.others)
+        )
+
+
+def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Kept[T]:
+    """Return ``value`` with what it depends on."""
+    every = tuple(zip(questions, answers, strict=True))
+    return Kept(
+        value,
+        given,
+        frozenset(f"{q[1]}" for q in questions if q[0] == MESH),
+        tuple(each for each in every if each[0][0] in OF_SCOPE),
+        answers,
+    )
+
+
 @dataclass(slots=True)
 class ByScope(Generic[T]):
     """Things made of scopes and kept over revisions of the mesh."""
 
-    made: dict[Questions, Fading[Answers, tuple[Answers, T]]] = field(
-        default_factory=dict["Questions", "Fading[Answers, tuple[Answers, T]]"]
+    made: dict[Questions, Fading[Answers, Kept[T]]] = field(
+        default_factory=dict["Questions", "Fading[Answers, Kept[T]]"]
     )
 
-    def of(self, scope: Scope, given: Answers, make: Callable[[Scope], T]) -> T:
+    def of(self, scope: Scope, given: Answers, make: Callable[[Scope], T]) -> Kept[T]:
         """Return what ``make`` makes of ``scope``, or made of one that answers alike.
 
         ``make`` must read nothing but the scope it is given, and ``given``, whose
@@ -76,13 +115,13 @@ class ByScope(Generic[T]):
             answers = tuple(of_scope(scope, each) for each in questions)
             found = by_answers.get(_key(questions, answers, given))
             if found is not None:
-                return found[1]
+                return found
         observer = Asking(scope, of_scope)
         result = make(watched_scope(observer))
         questions, answers = tuple(observer.asked), tuple(observer.asked.values())
         by_answers = self.made.setdefault(questions, Fading())
-        by_answers.put(_key(questions, answers, given), ((*answers, *given), result))
-        return result
+        made = kept(questions, answers, given, result)
+        return by_answers.put(_key(questions, answers, given), made)
 
     def turn(self) -> None:
         """Forget what nobody asked for lately."""
