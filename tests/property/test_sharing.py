@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.snapshot import Snapshot
 
+COLLIDING = resources(
+    service("details.prod")
+    + the(
+        "ServiceEntry",
+        "bare",
+        "hosts: [ratings], ports: [{number: 80, name: http, "
+        "protocol: HTTP}], resolution: STATIC, endpoints: [{address: 10.0.1.9}]",
+    )
+)
+"""Hosts that are short for others: who came first has the name."""
 SEEDS = range(12)
 EDITS = 40
 NOT_FILTERS = (
@@ -38,6 +48,7 @@ NOT_FILTERS = (
 MESH = resources(
     service("reviews", "80 http HTTP", "9000 tcp TCP")
     + service("ratings", "80 http HTTP", namespace="prod")
+    + service("details", "80 http HTTP", namespace="prod")
     + the(
         "Telemetry",
         "told",
@@ -103,6 +114,14 @@ def test_every_proxy_is_given_what_it_would_be_given_alone(seed: int) -> None:
         made, wanted = shared.of(group), translated(mesh, group)
         assert bodies(made) == bodies(wanted), group
         assert origins(made) == origins(wanted), group
+
+
+def test_names_that_collide_are_given_as_they_would_be_alone() -> None:
+    for objects in ((*MESH, *COLLIDING), (*COLLIDING, *MESH)):
+        aged = holding(objects)
+        shared = snapshots(Latest(aged))
+        for group in some_proxies():
+            assert bodies(shared.of(group)) == bodies(translated(aged, group)), group
 
 
 def test_edits_lead_to_what_there_would_be_without_them() -> None:

@@ -233,7 +233,7 @@ class Snapshots:
         return Seen(scope, self._outward.outward(scope))
 
     def _routed(self, group: ProxyClass, seen: Seen) -> Snapshot:
-        made = self._outward.routed(group, seen.outward.tables)
+        made = self._outward.tables.routed(group, seen.outward.tables)
         return of_items(made, seen.scope.index.revision)
 
 

@@ -65,21 +65,22 @@ def host_rest(routes: tuple[ir.Route, ...], *, count_attempts: bool) -> bytes:
     )
 
 
-def joined_table(name: str, hosts: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the bytes of the table that `route_table` makes of the same hosts.
+def host_piece(names: bytes, rest: bytes) -> bytes:
+    """Return a virtual host as it stands in a table.
 
     Args:
-        name: The table's.
-        hosts: For each what `host_names` and what `host_rest` returned.
+        names: What `host_names` returned.
+        rest: What `host_rest` returned.
 
     """
+    return b"".join((_HOST, varint(len(names) + len(rest)), names, rest))
+
+
+def joined_table(name: str, hosts: Iterable[bytes]) -> bytes:
+    """Return the bytes of the table that `route_table` makes of the same ``hosts``."""
     shell = serialized(route_table(ir.RouteTable(name, ())))
     first = len(serialized(RouteConfiguration(name=name)))
-    pieces = [shell[:first]]
-    for names, rest in hosts:
-        pieces += (_HOST, varint(len(names) + len(rest)), names, rest)
-    pieces.append(shell[first:])
-    return b"".join(pieces)
+    return b"".join((shell[:first], *hosts, shell[first:]))
 
 
 _HOST: Final = varint(RouteConfiguration.VIRTUAL_HOSTS_FIELD_NUMBER << 3 | 2)

@@ -79,9 +79,15 @@ def seen_from(host: str, dns_domain: str) -> str:
     From all namespaces but its own it is called alike: they share one.
     """
     namespace, services, suffix = dns_domain.partition(SERVICES)
-    if not services or f".{namespace}{services}{suffix}" in host:
+    if not services or namespace_of(host, suffix) == namespace:
         return dns_domain
     return f"{services}{suffix}"
+
+
+def namespace_of(host: str, suffix: str) -> str:
+    """Return the namespace of ``NAME.NAMESPACE.svc.SUFFIX``; empty for other hosts."""
+    short = host.removesuffix(f"{SERVICES}{suffix}")
+    return "" if short == host else short.partition(".")[2]
 
 
 def _within_cluster(host: str, dns_domain: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from meltemi.config.schema.message import Message
 from meltemi.pilot.ir import Locality
-from meltemi.pilot.model.host import is_address
+from meltemi.pilot.model.host import SERVICES, is_address
 from meltemi.pilot.scope.node import (
     Interception,
     InvalidNodeError,
@@ -104,6 +104,11 @@ class ProxyClass:
         Ask for it where only some namespaces are told apart: all others are alike.
         """
         return self.namespace if self.namespace in names else ""
+
+    @property
+    def dns_suffix(self) -> str:
+        """What its DNS domain ends in, if it begins with a namespace; else empty."""
+        return self.dns_domain.partition(SERVICES)[2]
 
     @property
     def placed(self) -> bool:

@@ -71,5 +71,5 @@ def _judge_domains(row: dict[str, Any]) -> str:
         cluster_addresses={name: tuple(each) for name, each in virtual.items()},
         aliases=tuple(each["Hostname"] for each in aliases),
     )
-    found = service_domains(group, service)
+    found = service_domains(group, service, group.dns_domain)
     return differs(list(found.names), row["want"])

@@ -46,13 +46,15 @@ def _domains(names: Iterable[str], short: frozenset[str]) -> Domains:
     return Domains(tuple(by_key.values()), tuple(by_key), short)
 
 
-def service_domains(group: ProxyClass, service: Service) -> Domains:
-    """Return the domains of ``service`` to the proxies of ``group``."""
-    domain = group.dns_domain
+def service_domains(group: ProxyClass, service: Service, dns_domain: str) -> Domains:
+    """Return the domains of ``service`` to the proxies of ``group``.
+
+    ``dns_domain`` is theirs, or one from which the service is called alike.
+    """
     own = service.registry is Registry.KUBERNETES
     return _of_service(
         tuple(
-            (each, host.seen_from(each, domain))
+            (each, host.seen_from(each, dns_domain))
             for each in (service.host, *service.aliases)
         ),
         all_addresses(group, service),

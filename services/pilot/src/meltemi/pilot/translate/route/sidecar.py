@@ -5,10 +5,12 @@ Source: pilot/pkg/networking/core/httproute.go buildSidecarOutboundHTTPRouteConf
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meltemi.config.schema.mesh_config import MeshOutboundMode
 from meltemi.pilot import ir
+from meltemi.pilot.model.host import SERVICES, namespace_of
 from meltemi.pilot.translate import name
 from meltemi.pilot.translate.listener.virtual_outbound import allowed, unknown_cluster
 from meltemi.pilot.translate.route.domains import (
@@ -20,11 +22,12 @@ from meltemi.pilot.translate.route.domains import (
 from meltemi.pilot.translate.route.wrapper import HTTP_PORT, Anew, wrappers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from meltemi.pilot.model.service import Service
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
+    from meltemi.pilot.translate.route.domains import Domains
     from meltemi.pilot.translate.route.wrapper import Asked, Wrapper
 
 ALLOW_ANY: Final = "allow_any"
@@ -67,7 +70,8 @@ def places(
 
     Nothing of the wrappers' routes, nor of who answers for their services, is read.
     """
-    every = _places(group, asked, found)
+    taken = Taken(_full(found))
+    every = _places(group, group.dns_domain, asked, found, taken)
     if not asked.only:
         return tuple(sorted(every, key=lambda each: each.name))
     wanted = f"{asked.only}:{asked.port}"
@@ -76,17 +80,87 @@ def places(
     )
 
 
-def _places(
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The virtual hosts of a table as they are called where no service is at home.
+
+    Attributes:
+        places: In their order.
+        taken: Their domains, as they are compared.
+        homes: By namespace the services that are called otherwise within it, each
+            with its position among the places; -1: it has none.
+
+    """
+
+    places: tuple[Place, ...]
+    taken: frozenset[str]
+    homes: Mapping[str, tuple[tuple[int, Service], ...]]
+
+
+def elsewhere(
     group: ProxyClass, asked: Asked, found: Sequence[Wrapper]
-) -> Iterator[Place]:
-    taken = Taken(
-        frozenset(
-            known
-            for each in found
-            for service in each.services
-            for known in (service.host, f"{service.host}:{each.port}")
-        )
+) -> Elsewhere | None:
+    """Return what most namespaces call the virtual hosts; None: it is not worth it.
+
+    So it is for tables of one service or of all ports, and where DNS knows of no
+    namespaces.
+    """
+    suffix = group.dns_suffix
+    if not suffix or asked.only or asked.port == 0:
+        return None
+    taken, nowhere = Taken(_full(found)), f"{SERVICES}{suffix}"
+    every = sorted(
+        _places(group, nowhere, asked, found, taken), key=lambda each: each.name
     )
+    numbers = {each.name: number for number, each in enumerate(every)}
+    homes: dict[str, list[tuple[int, Service]]] = {}
+    for wrapper in found:
+        for service in wrapper.services:
+            number = numbers.get(f"{service.host}:{wrapper.port}", -1)
+            for host in (service.host, *service.aliases):
+                home = homes.setdefault(namespace_of(host, suffix), [])
+                home.append((number, service))
+    by_home = {home: tuple(each) for home, each in homes.items()}
+    return Elsewhere(tuple(every), frozenset(taken.domains), by_home)
+
+
+def at_home(group: ProxyClass, away: Elsewhere) -> dict[int, tuple[str, ...]] | None:
+    """Return by their position the virtual hosts that ``group`` calls otherwise.
+
+    None: its names collide with others, and all have to be looked at (`places`).
+    """
+    domain = group.dns_domain
+    found: dict[int, tuple[str, ...]] = {}
+    taken = set(away.taken)
+    for number, service in away.homes.get(domain.partition(SERVICES)[0], ()):
+        if number < 0 or number in found:
+            return None
+        wanted = service_domains(group, service, domain)
+        known = {each.lower() for each in away.places[number].domains}
+        more = set(wanted.keys) - known
+        if not known <= set(wanted.keys) or not more.isdisjoint(taken):
+            return None
+        taken |= more
+        found[number] = wanted.names
+    return found
+
+
+def _full(found: Sequence[Wrapper]) -> frozenset[str]:
+    return frozenset(
+        known
+        for each in found
+        for service in each.services
+        for known in (service.host, f"{service.host}:{each.port}")
+    )
+
+
+def _places(
+    group: ProxyClass,
+    dns_domain: str,
+    asked: Asked,
+    found: Sequence[Wrapper],
+    taken: Taken,
+) -> Iterator[Place]:
     seen: set[str] = set()
     for number, wrapper in enumerate(found):
         for host, service in (
@@ -97,21 +171,18 @@ def _places(
             if label in seen:
                 continue
             seen.add(label)
-            free = _domains(group, asked, wrapper.port, (host, service), taken)
+            wanted = (
+                service_domains(group, service, dns_domain)
+                if service
+                else literal_domains(host)
+            )
+            free = _free(asked, wrapper.port, wanted, taken)
             if free:
                 yield Place(label, free, number)
 
 
-def _domains(
-    group: ProxyClass,
-    asked: Asked,
-    port: int,
-    place: tuple[str, Service | None],
-    taken: Taken,
-) -> tuple[str, ...]:
+def _free(asked: Asked, port: int, wanted: Domains, taken: Taken) -> tuple[str, ...]:
     """Return the domains that a host has and nobody before it."""
-    host, service = place
-    wanted = service_domains(group, service) if service else literal_domains(host)
     if asked.port == 0:
         wanted = with_port(wanted, port)
     free = taken.take(wanted)

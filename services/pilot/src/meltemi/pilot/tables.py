@@ -1,0 +1,217 @@
+"""Route tables, put together of bytes that namespaces and revisions share.
+
+```
+routes of a wrapper        →  the rest of a virtual host ─┐
+names, away from home      →  Away    ─┬─────────────────┴→  pieces
+names, at home             →  what differs of them        →  table
+```
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meltemi.kernel.fading import Fading
+from meltemi.pilot import ir
+from meltemi.pilot.emit.route import host_names, host_piece, host_rest, joined_table
+from meltemi.pilot.scope.shared import ByClass
+from meltemi.pilot.snapshot import Item, stored
+from meltemi.pilot.translate.route.sidecar import at_home, elsewhere, places, rest
+from meltemi.pilot.translate.route.wrapper import wrappers
+from meltemi.xds.types import TypeUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from meltemi.pilot.model.service import Service
+    from meltemi.pilot.scope.proxy import ProxyClass
+    from meltemi.pilot.scope.scope import Scope
+    from meltemi.pilot.snapshot import Stored
+    from meltemi.pilot.translate.route.sidecar import Elsewhere
+    from meltemi.pilot.translate.route.wrapper import Asked, Making, Wrapper
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the virtual hosts of a table are called, and whose routes each has."""
+
+    names: tuple[bytes, ...]
+    wrappers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Names where no service is at home; None: it is not worth telling apart."""
+
+    elsewhere: Elsewhere | None
+    named: Named
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Names as some classes have them: those of others, and what differs of them."""
+
+    named: Named
+    changed: Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What was found out about the names of one table."""
+
+    away: ByClass[Away] = field(default_factory=ByClass["Away"])
+    own: ByClass[Own] = field(default_factory=ByClass["Own"])
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A route table, but for what its virtual hosts are called."""
+
+    asked: Asked
+    wrappers: tuple[Wrapper, ...]
+    naming: Naming
+    bodies: tuple[bytes, ...]
+    """Of each wrapper the part of a virtual host that its routes are."""
+    last: tuple[bytes, ...]
+    """The virtual host for hosts that nobody described."""
+
+    def name(self, group: ProxyClass) -> Own:
+        """Return what proxies of ``group`` call the virtual hosts."""
+        away = self.naming.away.of(group, self._away)
+        if away.elsewhere is not None:
+            changed = at_home(group, away.elsewhere)
+            if changed is not None:
+                every = away.elsewhere.places
+                names = {n: host_names(every[n].name, d) for n, d in changed.items()}
+                return Own(away.named, names)
+        found = places(group, self.asked, self.wrappers)
+        return Own(
+            Named(
+                tuple(host_names(each.name, each.domains) for each in found),
+                tuple(each.wrapper for each in found),
+            ),
+            {},
+        )
+
+    def _away(self, group: ProxyClass) -> Away:
+        found = elsewhere(group, self.asked, self.wrappers)
+        every = found.places if found else ()
+        names = tuple(host_names(each.name, each.domains) for each in every)
+        return Away(found, Named(names, tuple(each.wrapper for each in every)))
+
+    def origins(self, named: Named) -> ir.Origins:
+        """Return every object that a rule of the virtual hosts comes from."""
+        return ir.origins_of(
+            route for n in named.wrappers for route in self.wrappers[n].routes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The virtual hosts of a table as bytes, and what they were made of."""
+
+    hosts: tuple[bytes, ...]
+    origins: ir.Origins
+    made_of: tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Tables:
+    """Makes tables, and finds again what it made of them."""
+
+    bodies: Fading[tuple[int, bool], tuple[object, bytes]] = field(
+        default_factory=Fading["tuple[int, bool]", "tuple[object, bytes]"]
+    )
+    """By the routes' identity and whether attempts are counted."""
+    namings: Fading[object, Naming] = field(default_factory=Fading["object", "Naming"])
+    """By all that names depend on."""
+    services: Fading[int, tuple[Service, tuple[object, ...]]] = field(
+        default_factory=Fading["int", "tuple[Service, tuple[object, ...]]"]
+    )
+    """By its identity, what a service's names depend on."""
+    pieces: Fading[tuple[int, ...], Pieces] = field(
+        default_factory=Fading["tuple[int, ...]", "Pieces"]
+    )
+    """By the identity of the names and of the bodies."""
+    made: Fading[tuple[int, int], tuple[object, object, Stored]] = field(
+        default_factory=Fading["tuple[int, int]", "tuple[object, object, Stored]"]
+    )
+    """By the identity of the pieces and of a class's own names."""
+
+    def turn(self) -> None:
+        """Forget what nobody asked for lately."""
+        self.bodies.turn()
+        self.namings.turn()
+        self.services.turn()
+        self.pieces.turn()
+        self.made.turn()
+
+    def of(self, scope: Scope, asked: Asked, making: Making) -> Table:
+        """Return the table that ``asked`` names, whose routes ``making`` makes."""
+        counted = scope.counts_attempts
+        found = tuple(wrappers(scope, asked, making))
+        names = tuple(
+            (each.port, each.hosts, tuple(map(self._named_by, each.services)))
+            for each in found
+        )
+        key = (asked.port, asked.only, names)
+        last = () if asked.only else (rest(scope),)
+        return Table(
+            asked=asked,
+            wrappers=found,
+            naming=self.namings.get(key) or self.namings.put(key, Naming()),
+            bodies=tuple(self._body(each.routes, counted=counted) for each in found),
+            last=tuple(
+                host_piece(
+                    host_names(each.name, each.domains),
+                    self._body(each.routes, counted=counted),
+                )
+                for each in last
+            ),
+        )
+
+    def routed(self, group: ProxyClass, tables: tuple[Table, ...]) -> Iterator[Item]:
+        """Yield ``tables`` as proxies of ``group`` hold them."""
+        for each in tables:
+            own = each.naming.own.of(group, each.name)
+            pieces = self._pieces(each, own.named)
+            key = (id(pieces), id(own))
+            found = self.made.get(key)
+            if found is None:
+                made = _joined(each, pieces, own)
+                found = self.made.put(key, (pieces, own, made))
+            yield TypeUrl.ROUTE, each.asked.name, found[2]
+
+    def _pieces(self, table: Table, named: Named) -> Pieces:
+        key = (id(named), *map(id, table.bodies), *map(id, table.last))
+        found = self.pieces.get(key)
+        if found is None:
+            bodies = (table.bodies[number] for number in named.wrappers)
+            hosts = map(host_piece, named.names, bodies)
+            made_of = (named, table.bodies, table.last)
+            made = Pieces((*hosts, *table.last), table.origins(named), made_of)
+            found = self.pieces.put(key, made)
+        return found
+
+    def _named_by(self, service: Service) -> tuple[object, ...]:
+        found = self.services.get(id(service))
+        if found is None:
+            found = self.services.put(id(service), (service, service.naming))
+        return found[1]
+
+    def _body(self, routes: tuple[ir.Route, ...], *, counted: bool) -> bytes:
+        found = self.bodies.get((id(routes), counted))
+        if found is None:
+            made = host_rest(routes, count_attempts=counted)
+            found = self.bodies.put((id(routes), counted), (routes, made))
+        return found[1]
+
+
+def _joined(table: Table, pieces: Pieces, own: Own) -> Stored:
+    hosts = list(pieces.hosts)
+    for number, names in own.changed.items():
+        body = table.bodies[own.named.wrappers[number]]
+        hosts[number] = host_piece(names, body)
+    body = joined_table(table.asked.name, hosts)
+    return stored(TypeUrl.ROUTE, table.asked.name, body, pieces.origins)
