@@ -8,7 +8,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from google.protobuf.json_format import MessageToDict
 
 from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot.model.index import index
@@ -16,12 +15,11 @@ from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.scope.scope import scope
 from meltemi.testkit.mesh import resources
 from meltemi.testkit.mesh_grower import grow_kinds, grow_mesh
+from meltemi.testkit.model_proxy import clusters_named
 from meltemi.testkit.small_mesh import opened, service, the
 from meltemi.testkit.translation import CLASSES, holding, translated, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
     from meltemi.pilot.trace import Resources
@@ -189,7 +187,7 @@ def test_no_route_names_a_cluster_that_is_missing(group: ProxyClass, seed: int) 
     mesh = holding((*resources(SERVED), *grown))
     held = opened(translated(mesh, group))
     view = scope(index(mesh, MeshConfig()), group)
-    missing = clusters_named(held) - held.clusters.keys()
+    missing = named_by(held) - held.clusters.keys()
     assert not {each for each in missing if not nobodys(view, each)}
 
 
@@ -198,7 +196,7 @@ def test_routes_that_are_not_grown_name_clusters_that_are_there(
     group: ProxyClass,
 ) -> None:
     held = opened(translated(holding(resources(SERVED)), group))
-    named = clusters_named(held)
+    named = named_by(held)
     assert named <= held.clusters.keys()
     assert len([each for each in named if each.startswith("outbound|80|")]) > 1
 
@@ -224,25 +222,10 @@ def nobodys(view: Scope, cluster: str) -> bool:
     )
 
 
-def clusters_named(held: Resources) -> set[str]:
+def named_by(held: Resources) -> set[str]:
     """Return the clusters that routes, TCP proxies and mirrors name."""
     messages = (*held.listeners, *held.routes.values())
-    return {name for each in messages for name in _named(MessageToDict(each))}
-
-
-def _named(value: object) -> Iterator[str]:
-    if isinstance(value, list):
-        for each in value:
-            yield from _named(each)
-    if not isinstance(value, dict):
-        return
-    for key, each in value.items():
-        if key == "cluster" and isinstance(each, str):
-            yield each
-        elif key == "weightedClusters":
-            yield from (str(one["name"]) for one in each["clusters"])
-        else:
-            yield from _named(each)
+    return {name for each in messages for name in clusters_named(each)}
 
 
 def test_the_seed_of_hashes_changes_no_byte() -> None:
