@@ -228,3 +228,13 @@ def test_a_few_changed_clusters_go_one_by_one_to_a_proxy_that_runs() -> None:
     assert push.upsert == {"a": "2"}, "a bad one beside a good one is never answered"
     watch.settle(push.nonce)
     assert sent(watch, {"a": "2", "b": "2"}).upsert == {"b": "2"}
+
+
+def test_what_is_dropped_while_something_is_on_its_way_is_not_held() -> None:
+    watch = Watch(names=frozenset({"a", "b"}), holds=Held({"b": "v1"}))
+    push = watch.offer({"a": "v1", "b": "v1"})
+    assert push is not None
+    assert push.upsert == {"a": "v1"}
+    watch.unsubscribe({"b"})
+    assert watch.settle(push.nonce)
+    assert watch.holds == {"a": "v1"}

@@ -68,7 +68,7 @@ class ModelPilot:
 
     snapshots: Snapshots
     differences: Differences = field(default_factory=Differences)
-    chunks: Chunks = field(default_factory=Chunks)
+    chunks: Chunks = field(default_factory=lambda: Chunks(few=1))
 
 
 @dataclass
@@ -168,15 +168,14 @@ class ModelProxy:
                     found[f"{kind.short} {name}"] = (has.get(name), due.get(name))
         return found
 
-    def missing(self) -> set[str]:
-        """Return the clusters that it sends to and does not hold."""
-        referring = (
-            MESSAGES[kind].FromString(body)
+    def missing(self) -> dict[bytes, set[str]]:
+        """Return by listener and table the clusters it names that are not held."""
+        return {
+            body: clusters_named(MESSAGES[kind].FromString(body))
+            - self.held[TypeUrl.CLUSTER].keys()
             for kind in (TypeUrl.LISTENER, TypeUrl.ROUTE)
             for body in self._bodies(kind)
-        )
-        named = {name for each in referring for name in clusters_named(each)}
-        return named - self.held[TypeUrl.CLUSTER].keys()
+        }
 
     def _bodies(self, kind: TypeUrl) -> Iterator[bytes]:
         return (each.body for each in self.held[kind].values())

@@ -31,6 +31,7 @@ class Chunks:
     snapshot, and of what leads from one to the next, are shared and never changed.
     """
 
+    few: int = FEW
     joined: OrderedDict[tuple[int, bool], tuple[object, bytes]] = field(
         default_factory=OrderedDict["tuple[int, bool]", "tuple[object, bytes]"]
     )
@@ -67,7 +68,7 @@ class Chunks:
     ) -> list[bytes]:
         pieces: list[bytes] = []
         for part in layers_of(contents):
-            if len(part) <= FEW:
+            if len(part) <= self.few:
                 pieces += _pieces(part, find, delta=delta)
                 continue
             key = (id(part), delta)
