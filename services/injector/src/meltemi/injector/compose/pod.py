@@ -116,12 +116,21 @@ def _application(
     if not kept.get("deploy", True):
         del kept["deploy"]
     kept["network_mode"] = Word(f"service:{instance.pod}")
-    condition = "service_healthy" if sidecar.proxy.hold.value else "service_started"
     kept["depends_on"] = {
         **conditions(service.get("depends_on")),
-        instance.proxy: value_of({"condition": condition}),
+        **waiting_for(instance, sidecar),
     }
     return kept
+
+
+def waiting_for(instance: Instance, sidecar: Sidecar) -> dict[str, Value]:
+    """Return what waits for the network of ``instance``: its rules, and its proxy.
+
+    The proxy is started once the rules are set, so who waits for its start waits for
+    them as well.
+    """
+    condition = "service_healthy" if sidecar.proxy.hold.value else "service_started"
+    return {instance.proxy: value_of({"condition": condition})}
 
 
 def conditions(depends_on: Value | None) -> dict[str, Value]:
