@@ -23,8 +23,8 @@ from meltemi.injector.agent import (
     agent_environ,
     capture_words,
 )
-from meltemi.injector.compose.port import VARIABLE
 from meltemi.injector.compose.value import Services, Value, Word, value_of
+from meltemi.injector.compose.variable import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -283,7 +283,7 @@ def is_fixed(port: Value) -> bool:
     if isinstance(port, dict):
         word = str(port.get("published", ""))
     else:
-        match = PUBLISHED.fullmatch(VARIABLE.sub("$", str(port)))
+        match = PUBLISHED.fullmatch(masked(str(port)))
         word = match[1] if match else ""
     return word not in ("", "0") and "-" not in word
 
