@@ -56,6 +56,8 @@ services:
     expose: ["8000"]
     healthcheck:
       test: curl --fail http://localhost:8000/ || exit 1
+      interval: 1s
+      retries: 2
 """
 STRICT = """\
 apiVersion: security.istio.io/v1
@@ -219,6 +221,16 @@ def voting(
     project: tuple[Injected, Machine, Machine], family: socket.AddressFamily
 ) -> Iterator[None]:
     """Run all that the injected file has, its proxies at addresses of ``family``."""
+    made, _, votes = project
+    with running(made.server(votes)), proxied(project, family):
+        yield
+
+
+@contextlib.contextmanager
+def proxied(
+    project: tuple[Injected, Machine, Machine], family: socket.AddressFamily
+) -> Iterator[None]:
+    """Run both workloads but for their applications."""
     made, ballot, votes = project
     is_six = family is socket.AF_INET6
     here, there = (
@@ -228,7 +240,6 @@ def voting(
         running(made.holder(ballot, "ballot")),
         running(made.holder(votes, "votes")),
         running(made.proxy(votes, "votes", **there)),
-        running(made.server(votes)),
         running(made.proxy(ballot, "ballot", **here)),
     ):
         yield
@@ -265,6 +276,33 @@ def test_applications_call_each_other_by_name_and_only_through_the_mesh(
         )
 
 
+@pytest.mark.timeout(240)
+def test_an_application_that_fails_its_health_check_is_not_called(
+    project: tuple[Injected, Machine, Machine],
+) -> None:
+    made, ballot, votes = project
+
+    def answered(words: str) -> bool:
+        ended = call(ballot, "http://votes:8000/")
+        return words in f"{ended.stdout}{ended.stderr}"
+
+    def wells() -> dict[str, object]:
+        listed = made.mesh.json("workload", "list")
+        return {each["name"]: each["well"] for each in listed}
+
+    with proxied(project, socket.AF_INET):
+        with running(made.server(votes)):
+            eventually(lambda: answered("spiffe"), seconds=30, what="votes answer")
+            assert wells()["votes.default"] is True
+        eventually(
+            lambda: wells()["votes.default"] is False,
+            seconds=30,
+            what="it is out after two checks",
+        )
+        with running(made.server(votes)):
+            eventually(lambda: answered("spiffe"), seconds=30, what="it is back")
+
+
 @contextlib.contextmanager
 def governed_from_outside(
     project: tuple[Injected, Machine, Machine],
@@ -279,6 +317,7 @@ def governed_from_outside(
                 made.mesh.machine,
                 name,
                 APPLICATION_NETNS=f"/run/netns/{machine.name}",
+                HEALTH_PROBE="",
                 INSTANCE_IP=machine.address,
                 STATUS_ADDRESS=f"127.0.0.1:{port}",
                 ADMIN_ADDRESS=f"127.0.0.1:{port + 1}",

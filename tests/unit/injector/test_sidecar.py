@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from meltemi.config.finding import Severity
 from meltemi.config.proxy_annotation import ANNOTATION as PROXY_CONFIG
 from meltemi.injector import vocabulary
+from meltemi.injector.decision import Decision
 from meltemi.injector.reading import Mode
 from meltemi.injector.sidecar import Defaults, Sidecar, sidecar_of
 from meltemi.injector.workload import Workload
@@ -143,3 +146,31 @@ def test_a_finding_that_warns_refuses_nothing() -> None:
     workload = Workload("w", "d", "w", annotations={"x.istio.io/y": "z"})
     _, findings = sidecar_of(workload, Defaults())
     assert [each.severity for each in findings] == [Severity.WARNING]
+
+
+def probed(config: str, health: Decision[str]) -> tuple[Decision[str], list[str]]:
+    annotations = {"proxy.istio.io/config": config, "meltemi.dev/health": "x"}
+    sidecar, findings = sidecar_of(
+        Workload("web", "default", "web", annotations=annotations, health=health),
+        Defaults(),
+        frozenset(annotations),
+    )
+    wrong = [each.message for each in findings if each.severity is Severity.ERROR]
+    return sidecar.proxy.health, wrong
+
+
+def test_a_readiness_probe_of_a_proxy_config_wins_but_over_a_label() -> None:
+    config = "readinessProbe: {tcpSocket: {port: 83}}"
+    found, wrong = probed(config, Decision("{}", "healthcheck"))
+    assert json.loads(found.value) == {"tcpSocket": {"port": 83}}
+    assert (found.because, wrong) == ("proxy.istio.io/config readinessProbe", [])
+    assert probed(config, Decision("{}", "meltemi.dev/health"))[0].value == "{}"
+    assert probed("concurrency: 1", Decision("{}"))[0].value == "{}"
+
+
+@pytest.mark.parametrize(
+    "probe", ["{exec: {command: ['true']}}", "{tcpSocket: {port: 0}}", "{}"]
+)
+def test_a_readiness_probe_that_cannot_be_made_is_refused(probe: str) -> None:
+    _, wrong = probed(f"readinessProbe: {probe}", Decision(""))
+    assert len(wrong) == 1

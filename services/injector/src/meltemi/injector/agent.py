@@ -71,6 +71,7 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         "DRAIN_SECONDS": f"{proxy.drain_seconds.value:g}",
         "ENVOY_LOG_LEVEL": proxy.log_level.value,
         **_statistics(proxy),
+        **({"HEALTH_PROBE": proxy.health.value} if proxy.health.value else {}),
     }
     return {f"AGENT_{key}": text for key, text in settings.items()}
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from meltemi.config.probe_text import written_probe
 from meltemi.config.rules.labels import WORD
 from meltemi.config.rules.problem import problem
 from meltemi.config.rules.regex import check_regex
+from meltemi.config.rules.workload_group import check_probe
 from meltemi.config.schema.proxy_defaults import ProxyStatsMatcher
 from meltemi.injector import reading, vocabulary
 from meltemi.injector.decision import Decision
@@ -96,6 +98,8 @@ class Proxy:
         drain_seconds: How long open connections may finish.
         hold: Whether the application waits until the proxy is ready.
         log_level: Envoy's.
+        health: How the application is asked whether it is well, as JSON; empty: nobody
+            asks.
         stats_prefixes: Statistics to keep beside the usual ones, by how they begin.
         stats_suffixes: By how they end.
         stats_regexps: By what they match.
@@ -112,6 +116,7 @@ class Proxy:
     drain_seconds: Decision[float]
     hold: Decision[bool]
     log_level: Decision[str]
+    health: Decision[str]
     stats_prefixes: Words
     stats_suffixes: Words
     stats_regexps: Words
@@ -164,7 +169,7 @@ def sidecar_of(
     error names a value that was not taken: nothing may be made of it.
     """
     spoken = Spoken({**workload.annotations, **workload.labels})
-    proxy = _proxy(spoken, defaults)
+    proxy = _proxy(spoken, defaults, workload)
     sidecar = Sidecar(
         workload,
         _called(workload, vocabulary.CANONICAL_NAME, NAMES, workload.name),
@@ -239,7 +244,7 @@ def _dns(spoken: Spoken, defaults: Defaults) -> Decision[bool]:
     return spoken.of_config(name, captured, defaults.dns)
 
 
-def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
+def _proxy(spoken: Spoken, defaults: Defaults, workload: Workload) -> Proxy:
     config, listed = spoken.config, partial(spoken.read, otherwise=Decision(""))
     status = spoken.of_config("statusPort", config.status_port, defaults.status_port)
     matcher = config.proxy_stats_matcher or ProxyStatsMatcher()
@@ -257,6 +262,7 @@ def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
             defaults.hold,
         ),
         log_level=spoken.read(vocabulary.LOG_LEVEL, reading.log_level, log_level),
+        health=_health(spoken, workload),
         stats_prefixes=_stats(spoken, "Prefixes", matcher.inclusion_prefixes),
         stats_suffixes=_stats(spoken, "Suffixes", matcher.inclusion_suffixes),
         stats_regexps=_stats(spoken, "Regexps", matcher.inclusion_regexps),
@@ -265,6 +271,20 @@ def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
         memory=listed(vocabulary.MEMORY, reading.memory),
         memory_limit=listed(vocabulary.MEMORY_LIMIT, reading.memory),
     )
+
+
+def _health(spoken: Spoken, workload: Workload) -> Decision[str]:
+    """Return the probe that a word of the workload's owner says, or else its form."""
+    probe = spoken.config.readiness_probe
+    if probe is None or workload.health.because in spoken.said:
+        return workload.health
+    if probe.exec is not None:
+        hint = "say httpGet, tcpSocket or grpc"
+        message = "readinessProbe: exec runs beside the application, not in it"
+        spoken.findings.append(problem(CONFIG_PATH, message, hint))
+    for each in check_probe("readinessProbe", probe):
+        spoken.findings.append(problem(CONFIG_PATH, f"{each.path}: {each.message}"))
+    return spoken.of_config("readinessProbe", written_probe(probe), "")
 
 
 def _stats(spoken: Spoken, which: str, configured: tuple[str, ...]) -> Words:

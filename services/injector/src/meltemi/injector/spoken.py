@@ -29,6 +29,7 @@ SERVED: Final = frozenset(
         "interception_mode",
         "proxy_metadata",
         "proxy_stats_matcher",
+        "readiness_probe",
         "status_port",
         "termination_drain_duration",
     }

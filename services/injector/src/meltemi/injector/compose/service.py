@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.rules.labels import PREFIX, WORD
 from meltemi.config.rules.problem import problem
 from meltemi.injector import reading, vocabulary
-from meltemi.injector.compose.port import ports_of
+from meltemi.injector.compose.health import HEALTH, health_of
+from meltemi.injector.compose.port import PORTS, ports_of
 from meltemi.injector.compose.value import Word
 from meltemi.injector.decision import Decision
 from meltemi.injector.workload import Workload
@@ -29,7 +30,7 @@ LONGEST_NAME: Final = 50
 MOST_REPLICAS: Final = 100
 TO_US: Final = frozenset((vocabulary.INJECT, vocabulary.REVISION))
 """Labels that say whether to inject, and nothing of the workload."""
-KNOWN: Final = frozenset(("meltemi.dev/ports", ACCOUNT))
+KNOWN: Final = frozenset((PORTS, HEALTH, ACCOUNT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ def workload_of(
 ) -> tuple[Workload, tuple[Finding, ...]]:
     """Return the workload that ``service`` is, and what cannot be."""
     ports, findings = ports_of(service.value, service.labels)
-    wrong = [*findings, *_wrong(service)]
+    health, more = health_of(service.value, service.labels, ports)
+    wrong = [*findings, *more, *_wrong(service)]
     own = {
         key: text
         for key, text in service.labels.items()
@@ -121,6 +123,7 @@ def workload_of(
         },
         ports=ports,
         replicas=service.replicas or 1,
+        health=health,
     )
     return workload, tuple(wrong)
 
@@ -131,7 +134,7 @@ def _wrong(service: Service) -> list[Finding]:
         path = f'labels["{key}"]'
         ours = key.startswith(OURS)
         if ours and key not in KNOWN:
-            hint = f"known are {' and '.join(sorted(KNOWN))}"
+            hint = f"known are {', '.join(sorted(KNOWN))}"
             found.append(problem(path, "there is no such label of Meltemi", hint))
         if (ours or vocabulary.OF_ISTIO.fullmatch(key)) and "$" in text:
             message = f"{text!r} is a variable, and its value is not known here"
