@@ -53,6 +53,8 @@ services:
     depends_on: [votes]
   votes:
     image: example/votes
+    container_name: ballot-box
+    hostname: votes.example
     expose: ["8000"]
     healthcheck:
       test: curl --fail http://localhost:8000/ || exit 1
@@ -150,6 +152,14 @@ def call(
     machine: Machine, url: str, *, user: int = APPLICATION
 ) -> subprocess.CompletedProcess[str]:
     return run(machine, CALL, url, user=user)
+
+
+def reaching(machine: Machine, url: str) -> None:
+    eventually(
+        lambda: call(machine, url).returncode == 0,
+        seconds=30,
+        what=f"{url} is reached",
+    )
 
 
 def run(
@@ -253,11 +263,8 @@ def test_applications_call_each_other_by_name_and_only_through_the_mesh(
     made, ballot, votes = project
     with voting(project, family):
         url = "http://votes:8000/"
-        eventually(
-            lambda: call(ballot, url).returncode == 0,
-            seconds=30,
-            what="the ballot reaches the votes by name",
-        )
+        for each in ("votes", "ballot-box", "votes.example"):
+            reaching(ballot, f"http://{each}:8000/")
         found = run(ballot, RESOLVE, "votes", str(int(family))).stdout.strip()
         assert found.startswith(OF_THE_MESH)
         for each in (url, f"http://{bracketed(found)}:8000/"):
@@ -334,11 +341,7 @@ def test_a_proxy_may_be_outside_of_the_namespace_that_its_application_is_in(
     made, ballot, votes = project
     with governed_from_outside(project):
         url = "http://votes:8000/"
-        eventually(
-            lambda: call(ballot, url).returncode == 0,
-            seconds=30,
-            what="the ballot reaches the votes by name",
-        )
+        reaching(ballot, url)
         told = call(ballot, url, user=namespaces.PROXY).stdout
         assert "spiffe://cluster.local/ns/default/sa/ballot" in told, "whoever it is"
         plain = call(made.mesh.machine, f"http://{votes.address}:8000/", user=0)

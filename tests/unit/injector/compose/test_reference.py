@@ -58,7 +58,7 @@ def test_it_is_told_that_it_shares_an_identity() -> None:
     )
     assert told.code == "SHARED_SIDECAR"
     assert "is web to others" in told.message
-    assert (told.source.line, told.source.column) == (5, 5)
+    assert (told.source.line, told.source.column) == (5, 19)
 
 
 def test_of_several_it_is_the_first_whose_network_is_shared() -> None:

@@ -141,7 +141,8 @@ class Sidecar:
         """What the workload carries in the mesh."""
         own = self.workload.labels
         name = self.workload.name
-        apart = {} if own.get("app") == name else {vocabulary.WORKLOAD_NAME: name}
+        is_alone = own.get("app") == name and not self.workload.names
+        apart = {} if is_alone else {vocabulary.WORKLOAD_NAME: name}
         return {
             **own,
             **apart,

@@ -47,6 +47,7 @@ class Workload:
         annotations: What is said to Istio of it.
         ports: What it serves.
         replicas: How many of it there are.
+        names: What it is called beside, by those who call it.
         health: How its application is asked whether it is well, a ReadinessProbe as
             JSON; empty: nobody asks.
 
@@ -59,4 +60,5 @@ class Workload:
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     ports: tuple[Port, ...] = ()
     replicas: int = 1
+    names: tuple[str, ...] = ()
     health: Decision[str] = UNASKED

@@ -166,7 +166,7 @@ def _holder(
         made["ports"] = _unpublished(service["ports"])
         if not made["ports"]:
             del made["ports"]
-    made["networks"] = _networks(instance, service.get("networks"), site.network)
+    made["networks"] = _networks(instance, service, site.network)
     of_network, _ = _sysctls(service.get("sysctls"))
     if of_network:
         made["sysctls"] = of_network
@@ -232,9 +232,14 @@ def _profiles(service: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _networks(
-    instance: Instance, networks: Value | None, extra: str
+    instance: Instance, service: Mapping[str, Value], extra: str
 ) -> dict[str, Value]:
-    """Return the networks, by the service's name in each, and the mesh's."""
+    """Return the networks, by the service's names in each, and the mesh's.
+
+    The application's container keeps its own name, and is on no network by itself.
+    """
+    networks, container = service.get("networks"), service.get("container_name")
+    names = [instance.service, instance.name, *([str(container)] if container else [])]
     if isinstance(networks, list):
         given: dict[str, Value] = {str(each): {} for each in networks}
     elif isinstance(networks, dict) and networks:
@@ -249,7 +254,7 @@ def _networks(
                 terms.pop(fixed, None)
         own = terms.get("aliases")
         aliases = list(own) if isinstance(own, list) else []
-        for alias in (instance.service, instance.name):
+        for alias in names:
             if alias not in map(str, aliases):
                 aliases.append(Word(alias))
         made[name] = {**terms, "aliases": aliases}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.config.finding import InvalidConfigError, Severity, Source
 from meltemi.config.rules.problem import problem, warning
+from meltemi.injector.compose.name import Bearer, names_in, outside
 from meltemi.injector.compose.objection import objections
 from meltemi.injector.compose.pod import Instance, Site, pod_of
 from meltemi.injector.compose.reference import networks_of, retargeted, sharing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from meltemi.injector.sidecar import Sidecar
 
 SERVICES: Final = "services"
+NOWHERE: Final = (-1, -1)
 NETWORK_MODE: Final = "network_mode"
 FLATTEN: Final = "write it out: docker compose config does"
 
@@ -117,13 +119,19 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
     before = services_of(root, file)
     found = [_outcome(Service.of(name, each), wish) for name, each in before.items()]
     hosts = networks_of(before)
+    names = names_in([_bearer(each, each.sidecar) for each in found if each.sidecar])
     taken = Counter(each.called for one in found for each in one.instances)
     told = [
-        (*each.findings, *_of_network(each, found, hosts), *_clash(each, before, taken))
+        (
+            *each.findings,
+            *_of_network(each, found, hosts),
+            *names.findings.get(each.service.name, ()),
+            *_clash(each, before, taken),
+        )
         for each in found
     ]
     outcomes = tuple(
-        _placed(replace(each, findings=more), root, file)
+        _placed(_named(replace(each, findings=more), names.hosts), root, file)
         for each, more in zip(found, told, strict=True)
     )
     errors = [
@@ -147,6 +155,19 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
         for each in outcomes
     }
     return Project(before, after, outcomes, tuple(_notes(root, file)))
+
+
+def _bearer(outcome: Outcome, sidecar: Sidecar) -> Bearer:
+    return Bearer(outcome.service, sidecar.labels.get("app", ""))
+
+
+def _named(outcome: Outcome, hosts: Mapping[str, tuple[str, ...]]) -> Outcome:
+    """Return the outcome with what its workload is called beside."""
+    sidecar, names = outcome.sidecar, hosts.get(outcome.service.name)
+    if sidecar is None or names is None:
+        return outcome
+    workload = replace(sidecar.workload, names=names)
+    return replace(outcome, sidecar=replace(sidecar, workload=workload))
 
 
 def _of_network(
@@ -217,7 +238,7 @@ def _outcome(service: Service, wish: Wish) -> Outcome:
     )
     if count == 1:
         instances = (Instance(service.name, service.name, service.called),)
-    found = (*findings, *more, *objections(service, sidecar))
+    found = (*findings, *more, *objections(service, sidecar), *outside(service))
     return Outcome(service, verdict, sidecar, instances, found)
 
 
@@ -257,7 +278,9 @@ def _placed(outcome: Outcome, root: Tree, file: str) -> Outcome:
     for each in outcome.findings:
         key = each.path.removeprefix('labels["').removesuffix('"]')
         field_ = each.path.partition(".")[0].partition("[")[0]
-        line, column = service.places.get(key, _place_of(root, service.name, field_))
+        line, column = service.places.get(key, NOWHERE)
+        if line < 0:
+            line, column = _place_of(root, service.name, field_)
         path = f"{SERVICES}.{service.name}{'.' if each.path else ''}{each.path}"
         source = Source(file, 1, line + 1, column + 1)
         placed.append(replace(each, source=source, path=path))

@@ -17,10 +17,12 @@ from meltemi.injector.workload import Workload
 from meltemi.kernel.identity import SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from meltemi.config.finding import Finding
     from meltemi.injector.compose.value import Value
+
+    _Place = tuple[str, tuple[int, int]]
 
 ACCOUNT: Final = "meltemi.dev/service-account"
 OURS: Final = "meltemi.dev/"
@@ -41,7 +43,8 @@ class Service:
         name: Its key in the file.
         value: All that is said of it.
         labels: Its labels and annotations.
-        places: Where each of them stands: line and column from 0.
+        places: Where what stands: line and column from 0, by the label, or by the path
+            of a list's or a map's item, such as ``ports[1]``.
 
     """
 
@@ -58,7 +61,8 @@ class Service:
             **_words(value.get("labels")),
         }
         labels = {key: word.text.replace("$$", "$") for key, word in words.items()}
-        return cls(name, value, labels, {key: each.at for key, each in words.items()})
+        places = dict(_places(value, "")) | {k: each.at for k, each in words.items()}
+        return cls(name, value, labels, places)
 
     @property
     def called(self) -> str:
@@ -167,6 +171,18 @@ def _selects(key: str, text: str) -> bool:
         return False
     known = WORD.fullmatch(name) and (not prefix or PREFIX.fullmatch(prefix))
     return bool(known) and (not text or WORD.fullmatch(text) is not None)
+
+
+def _places(value: Value | Mapping[str, Value], path: str) -> Iterator[_Place]:
+    """Yield the path of each word in ``value``, and its place."""
+    if isinstance(value, Word):
+        yield path, value.at
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _places(each, f"{path}[{index}]")
+    else:
+        for key, each in value.items():
+            yield from _places(each, f"{path}.{key}" if path else key)
 
 
 def _words(value: Value | None) -> dict[str, Word]:
