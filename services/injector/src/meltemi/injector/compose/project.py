@@ -12,6 +12,7 @@ from meltemi.injector.compose.name import Bearer, names_in, outside
 from meltemi.injector.compose.objection import objections
 from meltemi.injector.compose.pod import Instance, Site, pod_of
 from meltemi.injector.compose.reference import networks_of, retargeted, sharing
+from meltemi.injector.compose.relocation import Way, unknown
 from meltemi.injector.compose.service import KNOWN, Service, workload_of
 from meltemi.injector.compose.tree import USERS, refused
 from meltemi.injector.compose.tree import Mapping as Tree
@@ -42,6 +43,7 @@ class Wish:
         revision: Of the control plane; services of another one are left alone.
         defaults: What holds where a service says nothing.
         site: Where the sidecars run.
+        way: From the folder of the new file to the one that its paths are seen from.
 
     """
 
@@ -49,6 +51,7 @@ class Wish:
     revision: str = "default"
     defaults: Defaults = field(default_factory=Defaults)
     site: Site = field(default_factory=Site)
+    way: Way = field(default_factory=Way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +120,9 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
 
     """
     before = services_of(root, file)
-    found = [_outcome(Service.of(name, each), wish) for name, each in before.items()]
     hosts = networks_of(before)
-    names = names_in([_bearer(each, each.sidecar) for each in found if each.sidecar])
-    taken = Counter(each.called for one in found for each in one.instances)
-    told = [
-        (
-            *each.findings,
-            *_of_network(each, found, hosts),
-            *names.findings.get(each.service.name, ()),
-            *_clash(each, before, taken),
-        )
-        for each in found
-    ]
-    outcomes = tuple(
-        _placed(_named(replace(each, findings=more), names.hosts), root, file)
-        for each, more in zip(found, told, strict=True)
-    )
+    outcomes = _outcomes(before, hosts, wish)
+    outcomes = tuple(_placed(each, root, file) for each in outcomes)
     errors = [
         finding
         for outcome in outcomes
@@ -155,6 +144,31 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
         for each in outcomes
     }
     return Project(before, after, outcomes, tuple(_notes(root, file)))
+
+
+def _outcomes(
+    before: Services, hosts: Mapping[str, str], wish: Wish
+) -> tuple[Outcome, ...]:
+    """Return what becomes of each service, given what the others become."""
+    found = [
+        _outcome(Service.of(name, wish.way.service(each)), wish)
+        for name, each in before.items()
+    ]
+    names = names_in([_bearer(each, each.sidecar) for each in found if each.sidecar])
+    taken = Counter(each.called for one in found for each in one.instances)
+    told = [
+        (
+            *each.findings,
+            *_of_network(each, found, hosts),
+            *names.findings.get(each.service.name, ()),
+            *_clash(each, before, taken),
+        )
+        for each in found
+    ]
+    return tuple(
+        _named(replace(each, findings=more), names.hosts)
+        for each, more in zip(found, told, strict=True)
+    )
 
 
 def _bearer(outcome: Outcome, sidecar: Sidecar) -> Bearer:
@@ -224,12 +238,13 @@ def services_of(root: Tree, file: str, bounds: Bounds = USERS) -> Services:
 def _outcome(service: Service, wish: Wish) -> Outcome:
     verdict = service.verdict(wish.revision)
     workload, findings = workload_of(service, wish.namespace)
+    paths = tuple(unknown(service.value, wish.way))
     if not verdict.value:
         told = [each for each in findings if each.path.startswith("labels")]
         if not verdict.because.startswith((INJECT, NETWORK_MODE)):
             message = f"gets no sidecar: {verdict.because}"
             told.append(warning("", message, code="LEFT_ALONE"))
-        return Outcome(service, verdict, findings=tuple(told))
+        return Outcome(service, verdict, findings=(*told, *paths))
     sidecar, more = sidecar_of(workload, wish.defaults, KNOWN)
     count = workload.replicas
     instances = tuple(
@@ -238,7 +253,7 @@ def _outcome(service: Service, wish: Wish) -> Outcome:
     )
     if count == 1:
         instances = (Instance(service.name, service.name, service.called),)
-    found = (*findings, *more, *objections(service, sidecar), *outside(service))
+    found = (*findings, *paths, *more, *objections(service, sidecar), *outside(service))
     return Outcome(service, verdict, sidecar, instances, found)
 
 
