@@ -48,7 +48,7 @@ FROM ${BASE} AS proxy
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends iptables nftables iproute2 >/dev/null \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 1337 meltemi && useradd --uid 1337 --gid 1337 --no-create-home --home-dir /run/meltemi meltemi \
-    && install -d -o meltemi -g meltemi -m 0700 /run/meltemi /run/meltemi/agent
+    && install -d -o meltemi -g meltemi -m 0700 /run/meltemi /run/agent
 COPY --from=enveloped /opt/meltemi /opt/meltemi
 COPY deploy/docker/healthy.py /opt/healthy.py
 ENV PATH=/opt/meltemi/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/run/meltemi

@@ -20,6 +20,7 @@ FILE = "docker-compose.yml"
 TEXT = (Path(__file__).parents[4] / FILE).read_text(encoding="utf-8")
 IMAGE = "meltemi/proxy:${MELTEMI_TAG:-dev}"
 POD = "-pod"
+FORGOTTEN = "/run/agent:uid=1337,gid=1337,mode=0700"
 SERVICE = """\
 services:
   {name}:
@@ -97,6 +98,9 @@ def test_the_proxy_is_the_injectors(name: str) -> None:
     assert found.pop("volumes") == [f"{name}-token:/run/meltemi:ro"], "made by a job"
     for key in ("volumes", "healthcheck"):  # which is the image's own in the demo
         expected.pop(key)
+    tmpfs = expected.pop("tmpfs")
+    assert isinstance(tmpfs, list)
+    assert found.pop("tmpfs") == [FORGOTTEN, *tmpfs], "tokens are made every hour here"
     assert {**found, "environment": {}} == {**expected, "environment": {}}
 
 

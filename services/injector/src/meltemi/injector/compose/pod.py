@@ -89,6 +89,15 @@ class Instance:
         """Agent and Envoy."""
         return f"{self.name}-proxy"
 
+    @property
+    def state(self) -> str:
+        """The volume of what the agent has to know when it is started again.
+
+        That is its certificate, which buys the next one however old its token is, and
+        the last configuration.
+        """
+        return f"{self.proxy}-state"
+
 
 def pod_of(
     instance: Instance, service: Mapping[str, Value], sidecar: Sidecar, site: Site
@@ -194,13 +203,11 @@ def _proxy(
             _mount(f"{folder}/{instance.name}.token", TOKEN),
             _mount(f"{folder}/roots.pem", ROOTS),
             *_own_authority(folder, site.mesh),
+            {"type": "volume", "source": instance.state, "target": RUN},
         ],
         "init": True,
         "read_only": True,
-        "tmpfs": [
-            f"{RUN}:uid=1337,gid=1337,mode=0700",
-            "/tmp",  # noqa: S108 - of a container of its own
-        ],
+        "tmpfs": ["/tmp"],  # noqa: S108 - of a container of its own
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "restart": "unless-stopped",

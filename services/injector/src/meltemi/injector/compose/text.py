@@ -21,6 +21,7 @@ from meltemi.injector.compose.tree import (
     Mapping,
     Scalar,
     Sequence,
+    refused,
     tree_of,
 )
 from meltemi.injector.compose.value import (
@@ -42,6 +43,7 @@ DIGEST: Final = re.compile(
     rf'^{BEFORE} ([0-9a-f]{{32}})(?: {SEEN_FROM} (".*"))?\r?$', re.MULTILINE
 )
 NETWORKS: Final = "networks"
+VOLUMES: Final = "volumes"
 Sections: TypeAlias = "dict[str, tuple[Value | None, Value]]"
 """Parts of a file beside its services, before and after."""
 
@@ -103,12 +105,29 @@ def _sections(root: Mapping, project: Project, wish: Wish, file: str) -> Section
             value = resolver.value(node)
             made = wish.way.section(key.text, value) if key.text in SECTIONS else value
             found[key.text] = (value, made)
-    network = wish.site.network
-    if network and any(project.instances):
-        before, made = found.get(NETWORKS, (None, {}))
-        known = made if isinstance(made, dict) else {}
-        found[NETWORKS] = (before, {**_external(network), **known})
+    network, instances = wish.site.network, [each for each, _ in project.instances]
+    if network and instances:
+        _add(found, NETWORKS, _external(network))
+    states: dict[str, Value] = {each.state: {} for each in instances}
+    for key, _ in _entries(root, VOLUMES):
+        if key.text in states:
+            message = f"the volume {key.text!r} would be a proxy's, too"
+            raise refused(file, (key.first, key.column), "CLASH", message, "rename it")
+    if states:
+        _add(found, VOLUMES, states)
     return found
+
+
+def _entries(root: Mapping, name: str) -> list[tuple[Scalar, Node]]:
+    node = root.find(name)
+    return node.entries if isinstance(node, Mapping) else []
+
+
+def _add(sections: Sections, name: str, more: dict[str, Value]) -> None:
+    """Add what is not there yet to the part ``name``."""
+    before, made = sections.get(name, (None, {}))
+    known = made if isinstance(made, dict) else {}
+    sections[name] = (before, {**more, **known})
 
 
 def _says(edit: Edit, text: str, project: Project, sections: Sections) -> bool:
