@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.probe_text import written_probe
+from meltemi.config.proxy_annotation import ANNOTATION as PROXY_CONFIG
 from meltemi.config.rules.labels import WORD
 from meltemi.config.rules.problem import problem
 from meltemi.config.rules.regex import check_regex
-from meltemi.config.rules.workload_group import check_probe
 from meltemi.config.schema.proxy_defaults import ProxyStatsMatcher
 from meltemi.injector import reading, vocabulary
-from meltemi.injector.decision import Decision
+from meltemi.injector.decision import DEFAULT, Decision
 from meltemi.injector.reading import ALL, Mode
 from meltemi.injector.spoken import CONFIG_PATH, DNS_CAPTURE, Spoken
 
@@ -55,6 +55,7 @@ class Defaults:
     drain_seconds: float = 5.0
     log_level: str = "warning"
     status_port: int = 15021
+    admin_port: int = 15000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class Proxy:
     Attributes:
         image: Of the proxy, and of what captures.
         status_port: Where the agent answers about itself.
+        admin_port: Where its Envoy does, on loopback.
+        config: The rest of a ProxyConfig, as JSON, that the agent reads; or nothing.
         concurrency: Envoy's worker threads; 0: one a core.
         drain_seconds: How long open connections may finish.
         hold: Whether the application waits until the proxy is ready.
@@ -112,6 +115,8 @@ class Proxy:
 
     image: Decision[str]
     status_port: Decision[int]
+    admin_port: Decision[int]
+    config: Decision[str]
     concurrency: Decision[int]
     drain_seconds: Decision[float]
     hold: Decision[bool]
@@ -253,6 +258,12 @@ def _proxy(spoken: Spoken, defaults: Defaults, workload: Workload) -> Proxy:
     return Proxy(
         image=spoken.read(vocabulary.IMAGE, reading.image, Decision(defaults.image)),
         status_port=spoken.read(vocabulary.STATUS_PORT, reading.port, status),
+        admin_port=spoken.of_config(
+            "proxyAdminPort", config.proxy_admin_port, defaults.admin_port
+        ),
+        config=Decision(
+            spoken.passed_on, PROXY_CONFIG if spoken.passed_on else DEFAULT
+        ),
         concurrency=spoken.of_config(
             "concurrency", config.concurrency, defaults.concurrency
         ),
@@ -283,8 +294,6 @@ def _health(spoken: Spoken, workload: Workload) -> Decision[str]:
         hint = "say httpGet, tcpSocket or grpc"
         message = "readinessProbe: exec runs beside the application, not in it"
         spoken.findings.append(problem(CONFIG_PATH, message, hint))
-    for each in check_probe("readinessProbe", probe):
-        spoken.findings.append(problem(CONFIG_PATH, f"{each.path}: {each.message}"))
     return spoken.of_config("readinessProbe", written_probe(probe), "")
 
 
