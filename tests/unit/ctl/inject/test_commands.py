@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +16,6 @@ from meltemi.testkit.compose_files import agent_environs
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMPOSE = shutil.which("docker-compose")
 WEB = """\
 services:
   web:
@@ -228,23 +225,6 @@ def test_beside_the_old_file_no_path_changes_and_nothing_is_told(
     assert execute(["inject", "-f", "app/compose.yaml", "-o", "app/mesh.yaml"]) == 0
     assert found(app / "mesh.yaml")["services"]["web"]["build"] == "."
     assert "another folder" not in capsys.readouterr().err
-
-
-@pytest.mark.skipif(COMPOSE is None, reason="no docker-compose here")
-def test_compose_finds_the_same_files_by_both(app: Path) -> None:
-    for name in ("web.env", "site.conf"):
-        (app / name).touch()
-    (app / "compose.yaml").write_text(f'version: "3.8"\n{APP}')
-    assert execute(["inject", "-f", "app/compose.yaml", "-o", "mesh/mesh.yaml"]) == 0
-
-    def resolved(file: str) -> tuple[object, ...]:
-        argv = [str(COMPOSE), "-f", file, "config"]
-        ended = subprocess.run(argv, capture_output=True, check=True, text=True)
-        told = yaml.safe_load(ended.stdout)
-        web = told["services"]["web"]
-        return web["build"], web["volumes"], told["configs"]["site"]
-
-    assert resolved("app/compose.yaml") == resolved("mesh/mesh.yaml")
 
 
 @pytest.mark.parametrize(
