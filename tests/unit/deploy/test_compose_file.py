@@ -123,6 +123,13 @@ def test_what_a_new_volume_takes_its_owner_from_is_in_the_image_of_proxies() -> 
     )
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_a_tmpfs_has_no_owner_and_no_mode_which_podman_or_a_restart_would_lose(
+    name: str,
+) -> None:
+    assert set(OURS[name].get("tmpfs", ())) <= {"/tmp", "/run"}  # noqa: S108 - of containers
+
+
 def _stages() -> dict[str, str]:
     found = {"vault": (ROOT / "deploy/docker/vault.Dockerfile").read_text("utf-8")}
     for file in DOCKERFILES:
