@@ -25,7 +25,8 @@ RUN python3 -m venv --without-pip /opt/meltemi && VIRTUAL_ENV=/opt/meltemi uv pi
     && /sbom/bin/cyclonedx-py environment --output-format JSON -o /opt/meltemi/sbom.cdx.json /opt/meltemi/bin/python
 
 # User and group 1337, as Istio's: capture leaves the connections of that user alone.
-# A volume that is new takes the owner of the folder it is mounted on.
+# A volume that is new takes the owner of the folder it is mounted on. Podman cannot give a
+# tmpfs to anybody but root, so services keep what they forget below /tmp.
 FROM ${BASE} AS control
 RUN groupadd --gid 1337 meltemi && useradd --uid 1337 --gid 1337 --no-create-home --home-dir /run/meltemi meltemi \
     && install -d -o meltemi -g meltemi -m 0700 /run/meltemi /var/lib/meltemi /mesh \
@@ -48,7 +49,7 @@ FROM ${BASE} AS proxy
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends iptables nftables iproute2 >/dev/null \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 1337 meltemi && useradd --uid 1337 --gid 1337 --no-create-home --home-dir /run/meltemi meltemi \
-    && install -d -o meltemi -g meltemi -m 0700 /run/meltemi /run/meltemi/agent
+    && install -d -o meltemi -g meltemi -m 0700 /run/meltemi /run/agent
 COPY --from=enveloped /opt/meltemi /opt/meltemi
 COPY deploy/docker/healthy.py /opt/healthy.py
 ENV PATH=/opt/meltemi/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/run/meltemi

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+
+from meltemi.testkit.compose import RESET
 
 if TYPE_CHECKING:
     from meltemi.testkit.compose import ComposeMesh
@@ -16,6 +19,28 @@ PROXIES = {
     *(f"{name}.default" for name in ("productpage-v1", "details-v1", "ratings-v1")),
     *(f"reviews-{version}.default" for version in ("v1", "v2", "v3")),
 }
+METRICS = (
+    "import urllib.request as r;"
+    "print(r.urlopen('http://127.0.0.1:15021/stats/prometheus').read().decode())"
+)
+CALLER = re.compile(r'source_principal="([^"]*)"')
+POLICY = re.compile(r'connection_security_policy="([^"]*)"')
+PERMISSIVE = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: details-open, namespace: default}
+spec: {selector: {matchLabels: {app: details}}, mtls: {mode: PERMISSIVE}}
+"""
+RETRIED = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews-retried}
+spec:
+  hosts: [reviews]
+  http:
+  - route: [{destination: {host: reviews}}]
+    retries: {attempts: 4, retryOn: "connect-failure,reset,503"}
+"""
 
 
 def test_it_ends_ready_with_every_proxy_at_the_newest_revision(
@@ -41,11 +66,43 @@ def test_the_product_page_is_served_through_the_gateway(mesh: ComposeMesh) -> No
 
 
 @pytest.mark.parametrize("host", ["details", "reviews-v1", "productpage"])
-def test_plain_text_from_outside_of_the_mesh_is_refused(
+def test_plain_text_from_outside_of_the_mesh_is_cut_by_who_is_there(
     mesh: ComposeMesh, host: str
 ) -> None:
     assert mesh.get("/productpage")[0] == 200
-    assert mesh.outsider(f"http://{host}:9080/health").startswith("refused")
+    assert mesh.outsider(f"http://{host}:9080/health") == RESET
+    assert mesh.outsider("http://nobody:9080/health").startswith("failed")
+
+
+def test_it_is_strict_that_cuts_plain_text(mesh: ComposeMesh) -> None:
+    url = "http://details:9080/health"
+    mesh.apply(PERMISSIVE)
+    try:
+        mesh.until(lambda: mesh.outsider(url) == "answered 200")
+    finally:
+        mesh.delete(PERMISSIVE)
+    mesh.until(lambda: mesh.outsider(url) == RESET)
+
+
+def test_workloads_call_each_other_by_mutual_tls_with_their_own_certificates(
+    mesh: ComposeMesh,
+) -> None:
+    def callers() -> set[tuple[str, str]]:
+        """Return who called details, as its proxy counted them, and how."""
+        mesh.get("/productpage")
+        told = mesh.inside("details-v1-proxy", "python3", "-c", METRICS)
+        return {
+            (caller[1], policy[1])
+            for line in told.splitlines()
+            if line.startswith("istio_requests_total") and 'reporter="dest' in line
+            if (caller := CALLER.search(line)) and (policy := POLICY.search(line))
+        }
+
+    page = "spiffe://cluster.local/ns/default/sa/bookinfo-productpage"
+    mesh.until(lambda: (page, "mutual_tls") in callers())
+    assert {each for each in callers() if each[1] == "mutual_tls"} == {
+        (page, "mutual_tls")
+    }
 
 
 def test_the_rules_are_set_where_the_network_is_held_and_nobody_else_may(
@@ -62,14 +119,38 @@ def test_the_rules_are_set_where_the_network_is_held_and_nobody_else_may(
 def test_an_application_restarts_without_losing_its_neighbours(
     mesh: ComposeMesh,
 ) -> None:
-    mesh.until(lambda: mesh.get("/api/v1/products/0")[0] == 200)
-    with mesh.load("/api/v1/products/0") as load:
-        mesh.run("restart", "--timeout", "5", "reviews-v1")
-    assert load.answered > 20
-    assert load.failed == []
-    mesh.until(
-        lambda: '"version": "v1"' in mesh.get("/api/v1/products/0/reviews")[1],
-    )
+    reviews = "/api/v1/products/0/reviews"
+    beside = ("reviews-v1-pod", "reviews-v1-proxy")
+    everybody = (*beside, "reviews-v1")
+    mesh.until(lambda: '"version": "v1"' in mesh.get(reviews)[1])
+    since = {name: mesh.started(name) for name in everybody}
+    networks = {mesh.network_of(name) for name in everybody}
+    assert len(networks) == 1, "application, proxy and pod share one"
+    mesh.apply(RETRIED)
+    try:
+        with mesh.load(reviews, said='"version": "v') as load:
+            mesh.run("restart", "--timeout", "5", "reviews-v1")
+            mesh.until(lambda: load.answered > 20)
+    finally:
+        mesh.delete(RETRIED)
+    assert load.failed == [], "who calls reviews meets another of them meanwhile"
+    assert mesh.started("reviews-v1") != since["reviews-v1"]
+    assert {name: mesh.started(name) for name in beside} == {
+        name: since[name] for name in beside
+    }
+    assert {mesh.network_of(name) for name in everybody} == networks
+    mesh.until(lambda: '"version": "v1"' in mesh.get(reviews)[1])
+    assert mesh.outsider("http://reviews-v1:9080/health") == RESET, "still captured"
+
+
+def test_a_stranger_learns_readiness_of_an_agent_and_orders_nothing(
+    mesh: ComposeMesh,
+) -> None:
+    agent = "http://reviews-v1:15021"
+    assert mesh.outsider(f"{agent}/healthz/ready") == "answered 200"
+    for order in ("quitquitquit", "drain"):
+        assert mesh.outsider(f"{agent}/{order}", method="POST") == "answered 403"
+    assert mesh.outsider("http://reviews-v1:15000/") == RESET, "Envoy's admin"
 
 
 def test_traffic_goes_on_when_a_pilot_is_killed(mesh: ComposeMesh) -> None:

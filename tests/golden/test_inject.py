@@ -61,7 +61,7 @@ def made(
 
 
 def test_thirty_styles_are_tried() -> None:
-    assert len(CASES) >= 30
+    assert len(INJECTED) >= 30
 
 
 @pytest.mark.parametrize("case", CASES)

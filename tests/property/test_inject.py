@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from meltemi.config.finding import InvalidConfigError
 from meltemi.injector.agent import capture_words
-from meltemi.injector.compose.edit import Edit, undone
+from meltemi.injector.compose.edit import BEFORE, Edit, undone
 from meltemi.injector.compose.project import Wish, services_of
 from meltemi.injector.compose.text import injected, original
 from meltemi.injector.compose.tree import tree_of
@@ -20,7 +22,15 @@ from meltemi.injector.vocabulary import TRAFFIC
 from meltemi.injector.workload import Workload
 from meltemi.proxy.capture.options import CaptureOptions
 
-LINES = st.lists(st.sampled_from(["a", "  b: 1", "", "# c", "d\r", "é: |"]), max_size=8)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LINES = st.lists(
+    st.sampled_from(
+        ["a", "  b: 1", "", "# c", "d\r", "é: |", "#meltemi-", " # >>> meltemi\r"]
+    ),
+    max_size=8,
+)
 WORDS = st.text("ab01:.-_/ #'\"{}[]&*!|>%@é\n", min_size=1, max_size=12)
 PORTS = st.sampled_from(
     [80, "80", "8080:80", "127.0.0.1:81:80", "53:53/udp", "9000-9002", "${P:-1}:80"]
@@ -80,6 +90,69 @@ def test_a_file_comes_back_to_the_byte_and_twice_is_once(
     assert injected(made, "compose.yaml", Wish())[0] == made
     assert services_of(tree_of(made, "made"), "made") == project.made
     yaml.safe_load(made)
+
+
+GOLDENS = Path(__file__).parents[1] / "golden/inject"
+FILES = sorted(
+    each
+    for each in GOLDENS.glob("*/*")
+    if each.name not in ("mesh.yaml", "services.yaml", "told.txt")
+)
+OURS = ("#meltemi-x", "# >>> meltemi", "  # <<< meltemi")
+"""Lines of the user's own that look like ours; with one of `BEFORE` they would be."""
+STYLES: dict[str, Callable[[str], str]] = {
+    "ends of Windows": lambda text: text.replace("\r", "").replace("\n", "\r\n"),
+    "no last end": lambda text: text.rstrip("\r\n"),
+    "empty lines behind": lambda text: f"{text}\n\n  \n",
+    "a mark of order": lambda text: f"\ufeff{text.removeprefix(chr(0xFEFF))}",
+    "comments around": lambda text: f"# before\n{text}\n# behind\n  # indented",
+    "a document's marks": lambda text: f"---\n{text.rstrip()}\n...\n",
+    "fields of extension": lambda text: (
+        f"{text.rstrip()}\nx-a: &ours {{b: [1, '2']}}\nx-meltemi: *ours\n"
+    ),
+    "comments like ours": lambda text: "\n".join((*OURS, text.rstrip(), *OURS)),
+    "a digest like ours": lambda text: f"{BEFORE} {'0' * 32}\n{text}",
+    "comments on every line": lambda text: re.sub(
+        r"(?m)^( *[-\w]+:)$", r"\1 # why\t'x", text
+    ),
+}
+
+
+@given(
+    file=st.sampled_from(FILES),
+    styles=st.lists(st.sampled_from(sorted(STYLES)), unique=True, max_size=4),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_file_of_any_style_comes_back_to_the_byte(
+    file: Path, styles: list[str]
+) -> None:
+    text = file.read_bytes().decode()
+    for each in styles:
+        text = STYLES[each](text)
+    try:
+        made, project = injected(text, "f", Wish())
+    except InvalidConfigError:
+        return  # of no use in any style, or no YAML in this one
+    assert original(made) == (text, True)
+    assert injected(made, "f", Wish())[0] == made
+    assert services_of(tree_of(made, "f"), "f") == project.made
+
+
+def test_a_text_of_the_users_own_that_looks_like_ours_stays_theirs() -> None:
+    command = "".join(f"        {each}\n" for each in OURS)
+    text = f"services:\n  web:\n    image: x\n    command: |\n{command}"
+    made, project = injected(text, "f", Wish())
+    assert original(made) == (text, True)
+    kept = project.made["web"]["command"]
+    assert kept == project.before["web"]["command"], "to the byte"
+    assert yaml.safe_load(made)["services"]["web"]["command"] == str(kept)
+
+
+def test_an_injected_file_whose_ends_were_changed_is_taken_apart_all_the_same() -> None:
+    text = FILES[0].read_bytes().decode()
+    made, _ = injected(text, "f", Wish())
+    windows = made.replace("\n", "\r\n")
+    assert original(windows) == (text.replace("\n", "\r\n"), False)
 
 
 @given(

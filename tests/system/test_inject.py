@@ -53,9 +53,13 @@ services:
     depends_on: [votes]
   votes:
     image: example/votes
+    container_name: ballot-box
+    hostname: votes.example
     expose: ["8000"]
     healthcheck:
       test: curl --fail http://localhost:8000/ || exit 1
+      interval: 1s
+      retries: 2
 """
 STRICT = """\
 apiVersion: security.istio.io/v1
@@ -150,6 +154,14 @@ def call(
     return run(machine, CALL, url, user=user)
 
 
+def reaching(machine: Machine, url: str) -> None:
+    eventually(
+        lambda: call(machine, url).returncode == 0,
+        seconds=30,
+        what=f"{url} is reached",
+    )
+
+
 def run(
     machine: Machine, code: str, *words: str, user: int = APPLICATION
 ) -> subprocess.CompletedProcess[str]:
@@ -219,6 +231,16 @@ def voting(
     project: tuple[Injected, Machine, Machine], family: socket.AddressFamily
 ) -> Iterator[None]:
     """Run all that the injected file has, its proxies at addresses of ``family``."""
+    made, _, votes = project
+    with running(made.server(votes)), proxied(project, family):
+        yield
+
+
+@contextlib.contextmanager
+def proxied(
+    project: tuple[Injected, Machine, Machine], family: socket.AddressFamily
+) -> Iterator[None]:
+    """Run both workloads but for their applications."""
     made, ballot, votes = project
     is_six = family is socket.AF_INET6
     here, there = (
@@ -228,7 +250,6 @@ def voting(
         running(made.holder(ballot, "ballot")),
         running(made.holder(votes, "votes")),
         running(made.proxy(votes, "votes", **there)),
-        running(made.server(votes)),
         running(made.proxy(ballot, "ballot", **here)),
     ):
         yield
@@ -242,11 +263,8 @@ def test_applications_call_each_other_by_name_and_only_through_the_mesh(
     made, ballot, votes = project
     with voting(project, family):
         url = "http://votes:8000/"
-        eventually(
-            lambda: call(ballot, url).returncode == 0,
-            seconds=30,
-            what="the ballot reaches the votes by name",
-        )
+        for each in ("votes", "ballot-box", "votes.example"):
+            reaching(ballot, f"http://{each}:8000/")
         found = run(ballot, RESOLVE, "votes", str(int(family))).stdout.strip()
         assert found.startswith(OF_THE_MESH)
         for each in (url, f"http://{bracketed(found)}:8000/"):
@@ -265,6 +283,33 @@ def test_applications_call_each_other_by_name_and_only_through_the_mesh(
         )
 
 
+@pytest.mark.timeout(240)
+def test_an_application_that_fails_its_health_check_is_not_called(
+    project: tuple[Injected, Machine, Machine],
+) -> None:
+    made, ballot, votes = project
+
+    def answered(words: str) -> bool:
+        ended = call(ballot, "http://votes:8000/")
+        return words in f"{ended.stdout}{ended.stderr}"
+
+    def wells() -> dict[str, object]:
+        listed = made.mesh.json("workload", "list")
+        return {each["name"]: each["well"] for each in listed}
+
+    with proxied(project, socket.AF_INET):
+        with running(made.server(votes)):
+            eventually(lambda: answered("spiffe"), seconds=30, what="votes answer")
+            assert wells()["votes.default"] is True
+        eventually(
+            lambda: wells()["votes.default"] is False,
+            seconds=30,
+            what="it is out after two checks",
+        )
+        with running(made.server(votes)):
+            eventually(lambda: answered("spiffe"), seconds=30, what="it is back")
+
+
 @contextlib.contextmanager
 def governed_from_outside(
     project: tuple[Injected, Machine, Machine],
@@ -279,6 +324,7 @@ def governed_from_outside(
                 made.mesh.machine,
                 name,
                 APPLICATION_NETNS=f"/run/netns/{machine.name}",
+                HEALTH_PROBE="",
                 INSTANCE_IP=machine.address,
                 STATUS_ADDRESS=f"127.0.0.1:{port}",
                 ADMIN_ADDRESS=f"127.0.0.1:{port + 1}",
@@ -295,11 +341,7 @@ def test_a_proxy_may_be_outside_of_the_namespace_that_its_application_is_in(
     made, ballot, votes = project
     with governed_from_outside(project):
         url = "http://votes:8000/"
-        eventually(
-            lambda: call(ballot, url).returncode == 0,
-            seconds=30,
-            what="the ballot reaches the votes by name",
-        )
+        reaching(ballot, url)
         told = call(ballot, url, user=namespaces.PROXY).stdout
         assert "spiffe://cluster.local/ns/default/sa/ballot" in told, "whoever it is"
         plain = call(made.mesh.machine, f"http://{votes.address}:8000/", user=0)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from meltemi.config.probe_text import read_probe
 from meltemi.proxy.adapters.galley_door import RegistrationError
 from meltemi.proxy.adapters.health_watch import HealthWatch
 from meltemi.proxy.adapters.probing import Prober
-from meltemi.proxy.health.probe import places, read_probe
+from meltemi.proxy.health.probe import places
 from meltemi.testkit.processes import free_port
 from meltemi.testkit.shop import open_shop
 from meltemi.testkit.waiting import until

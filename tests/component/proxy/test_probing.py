@@ -8,8 +8,9 @@ import psutil
 import pytest
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
+from meltemi.config.probe_text import read_probe
 from meltemi.proxy.adapters.probing import Answer, Prober
-from meltemi.proxy.health.probe import places, read_probe
+from meltemi.proxy.health.probe import places
 from meltemi.testkit.processes import free_port
 from meltemi.testkit.shop import open_shop
 from meltemi.testkit.waiting import until

@@ -170,9 +170,15 @@ async def test_orders_are_taken_by_post_from_this_machine_alone() -> None:
         async with client(made.app) as http:
             page = {"origin": "http://evil.example"}
             led = {"host": "evil.example"}
-            for headers in (page, led):
+            through = {"x-forwarded-client-cert": "By=spiffe://a;URI=spiffe://b"}
+            by_envoy = {"x-envoy-attempt-count": "1"}
+            for headers in (page, led, through, by_envoy):
                 answer = await http.post("/quitquitquit", headers=headers)
                 assert answer.status_code == 403
+        async with client(made.app, ("127.0.0.6", 4711)) as http:
+            answer = await http.post("/quitquitquit")
+            assert answer.status_code == 403, "an Envoy passed it on from elsewhere"
+        async with client(made.app) as http:
             assert not made.obeyed
             assert (await http.post("/quitquitquit")).status_code == 200
         async with client(made.app, ("::ffff:127.0.0.1", 4711)) as http:

@@ -75,6 +75,61 @@ def test_everybody_tells_how_it_is_but_jobs_that_end(name: str) -> None:
         assert "healthcheck" in service or "HEALTHCHECK" in stage
 
 
+FINAL = {"control", "proxy", "demo", "etcd", "nats", "vault"}
+"""The stages that images are made of."""
+NO_PACKAGES = {"demo", "vault"}
+"""Those without packages of Python's: its standard library alone, and one Go program."""
+
+
+def test_every_image_is_a_stage_that_is_known_here() -> None:
+    targets = {each["build"].get("target", "vault") for each in OURS.values()}
+    assert targets == FINAL
+
+
+@pytest.mark.parametrize("name", sorted(FINAL))
+def test_an_image_is_nobodys_root_and_tells_how_it_is(name: str) -> None:
+    stage, above = _stages()[name], ""
+    if name in ("etcd", "nats"):
+        above = _stages()["server"]
+    (user,) = re.findall(r"^USER (\S+)$", f"{above}{stage}", re.MULTILINE)
+    assert user in ("1337:1337", "10001:10001")
+    told_by_compose = name == "control"  # which is many services
+    assert ("HEALTHCHECK" in stage) is not told_by_compose
+
+
+@pytest.mark.parametrize("name", sorted(FINAL - NO_PACKAGES))
+def test_an_image_lists_the_packages_that_are_in_it(name: str) -> None:
+    folder = "/opt/meltemi" if name in ("control", "proxy") else "/opt/sbom.cdx.json"
+    assert re.search(rf"^COPY --from=\w+ {folder} /opt", _stages()[name], re.MULTILINE)
+    source = _stages()["enveloped" if name == "proxy" else "built"]
+    assert "cyclonedx-py environment --output-format JSON -o /opt/" in source
+
+
+def test_a_base_is_pinned_by_whoever_builds_in_one_place() -> None:
+    for name, service in OURS.items():
+        base = service["build"]["args"]["BASE"]
+        assert base == "${MELTEMI_BASE:-python:3.11-slim-bookworm}", name
+    for file in DOCKERFILES:
+        bases = re.findall(r"^FROM (\S+)", file.read_text("utf-8"), re.MULTILINE)
+        assert "${BASE}" in bases
+        assert not [each for each in bases if ":" in each], (
+            "all that is foreign is BASE"
+        )
+
+
+def test_what_a_new_volume_takes_its_owner_from_is_in_the_image_of_proxies() -> None:
+    assert re.search(
+        r"install -d -o meltemi -g meltemi -m 0700 .*/run/agent\b", _stages()["proxy"]
+    )
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_tmpfs_has_no_owner_and_no_mode_which_podman_or_a_restart_would_lose(
+    name: str,
+) -> None:
+    assert set(OURS[name].get("tmpfs", ())) <= {"/tmp", "/run"}  # noqa: S108 - of containers
+
+
 def _stages() -> dict[str, str]:
     found = {"vault": (ROOT / "deploy/docker/vault.Dockerfile").read_text("utf-8")}
     for file in DOCKERFILES:

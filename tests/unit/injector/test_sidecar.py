@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from meltemi.config.finding import Severity
 from meltemi.config.proxy_annotation import ANNOTATION as PROXY_CONFIG
 from meltemi.injector import vocabulary
+from meltemi.injector.agent import Mesh, agent_environ
+from meltemi.injector.decision import Decision
 from meltemi.injector.reading import Mode
 from meltemi.injector.sidecar import Defaults, Sidecar, sidecar_of
 from meltemi.injector.workload import Workload
+from meltemi.proxy.settings import AgentSettings
+from meltemi.runtime.settings import read_settings
 
 
 def of(said: dict[str, str]) -> tuple[Sidecar, list[str]]:
@@ -143,3 +149,77 @@ def test_a_finding_that_warns_refuses_nothing() -> None:
     workload = Workload("w", "d", "w", annotations={"x.istio.io/y": "z"})
     _, findings = sidecar_of(workload, Defaults())
     assert [each.severity for each in findings] == [Severity.WARNING]
+
+
+def probed(config: str, health: Decision[str]) -> tuple[Decision[str], list[str]]:
+    annotations = {"proxy.istio.io/config": config, "meltemi.dev/health": "x"}
+    sidecar, findings = sidecar_of(
+        Workload("web", "default", "web", annotations=annotations, health=health),
+        Defaults(),
+        frozenset(annotations),
+    )
+    wrong = [each.message for each in findings if each.severity is Severity.ERROR]
+    return sidecar.proxy.health, wrong
+
+
+def test_a_readiness_probe_of_a_proxy_config_wins_but_over_a_label() -> None:
+    config = "readinessProbe: {tcpSocket: {port: 83}}"
+    found, wrong = probed(config, Decision("{}", "healthcheck"))
+    assert json.loads(found.value) == {"tcpSocket": {"port": 83}}
+    assert (found.because, wrong) == ("proxy.istio.io/config readinessProbe", [])
+    assert probed(config, Decision("{}", "meltemi.dev/health"))[0].value == "{}"
+    assert probed("concurrency: 1", Decision("{}"))[0].value == "{}"
+
+
+@pytest.mark.parametrize(
+    "probe", ["{exec: {command: ['true']}}", "{tcpSocket: {port: 0}}", "{}"]
+)
+def test_a_readiness_probe_that_cannot_be_made_is_refused(probe: str) -> None:
+    _, wrong = probed(f"readinessProbe: {probe}", Decision(""))
+    assert len(wrong) == 1
+
+
+def configured(config: str) -> tuple[Sidecar, list[str]]:
+    annotations = {"proxy.istio.io/config": config}
+    workload = Workload("web", "default", "web", annotations=annotations)
+    sidecar, findings = sidecar_of(workload, Defaults())
+    return sidecar, [f"{each.code} {each.message}" for each in findings]
+
+
+def test_what_the_injector_does_not_decide_of_a_proxy_config_its_agent_is_told() -> (
+    None
+):
+    sidecar, told = configured(
+        "{concurrency: 4, proxyAdminPort: 15999, drainDuration: 9s,"
+        " statsdUdpAddress: '10.1.1.1:9125', proxyMetadata: {ISTIO_META_X: z,"
+        " ISTIO_META_DNS_CAPTURE: 'false', MINIMUM_DRAIN_DURATION: 2s}}"
+    )
+    assert told == []
+    environ = agent_environ(sidecar, Mesh(), "web")
+    assert json.loads(environ["AGENT_PROXY_CONFIG"]) == {
+        "drainDuration": "9s",
+        "statsdUdpAddress": "10.1.1.1:9125",
+        "proxyMetadata": {"ISTIO_META_X": "z", "MINIMUM_DRAIN_DURATION": "2s"},
+    }
+    settings = read_settings(AgentSettings, environ)
+    assert settings.concurrency == 4
+    assert str(settings.admin_address) == "127.0.0.1:15999"
+    assert settings.minimum_drain_seconds == 2
+    assert settings.proxy_config.statsd_udp_address == "10.1.1.1:9125"
+
+
+def test_what_the_injector_decides_alone_is_not_told_twice() -> None:
+    sidecar, _ = configured("{concurrency: 4, holdApplicationUntilProxyStarts: false}")
+    assert "AGENT_PROXY_CONFIG" not in agent_environ(sidecar, Mesh(), "web")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ("{statNameLength: 200}", "NO_EFFECT statNameLength has no effect: no agent"),
+        ("{customConfigFile: /x}", "IST0106 customConfigFile is refused: a bootstrap"),
+        ("{statsdUdpAddress: x}", "IST0106 statsdUdpAddress"),
+    ],
+)
+def test_what_no_agent_reads_or_starts_with_is_told(config: str, told: str) -> None:
+    assert any(each.startswith(told) for each in configured(config)[1])

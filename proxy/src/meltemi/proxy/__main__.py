@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from meltemi.config.heard import unheard
 from meltemi.proxy.adapters.guarded_memory import guard_memory
 from meltemi.proxy.assembly import Agent
-from meltemi.proxy.boot.settled import unheard
 from meltemi.proxy.settings import AUTO, AgentSettings
 from meltemi.runtime.logs import configure_logs
 from meltemi.runtime.outward import NoWayError, outward_address

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from meltemi.ctl.citadel import workload_token
 from meltemi.ctl.main import execute
@@ -147,3 +149,110 @@ def test_nothing_is_written_where_the_authority_of_galley_cannot_be_read(
     assert capsys.readouterr().err.endswith("none.pem: No such file or directory\n")
     assert not (web.parent / "mesh.yaml").exists()
     assert not (web.parent / "tokens").exists()
+
+
+APP = """\
+services:
+  web:
+    image: nginx
+    build: .
+    expose: [80]
+    env_file: web.env
+    volumes: ["./html:/html:ro", "data:/data"]
+    configs: [site]
+  left: {image: x, network_mode: host, volumes: ["../etc:/etc"]}
+configs:
+  site: {file: ./site.conf}
+volumes:
+  data: {}
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text(APP)
+    (folder / ".env").touch()
+    (tmp_path / "mesh").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def found(path: Path) -> dict[str, Any]:
+    made: dict[str, Any] = yaml.safe_load(path.read_text())
+    return made
+
+
+def test_a_file_written_elsewhere_finds_what_the_old_one_found(
+    app: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["inject", "-f", "app/compose.yaml", "-o", "mesh/mesh.yaml"]) == 0
+    made = found(app.parent / "mesh/mesh.yaml")
+    web, left = made["services"]["web"], made["services"]["left"]
+    assert web["build"] == "../app"
+    assert web["env_file"] == "../app/web.env"
+    assert web["volumes"] == ["../app/html:/html:ro", "data:/data"]
+    assert left["volumes"] == ["../app/../etc:/etc"]
+    assert made["configs"]["site"]["file"] == "../app/site.conf"
+    token = made["services"]["web-proxy"]["volumes"][0]["source"]
+    assert token == "./../tokens/web.token"  # noqa: S105 - where it is
+    told = capsys.readouterr().err
+    start = "docker compose --env-file app/.env -p app -f mesh/mesh.yaml up -d"
+    assert f"mesh/mesh.yaml: is in another folder now: {start}" in told
+
+
+def test_a_file_written_elsewhere_comes_back_to_the_byte_and_twice_is_once(
+    app: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = app.parent / "mesh/mesh.yaml"
+    assert execute(["inject", "-f", "app/compose.yaml", "-o", str(made)]) == 0
+    first = made.read_text()
+    assert execute(["inject", "-f", str(made), "-o", str(made)]) == 0
+    assert made.read_text() == first
+    assert execute(["uninject", "-f", str(made), "-o", "app/back.yaml"]) == 0
+    assert (app / "back.yaml").read_text() == APP
+    capsys.readouterr()
+    assert execute(["uninject", "-f", str(made), "-o", "mesh/back.yaml"]) == 0
+    assert f"the paths in it are seen from {app}" in capsys.readouterr().err
+    assert execute(["inject", "-f", str(made), "-o", "app/mesh.yaml"]) == 0
+    assert found(app / "mesh.yaml")["services"]["web"]["build"] == "."
+
+
+def test_beside_the_old_file_no_path_changes_and_nothing_is_told(
+    app: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["inject", "-f", "app/compose.yaml", "-o", "app/mesh.yaml"]) == 0
+    assert found(app / "mesh.yaml")["services"]["web"]["build"] == "."
+    assert "another folder" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("-n Shop_1", "no namespace"),
+        ("--network a/b", "no name of a network"),
+        ("--image 'a b'", "no name of an image"),
+        ("--revision 'a b'", "no revision"),
+        ("--galley galley:15443", "no URL like"),
+        ("--galley https://galley:x", "no URL like"),
+        ("--ttl 2h", "--tokens DIR"),
+        ("--ca roots.pem", "--joining URL"),
+        ("--ca roots.pem --joining joining.json", "--joining URL"),
+        ("--galley http://galley:1 --galley-ca ca.pem", "of no use"),
+        ("--services -", "both write to"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_refused(
+    web: Path, words: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["inject", "-f", str(web), *shlex.split(words)]) == 64
+    told = capsys.readouterr()
+    assert why in " ".join(told.err.split())
+    assert not told.out
+
+
+def test_a_variable_of_compose_may_be_in_the_image(web: Path) -> None:
+    image = "registry.example:5000/proxy:${TAG:-${OTHER:-1}}"
+    assert execute(["inject", "-f", str(web), "-o", "out.yaml", "--image", image]) == 0
+    assert f'image: "{image}"' in web.with_name("out.yaml").read_text()

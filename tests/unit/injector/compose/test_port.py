@@ -32,6 +32,7 @@ def found(text: str, **labels: str) -> dict[int, tuple[str, str]]:
         ("127.0.0.1::84", {84}),
         ("'${HOST:-0.0.0.0}:${PORT:-8080}:85/tcp'", {85}),
         ("9000-9002:9000-9002", {9000, 9001, 9002}),
+        ("'${A:-${B:-1}}:${P:-${Q:-8080}}:88'", {88}),
         ("53:53/udp", set()),
         ("{target: 86, published: 1}", {86}),
         ("{target: 87, protocol: udp}", set()),

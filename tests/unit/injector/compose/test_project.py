@@ -35,6 +35,7 @@ def test_who_refers_to_a_service_refers_to_what_it_became() -> None:
     assert web["depends_on"] == {
         "db-1": {"condition": "service_started"},
         "db-2": {"condition": "service_started"},
+        "db-1-proxy": {"condition": "service_healthy"},
     }
     assert plain(made["old-pod"]["links"]) == ["db-1-pod:database", "db-1-pod:db"]
     assert "links" not in made["old"]

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from meltemi.config.heard import STATS
 from meltemi.config.proxy_annotation import proxy_annotation
-from meltemi.proxy.boot.settled import STATS, metadata, port, settled, unheard
+from meltemi.proxy.boot.settled import metadata, port, settled
 
 
 def test_a_proxy_config_settles_what_has_a_setting_of_the_agents() -> None:
@@ -34,23 +35,6 @@ def test_a_minimum_that_is_no_duration_is_named() -> None:
     config = proxy_annotation("{proxyMetadata: {MINIMUM_DRAIN_DURATION: soon}}")
     with pytest.raises(ValueError, match=r"proxyMetadata\.MINIMUM_DRAIN_DURATION"):
         settled(config)
-
-
-def test_what_no_agent_reads_is_told_by_its_name() -> None:
-    config = proxy_annotation(
-        "{concurrency: 4, statNameLength: 200, extraStatTags: [x],"
-        " image: {imageType: debug}, tracing: {sampling: 5, zipkin: {address: 'z:1'}},"
-        " connectionSettings: {globalDownstreamConnectionLimit: 9,"
-        " httpIdleTimeout: 5s}, proxyMetadata: {A: b, ISTIO_META_X: z}}"
-    )
-    assert list(unheard(config)) == [
-        "statNameLength",
-        "extraStatTags",
-        "image",
-        "connectionSettings.httpIdleTimeout",
-        "tracing.sampling",
-        "proxyMetadata.A",
-    ]
 
 
 def test_istios_variables_become_node_metadata() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from meltemi.config.probe_text import read_probe
 from meltemi.proxy.health.probe import (
     Pace,
     admitted,
@@ -9,8 +10,6 @@ from meltemi.proxy.health.probe import (
     places,
     read_app_probes,
     read_own_probe,
-    read_probe,
-    spelled_probe,
 )
 from meltemi.runtime.settings import Address
 
@@ -79,32 +78,11 @@ def test_metrics_are_fetched_over_plain_http_from_a_port(url: str) -> None:
         app_metrics_url(url)
 
 
-@pytest.mark.parametrize(
-    ("text", "method"),
-    [
-        ("http:/healthz", {"httpGet": {"port": 80, "path": "/healthz"}}),
-        ("http:9090/healthz", {"httpGet": {"port": 9090, "path": "/healthz"}}),
-        ("http", {"httpGet": {"port": 80, "path": "/"}}),
-        ("tcp", {"tcpSocket": {"port": 80}}),
-        ("tcp:9090", {"tcpSocket": {"port": 9090}}),
-        ("grpc", {"grpc": {"port": 80}}),
-        ("exec:check --fast 'a b'", {"exec": {"command": ["check", "--fast", "a b"]}}),
-    ],
-)
-def test_a_word_spells_a_probe(text: str, method: dict[str, object]) -> None:
-    assert spelled_probe(text, 80) == read_probe({**method, "periodSeconds": 2})
-
-
-def test_json_spells_a_probe_whole() -> None:
-    text = '{"tcpSocket": {"port": 5}, "periodSeconds": 9}'
-    assert spelled_probe(text, 80) == read_own_probe(text)
+def test_an_empty_setting_is_no_probe() -> None:
     assert read_own_probe("") is None
-
-
-@pytest.mark.parametrize("text", ["udp:5", "http:x/y", "tcp:5/path", "exec:", "tcp:0"])
-def test_other_words_spell_none(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected|path|required|port"):
-        spelled_probe(text, 80)
+    assert read_own_probe('{"tcpSocket": {"port": 5}}') == read_probe(
+        {"tcpSocket": {"port": 5}}
+    )
 
 
 def test_who_writes_a_group_runs_nothing_here_and_asks_nobody_else() -> None:

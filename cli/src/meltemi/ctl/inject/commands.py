@@ -1,6 +1,6 @@
 """``meltemi inject``, ``inject explain`` and ``uninject``."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +11,25 @@ from meltemi.credentials.invitation import Invitation
 from meltemi.ctl.galley.client import EXIT_INPUT
 from meltemi.ctl.galley.token import seconds
 from meltemi.ctl.inject.explanation import explained
+from meltemi.ctl.inject.options import (
+    CaOption,
+    Dns,
+    Files,
+    GalleyCaOption,
+    GalleyUrl,
+    Image,
+    JoiningOption,
+    Namespace,
+    NetworkOption,
+    Revision,
+    ServicesOption,
+    TokensOption,
+    TtlOption,
+    Where,
+    check_outputs,
+    check_tokens,
+    check_trust,
+)
 from meltemi.ctl.inject.place import (
     AUTHORITY,
     authority_of,
@@ -21,10 +40,9 @@ from meltemi.ctl.inject.place import (
     named,
     write_roots,
 )
-from meltemi.ctl.inject.reading import read_files, write_out
+from meltemi.ctl.inject.reading import Reading, elsewhere, read_files, write_out
 from meltemi.ctl.output import DEFAULT_NAMESPACE, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
-from meltemi.injector.agent import GALLEY_CA
 from meltemi.injector.compose.pod import Site
 from meltemi.injector.compose.project import Project, Wish, project_of
 from meltemi.injector.compose.text import injected, is_injected, original
@@ -39,20 +57,7 @@ TOKENS: Final = Path("tokens")
 injection = typer.Typer(invoke_without_command=True)
 alone = typer.Typer()
 
-Files = Annotated[
-    list[str],
-    typer.Option("-f", "--file", metavar="FILE", help="A compose file, - for stdin."),
-]
-Namespace = Annotated[
-    str, typer.Option("-n", "--namespace", help="Where the workloads belong.")
-]
-Image = Annotated[str, typer.Option(help="Of proxies, and of what captures.")]
-Revision = Annotated[
-    str, typer.Option(help="Services whose istio.io/rev is another are left alone.")
-]
-Dns = Annotated[
-    bool, typer.Option("--dns/--no-dns", help="Whether the mesh answers DNS.")
-]
+A_DAY: Final = "24h"
 IMAGE: Final = "meltemi/proxy:${MELTEMI_TAG:-dev}"
 GALLEY: Final = "https://galley:15443"
 
@@ -72,37 +77,6 @@ class _Tokens:
     state: Path
 
 
-Where = Annotated[
-    str, typer.Option("-o", "--output", metavar="FILE", help="- for stdout.")
-]
-GalleyUrl = Annotated[
-    str, typer.Option(metavar="URL", help="Galley, as sidecars reach it.")
-]
-JoiningOption = Annotated[
-    str,
-    typer.Option(
-        metavar="URL|FILE",
-        help="Galley, to ask how to join, or its answer; else the compose mesh.",
-    ),
-]
-CaOption = Annotated[str, typer.Option(metavar="FILE", help="Roots to believe it by.")]
-GalleyCaOption = Annotated[
-    str,
-    typer.Option(metavar="FILE", help="Whom sidecars believe as Galley; else roots."),
-]
-TokensOption = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Make a token for each workload there."),
-]
-TtlOption = Annotated[str, typer.Option(help="How long tokens are good.")]
-ServicesOption = Annotated[
-    str, typer.Option(metavar="FILE", help="Write ServiceEntries to apply there.")
-]
-NetworkOption = Annotated[
-    str, typer.Option(help="The network that the mesh is on; empty: none.")
-]
-
-
 @injection.callback()
 def inject(  # noqa: PLR0913 - Typer reads the signature
     context: typer.Context,
@@ -116,7 +90,7 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
     joining: JoiningOption = "",
     ca: CaOption = "",
     tokens: TokensOption = None,
-    ttl: TtlOption = "24h",
+    ttl: TtlOption = "",
     services: ServicesOption = "",
     network: NetworkOption = "meltemi",
     image: Image = IMAGE,
@@ -132,21 +106,23 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
         return
     if not file:
         raise typer.BadParameter("say which compose file: -f FILE")
+    check_tokens(tokens, ttl)
+    check_trust((joining, ca), (galley, galley_ca))
+    check_outputs(output, services)
     invitation = invitation_of(joining, ca) if joining else None
-    mesh = mesh_of(invitation, galley)
     authority = authority_of(galley_ca) if galley_ca else None
-    if authority is not None:
-        mesh = replace(mesh, galley_ca=GALLEY_CA)
+    mesh = mesh_of(invitation, galley, is_apart=authority is not None)
     site = Site(mesh, network, named(tokens or TOKENS, output))
-    wish = Wish(namespace, revision, Defaults(image=image, dns=dns), site)
-    text, project = _injected(file, wish)
-    made = _Tokens(tokens, seconds(ttl), state)
-    _hand_out(project, made, invitation)
+    read, defaults = read_files(file), Defaults(image=image, dns=dns)
+    wish = Wish(namespace, revision, defaults, site, read.way_to(output))
+    text, project = _injected(read, wish)
+    _hand_out(project, _Tokens(tokens, seconds(ttl or A_DAY), state), invitation)
     if authority is not None:
         hand_over((tokens or TOKENS) / AUTHORITY, authority)
     if services:
         write_out(services, _services(project, mesh.trust_domain))
     write_out(output, text)
+    _tell_moved(read, output)
 
 
 @injection.command()
@@ -162,9 +138,10 @@ def explain(  # noqa: PLR0913 - Typer reads the signature
 ) -> None:
     """Say of each value of a sidecar which label or default decided it."""
     wish = Wish(namespace, revision, Defaults(image=image, dns=dns))
-    name, text = read_files(file)
+    read = read_files(file)
+    name = read.name
     try:
-        project = project_of(tree_of(original(text)[0], name), name, wish)
+        project = project_of(tree_of(original(read.text)[0], name), name, wish)
     except InvalidConfigError as error:
         raise _refused(error) from None
     if service and service not in project.before:
@@ -184,24 +161,31 @@ def uninject(
     output: Where = STDOUT,
 ) -> None:
     """Give the compose file back as it was before ``meltemi inject``."""
-    name, text = read_files(file)
-    if not is_injected(text):
-        typer.echo(f"{name}: nothing is injected", err=True)
-    before, exact = original(text)
+    read = read_files(file)
+    if not is_injected(read.text):
+        typer.echo(f"{read.name}: nothing is injected", err=True)
+    before, exact = original(read.text)
     if not exact:
         message = "was changed after meltemi inject: the changes were kept"
-        typer.echo(f"{name}: {message}", err=True)
+        typer.echo(f"{read.name}: {message}", err=True)
+    if output != STDOUT and read.way_to(output).text:
+        message = f"the paths in it are seen from {read.folder.resolve()}"
+        typer.echo(f"{output}: {message}", err=True)
     write_out(output, before)
 
 
-def _injected(files: list[str], wish: Wish) -> tuple[str, Project]:
-    name, text = read_files(files)
+def _injected(read: Reading, wish: Wish) -> tuple[str, Project]:
     try:
-        made, project = injected(text, name, wish)
+        made, project = injected(read.text, read.name, wish)
     except InvalidConfigError as error:
         raise _refused(error) from None
     _tell(project)
     return made, project
+
+
+def _tell_moved(read: Reading, output: str) -> None:
+    for each in elsewhere(read.folder, output):
+        typer.echo(each, err=True)
 
 
 def _tell(project: Project) -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 from meltemi.credentials.invitation import Invitation
 from meltemi.ctl.citadel import workload_token
 from meltemi.ctl.galley.text import UnreadableInputError
-from meltemi.ctl.inject.reading import give_to_owner
+from meltemi.ctl.inject.reading import folder_of, give_to_owner
 from meltemi.ctl.local.record import write_private
 from meltemi.ctl.workload.invited import invited
 from meltemi.identity.wire import InvalidMessageError
-from meltemi.injector.agent import Mesh
+from meltemi.injector.agent import GALLEY_CA, Mesh
+from meltemi.injector.agent import ROOTS as ROOTS_THERE
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
@@ -57,16 +58,21 @@ def invitation_of(where: str, ca: str) -> Invitation:
         raise InvalidMessageError(f"{where}: no JSON: {error}") from None
 
 
-def mesh_of(invitation: Invitation | None, galley: str) -> Mesh:
-    """Return where the mesh is; without an invitation it is the compose mesh's."""
+def mesh_of(invitation: Invitation | None, galley: str, *, is_apart: bool) -> Mesh:
+    """Return where the mesh is; without an invitation it is the compose mesh's.
+
+    Where Galley ``is_apart`` it is believed by an authority of its own.
+    """
+    believed = GALLEY_CA if is_apart else ROOTS_THERE
     if invitation is None:
-        return Mesh(galley=galley)
+        return Mesh(galley=galley, galley_ca=believed)
     return Mesh(
         invitation.trust_domain,
         invitation.citadel_bootstrap,
         invitation.citadel_renewal,
         invitation.pilots,
         galley,
+        believed,
     )
 
 
@@ -143,5 +149,4 @@ def hand_over(path: Path, content: bytes) -> None:
 
 def named(folder: Path, output: str) -> str:
     """Return ``folder`` as a compose file written to ``output`` names it."""
-    beside = Path.cwd() if output == "-" else Path(output).absolute().parent
-    return f"./{os.path.relpath(folder, beside)}"
+    return f"./{os.path.relpath(folder, folder_of(output))}"

@@ -3,25 +3,77 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from meltemi.ctl.galley.text import STANDARD_INPUT, UnreadableInputError
 from meltemi.injector.compose.merging import merged
-from meltemi.injector.compose.text import original
+from meltemi.injector.compose.relocation import Way
+from meltemi.injector.compose.text import origin, original
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 BETWEEN: Final = " + "
 
 
-def read_files(names: Sequence[str]) -> tuple[str, str]:
-    """Return what several compose files are called together, and their text.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read.
 
-    Of several the text is that of the one file that they mean together, without
-    what was injected into them before.
+    Attributes:
+        name: What the files are called together.
+        text: Of several that of the one file that they mean together, without what was
+            injected into them before.
+        folder: Where relative paths in it are seen from, once that is out of it: the
+            first file's, as Compose has it.
+
+    """
+
+    name: str
+    text: str
+    folder: Path
+
+    def way_to(self, output: str) -> Way:
+        """Return the way back from the folder of ``output``."""
+        way = os.path.relpath(self.folder, folder_of(output))
+        return Way("" if way == "." else way)
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of a file; of a standard stream the one we are in."""
+    if name == STANDARD_INPUT:
+        return Path.cwd()
+    return Path(name).absolute().parent
+
+
+def elsewhere(folder: Path, output: str) -> Iterator[str]:
+    """Yield what is to be said to Compose of a file that is not in its ``folder``.
+
+    It takes the name of the project and ``.env`` from where the file is.
+    """
+    there = folder_of(output)
+    words: list[str] = []
+    if (folder / ".env").exists() and not (there / ".env").exists():
+        words += ["--env-file", os.path.relpath(folder / ".env")]
+    if _project(folder) != _project(there):
+        words += ["-p", _project(folder)]
+    if words and folder.resolve() != there.resolve():
+        command = shlex.join(["docker", "compose", *words, "-f", output, "up", "-d"])
+        yield f"{output}: is in another folder now: {command}"
+
+
+def _project(folder: Path) -> str:
+    """Return what Compose calls a project of this folder."""
+    return re.sub(r"[^a-z0-9_-]", "", folder.resolve().name.lower()).lstrip("_-")
+
+
+def read_files(names: Sequence[str]) -> Reading:
+    """Return what the compose files ``names`` say together.
 
     Raises:
         UnreadableInputError: If one cannot be read.
@@ -29,10 +81,12 @@ def read_files(names: Sequence[str]) -> tuple[str, str]:
 
     """
     given = [(name, _text(name)) for name in names]
+    first, text = given[0]
+    folder = folder_of(first) / origin(text)
     if len(given) == 1:
-        return given[0]
+        return Reading(first, text, folder)
     plain = [(name, original(text)[0]) for name, text in given]
-    return BETWEEN.join(names), merged(plain)
+    return Reading(BETWEEN.join(names), merged(plain), folder)
 
 
 def write_out(name: str, text: str) -> None:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from meltemi.config.probe_text import spelled_probe
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.proxy.health.probe import spelled_probe
 from meltemi.runtime.settings import Address
 
 if TYPE_CHECKING:

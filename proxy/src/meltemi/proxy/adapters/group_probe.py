@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from meltemi.config.probe_text import read_probe
 from meltemi.proxy.adapters.galley_door import GalleyDoor, RegistrationError
 from meltemi.proxy.entry import group_path
-from meltemi.proxy.health.probe import admitted, read_probe
+from meltemi.proxy.health.probe import admitted
 
 if TYPE_CHECKING:
     from meltemi.config.schema.workload_group import ReadinessProbe

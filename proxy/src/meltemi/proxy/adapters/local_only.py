@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import PlainTextResponse
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+
+PASSED_ON: Final = ("127.0.0.6", "::6")
+"""Where an Envoy's connections to its application come from, as in Istio."""
+OF_PROXIES: Final = ("x-forwarded-", "x-envoy-", "forwarded")
 
 
 def obeying(
@@ -37,15 +41,20 @@ def obeying(
 
 
 def is_local(request: Request) -> bool:
-    """Tell whether a program of this machine asks."""
+    """Tell whether a program of this machine asks.
+
+    What an Envoy passes on from elsewhere comes from here as well, but with its marks:
+    Istio's source address of inbound connections, or the headers of a proxy.
+    """
     client = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
-    if not (mapped or address).is_loopback:
+    own = mapped or address
+    if not own.is_loopback or str(own) in PASSED_ON:
         return False
-    return "origin" not in request.headers and all(
-        map(is_own, request.headers.getlist("host"))
-    )
+    if any(each == "origin" or each.startswith(OF_PROXIES) for each in request.headers):
+        return False
+    return all(map(is_own, request.headers.getlist("host")))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from meltemi.config.heard import SECURE_MERGED_STATS, SECURE_STATS, STATS
 from meltemi.proxy.boot.clusters import AGENT, OWN_STATS
 from meltemi.proxy.boot.secrets import downstream_socket
-from meltemi.proxy.boot.settled import SECURE_MERGED_STATS, SECURE_STATS, STATS, port
+from meltemi.proxy.boot.settled import port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

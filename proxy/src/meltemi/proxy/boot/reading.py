@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from meltemi.config.finding import Severity
+from meltemi.config.heard import refusals
 from meltemi.config.node import plain_value
 from meltemi.config.proxy_annotation import (
     InvalidProxyAnnotationError,
@@ -17,20 +16,7 @@ from meltemi.config.yaml_text import compose
 from meltemi.proxy.boot.clusters import told_clusters
 from meltemi.proxy.boot.limits import connections
 from meltemi.proxy.boot.listeners import stats_listeners
-from meltemi.proxy.boot.settled import spelled
 from meltemi.proxy.boot.stats import sinks
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-REFUSED: Final[Mapping[str, str]] = {
-    "custom_config_file": "a bootstrap is made here, and never read from a file",
-    "proxy_bootstrap_template_path": "a bootstrap is made of values, without templates",
-    "private_key_provider": "stock Envoy has none, and keys would be kept otherwise",
-}
-"""What would change who decides: not to be passed over."""
-
-REFUSED_TRACERS: Final = ("lightstep", "stackdriver", "open_census_agent")
 
 
 def read_proxy_config(value: object) -> ProxyDefaults:
@@ -49,7 +35,8 @@ def read_proxy_config(value: object) -> ProxyDefaults:
     for finding in check_proxy_defaults("proxy_config", config):
         if finding.severity is Severity.ERROR:
             raise ValueError(f"{finding.path}: {finding.message}")
-    _refuse(config)
+    for why in refusals(config):
+        raise ValueError(why)
     _ = tuple(told_clusters(config)), tuple(stats_listeners(config))
     _ = sinks(config), connections(config)
     return config
@@ -73,15 +60,3 @@ def check_override(text: str) -> str:
     ):
         raise ValueError("expected one object with fields of Envoy's Bootstrap")
     return text
-
-
-def _refuse(config: ProxyDefaults) -> None:
-    for name, reason in REFUSED.items():
-        if getattr(config, name):
-            raise ValueError(f"{spelled(name)} is refused: {reason}")
-    for name in REFUSED_TRACERS:
-        if config.tracing and getattr(config.tracing, name) is not None:
-            raise ValueError(
-                f"tracing.{spelled(name)} is refused: Envoy has no such tracer; name "
-                "a provider in the mesh's extensionProviders"
-            )

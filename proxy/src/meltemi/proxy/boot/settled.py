@@ -1,49 +1,18 @@
-"""What a ProxyConfig settles of the agent, and what of it no agent reads. No I/O."""
+"""What a ProxyConfig settles of the agent. No I/O."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from meltemi.config.schema.proxy_defaults import ProxyDefaults
+from meltemi.config.heard import META, VARIABLES
 from meltemi.config.values import Duration
 from meltemi.kernel.errors import MeshError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-META: Final = "ISTIO_META_"
-"""What the variables of proxyMetadata begin with that become node metadata."""
-
-SECURE_STATS: Final = "ENVOY_SECURE_METRICS_PORT"
-SECURE_MERGED_STATS: Final = "ENVOY_SECURE_MERGED_METRICS_PORT"
-STATS: Final = "ENVOY_PROMETHEUS_PORT"
-PORTS: Final = (STATS, SECURE_STATS, SECURE_MERGED_STATS)
-"""Variables of Istio's agent, in proxyMetadata: where Envoy serves statistics."""
+    from meltemi.config.schema.proxy_defaults import ProxyDefaults
 
 LOOPBACK: Final = "127.0.0.1"
 HIGHEST_PORT: Final = 65535
-HEARD: Final = frozenset(
-    {
-        *("concurrency", "connection_settings", "drain_duration"),
-        *("envoy_access_log_service", "envoy_metrics_service"),
-        *("file_flush_interval", "file_flush_min_size_kb", "interception_mode"),
-        *("proxy_admin_port", "proxy_metadata", "proxy_stats_matcher"),
-        *("readiness_probe", "runtime_values", "service_cluster"),
-        *("stats_compression", "statsd_udp_address", "status_port"),
-        *("termination_drain_duration", "tracing"),
-    }
-)
-"""The fields that change something in an agent or its Envoy."""
-
-HEARD_BELOW: Final[Mapping[str, frozenset[str]]] = {
-    "connection_settings": frozenset({"global_downstream_connection_limit"}),
-    "tracing": frozenset({"zipkin", "datadog", "tls_settings"}),
-}
-"""Of these fields, what is below them; Pilot reads the rest, where a MeshConfig or a
-WorkloadGroup says it."""
-
-VARIABLES: Final = ("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "MINIMUM_DRAIN_DURATION")
-"""Further variables of Istio's agent that are settings of ours."""
 
 
 def settled(config: ProxyDefaults) -> dict[str, object]:
@@ -75,21 +44,6 @@ def settled(config: ProxyDefaults) -> dict[str, object]:
     return {name: each for name, each in said.items() if each is not None}
 
 
-def unheard(config: ProxyDefaults) -> Iterator[str]:
-    """Yield each part of ``config`` that changes nothing, as it is spelled."""
-    for name in _set(config, ProxyDefaults()):
-        if name not in HEARD:
-            yield spelled(name)
-    for field, heard in HEARD_BELOW.items():
-        below = getattr(config, field)
-        for name in _set(below, type(below)()) if below else ():
-            if name not in heard:
-                yield f"{spelled(field)}.{spelled(name)}"
-    for name in config.proxy_metadata:
-        if not name.startswith(META) and name not in (*PORTS, *VARIABLES):
-            yield f"proxyMetadata.{name}"
-
-
 def metadata(config: ProxyDefaults) -> dict[str, str]:
     """Return the node metadata that ``config`` asks for, as Istio's agent has them."""
     return {
@@ -110,19 +64,6 @@ def port(config: ProxyDefaults, variable: str) -> int | None:
     if not said.isdecimal() or int(said) > HIGHEST_PORT:
         raise ValueError(f"proxyMetadata.{variable}: expected a port, found {said!r}")
     return int(said) or None
-
-
-def _set(given: object, nothing: object) -> Iterator[str]:
-    names: tuple[str, ...] = getattr(given, "__struct_fields__", ())
-    for name in names:
-        if getattr(given, name) != getattr(nothing, name):
-            yield name
-
-
-def spelled(field: str) -> str:
-    """Return the name of ``field`` as Istio's API has it."""
-    first, *others = field.split("_")
-    return first + "".join(each.capitalize() for each in others)
 
 
 def _local(number: int | None) -> str | None:

@@ -61,7 +61,7 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         "GALLEY_URL": mesh.galley,
         **_galley_ca(mesh),
         "RUN_DIR": RUN,
-        "ADMIN_ADDRESS": "127.0.0.1:15000",
+        "ADMIN_ADDRESS": f"127.0.0.1:{proxy.admin_port.value}",
         "STATUS_ADDRESS": f"{BOTH}:{proxy.status_port.value}",
         "INSTANCE_IP": "auto",
         "INTERCEPTION_MODE": sidecar.capture.mode.value.value,
@@ -71,6 +71,8 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         "DRAIN_SECONDS": f"{proxy.drain_seconds.value:g}",
         "ENVOY_LOG_LEVEL": proxy.log_level.value,
         **_statistics(proxy),
+        **({"PROXY_CONFIG": proxy.config.value} if proxy.config.value else {}),
+        **({"HEALTH_PROBE": proxy.health.value} if proxy.health.value else {}),
     }
     return {f"AGENT_{key}": text for key, text in settings.items()}
 

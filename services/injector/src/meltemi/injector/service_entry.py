@@ -1,7 +1,9 @@
 """The services that injected workloads make up, as objects for Galley. Pure.
 
 Each service of a file is one of the mesh, by its name. Where several say the same label
-``app`` (``reviews-v1``, ``reviews-v2``), they are one more together, by that.
+``app`` (``reviews-v1``, ``reviews-v2``), they are one more together, by that. Each
+further name of a service is one more: by two hosts of one TCP port could not be told
+which was meant.
 """
 
 from __future__ import annotations
@@ -38,6 +40,11 @@ def service_entries(
     for name, one in alone.items():
         if name not in together:
             yield from _entry(name, {WORKLOAD_NAME: name}, [one], suffix)
+    for one in (each for some in together.values() for each in some):
+        for name in one.workload.names:
+            if name not in together and name not in alone:
+                labels = {WORKLOAD_NAME: one.workload.name}
+                yield from _entry(name, labels, [one], suffix)
 
 
 def _entry(
@@ -55,7 +62,7 @@ def _entry(
         "kind": "ServiceEntry",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "hosts": [f"{name}.{namespace}.svc.{suffix}"],
+            "hosts": [name if "." in name else f"{name}.{namespace}.svc.{suffix}"],
             "location": "MESH_INTERNAL",
             "resolution": "STATIC",
             "ports": [

@@ -11,12 +11,14 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from meltemi.config.probe_text import written_probe
+from meltemi.config.proxy_annotation import ANNOTATION as PROXY_CONFIG
 from meltemi.config.rules.labels import WORD
 from meltemi.config.rules.problem import problem
 from meltemi.config.rules.regex import check_regex
 from meltemi.config.schema.proxy_defaults import ProxyStatsMatcher
 from meltemi.injector import reading, vocabulary
-from meltemi.injector.decision import Decision
+from meltemi.injector.decision import DEFAULT, Decision
 from meltemi.injector.reading import ALL, Mode
 from meltemi.injector.spoken import CONFIG_PATH, DNS_CAPTURE, Spoken
 
@@ -53,6 +55,7 @@ class Defaults:
     drain_seconds: float = 5.0
     log_level: str = "warning"
     status_port: int = 15021
+    admin_port: int = 15000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,14 @@ class Proxy:
     Attributes:
         image: Of the proxy, and of what captures.
         status_port: Where the agent answers about itself.
+        admin_port: Where its Envoy does, on loopback.
+        config: The rest of a ProxyConfig, as JSON, that the agent reads; or nothing.
         concurrency: Envoy's worker threads; 0: one a core.
         drain_seconds: How long open connections may finish.
         hold: Whether the application waits until the proxy is ready.
         log_level: Envoy's.
+        health: How the application is asked whether it is well, as JSON; empty: nobody
+            asks.
         stats_prefixes: Statistics to keep beside the usual ones, by how they begin.
         stats_suffixes: By how they end.
         stats_regexps: By what they match.
@@ -108,10 +115,13 @@ class Proxy:
 
     image: Decision[str]
     status_port: Decision[int]
+    admin_port: Decision[int]
+    config: Decision[str]
     concurrency: Decision[int]
     drain_seconds: Decision[float]
     hold: Decision[bool]
     log_level: Decision[str]
+    health: Decision[str]
     stats_prefixes: Words
     stats_suffixes: Words
     stats_regexps: Words
@@ -136,7 +146,8 @@ class Sidecar:
         """What the workload carries in the mesh."""
         own = self.workload.labels
         name = self.workload.name
-        apart = {} if own.get("app") == name else {vocabulary.WORKLOAD_NAME: name}
+        is_alone = own.get("app") == name and not self.workload.names
+        apart = {} if is_alone else {vocabulary.WORKLOAD_NAME: name}
         return {
             **own,
             **apart,
@@ -164,7 +175,7 @@ def sidecar_of(
     error names a value that was not taken: nothing may be made of it.
     """
     spoken = Spoken({**workload.annotations, **workload.labels})
-    proxy = _proxy(spoken, defaults)
+    proxy = _proxy(spoken, defaults, workload)
     sidecar = Sidecar(
         workload,
         _called(workload, vocabulary.CANONICAL_NAME, NAMES, workload.name),
@@ -239,7 +250,7 @@ def _dns(spoken: Spoken, defaults: Defaults) -> Decision[bool]:
     return spoken.of_config(name, captured, defaults.dns)
 
 
-def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
+def _proxy(spoken: Spoken, defaults: Defaults, workload: Workload) -> Proxy:
     config, listed = spoken.config, partial(spoken.read, otherwise=Decision(""))
     status = spoken.of_config("statusPort", config.status_port, defaults.status_port)
     matcher = config.proxy_stats_matcher or ProxyStatsMatcher()
@@ -247,6 +258,12 @@ def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
     return Proxy(
         image=spoken.read(vocabulary.IMAGE, reading.image, Decision(defaults.image)),
         status_port=spoken.read(vocabulary.STATUS_PORT, reading.port, status),
+        admin_port=spoken.of_config(
+            "proxyAdminPort", config.proxy_admin_port, defaults.admin_port
+        ),
+        config=Decision(
+            spoken.passed_on, PROXY_CONFIG if spoken.passed_on else DEFAULT
+        ),
         concurrency=spoken.of_config(
             "concurrency", config.concurrency, defaults.concurrency
         ),
@@ -257,6 +274,7 @@ def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
             defaults.hold,
         ),
         log_level=spoken.read(vocabulary.LOG_LEVEL, reading.log_level, log_level),
+        health=_health(spoken, workload),
         stats_prefixes=_stats(spoken, "Prefixes", matcher.inclusion_prefixes),
         stats_suffixes=_stats(spoken, "Suffixes", matcher.inclusion_suffixes),
         stats_regexps=_stats(spoken, "Regexps", matcher.inclusion_regexps),
@@ -265,6 +283,18 @@ def _proxy(spoken: Spoken, defaults: Defaults) -> Proxy:
         memory=listed(vocabulary.MEMORY, reading.memory),
         memory_limit=listed(vocabulary.MEMORY_LIMIT, reading.memory),
     )
+
+
+def _health(spoken: Spoken, workload: Workload) -> Decision[str]:
+    """Return the probe that a word of the workload's owner says, or else its form."""
+    probe = spoken.config.readiness_probe
+    if probe is None or workload.health.because in spoken.said:
+        return workload.health
+    if probe.exec is not None:
+        hint = "say httpGet, tcpSocket or grpc"
+        message = "readinessProbe: exec runs beside the application, not in it"
+        spoken.findings.append(problem(CONFIG_PATH, message, hint))
+    return spoken.of_config("readinessProbe", written_probe(probe), "")
 
 
 def _stats(spoken: Spoken, which: str, configured: tuple[str, ...]) -> Words:

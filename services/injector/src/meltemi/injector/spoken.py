@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import msgspec
+
+from meltemi.config.finding import Severity
+from meltemi.config.heard import refusals, unheard
 from meltemi.config.proxy_annotation import ANNOTATION as PROXY_CONFIG
 from meltemi.config.proxy_annotation import (
     InvalidProxyAnnotationError,
     proxy_annotation,
 )
+from meltemi.config.rules.mesh_config import check_proxy_defaults
 from meltemi.config.rules.problem import problem, warning
 from meltemi.config.schema.proxy_defaults import ProxyDefaults
+from meltemi.config.values import encode_value
 from meltemi.injector.decision import Decision
-from meltemi.injector.vocabulary import NOT_HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,18 +27,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DNS_CAPTURE: Final = "ISTIO_META_DNS_CAPTURE"
-SERVED: Final = frozenset(
-    {
-        "concurrency",
-        "hold_application_until_proxy_starts",
-        "interception_mode",
-        "proxy_metadata",
-        "proxy_stats_matcher",
-        "status_port",
-        "termination_drain_duration",
-    }
+OURS: Final = (
+    *("concurrency", "hold_application_until_proxy_starts", "interception_mode"),
+    *("proxy_admin_port", "proxy_stats_matcher", "readiness_probe", "status_port"),
+    "termination_drain_duration",
 )
-"""What of a ProxyConfig changes a sidecar."""
+"""What of a ProxyConfig decides something of a sidecar before its agent reads it."""
 CONFIG_PATH: Final = f'labels["{PROXY_CONFIG}"]'
 
 
@@ -54,6 +53,20 @@ class Spoken:
         except InvalidProxyAnnotationError as error:
             self.findings.append(problem(CONFIG_PATH, str(error)))
         self.findings += _in_vain(self.config)
+        self.findings += _refused(self.config)
+
+    @property
+    def passed_on(self) -> str:
+        """The rest of the ProxyConfig, for the agent to read, as JSON; or nothing."""
+        variables = self.config.proxy_metadata.items()
+        rest = msgspec.structs.replace(
+            self.config,
+            proxy_metadata={key: v for key, v in variables if key != DNS_CAPTURE},
+            **dict.fromkeys(OURS),
+        )
+        if rest == ProxyDefaults():
+            return ""
+        return msgspec.json.encode(rest, enc_hook=encode_value).decode()
 
     def read(
         self, key: str, meaning: Callable[[str], T], otherwise: Decision[T]
@@ -75,15 +88,17 @@ class Spoken:
 
 
 def _in_vain(config: ProxyDefaults) -> Iterator[Finding]:
-    nothing = ProxyDefaults()
-    idle = [
-        name
-        for name in ProxyDefaults.__struct_fields__
-        if name not in SERVED and getattr(config, name) != getattr(nothing, name)
-    ]
-    idle += [
-        f"proxyMetadata.{each}" for each in config.proxy_metadata if each != DNS_CAPTURE
-    ]
-    for name in idle:
-        message = f"{name} has no effect: {NOT_HERE}"
-        yield warning(CONFIG_PATH, message, "remove it", code="NO_EFFECT")
+    served = {"holdApplicationUntilProxyStarts", f"proxyMetadata.{DNS_CAPTURE}"}
+    for name in unheard(config):
+        if name not in served:
+            message = f"{name} has no effect: no agent reads it"
+            yield warning(CONFIG_PATH, message, "remove it", code="NO_EFFECT")
+
+
+def _refused(config: ProxyDefaults) -> Iterator[Finding]:
+    for why in refusals(config):
+        yield problem(CONFIG_PATH, why, "remove it")
+    for each in check_proxy_defaults("", config):
+        if each.severity is Severity.ERROR:
+            where = each.path.removeprefix(".")
+            yield problem(CONFIG_PATH, f"{where}: {each.message}", each.hint)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from meltemi.injector.decision import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+UNASKED: Final = Decision("")
+"""Where nothing tells how an application is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,9 @@ class Workload:
         annotations: What is said to Istio of it.
         ports: What it serves.
         replicas: How many of it there are.
+        names: What it is called beside, by those who call it.
+        health: How its application is asked whether it is well, a ReadinessProbe as
+            JSON; empty: nobody asks.
 
     """
 
@@ -52,3 +60,5 @@ class Workload:
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     ports: tuple[Port, ...] = ()
     replicas: int = 1
+    names: tuple[str, ...] = ()
+    health: Decision[str] = UNASKED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import threading
@@ -26,6 +27,8 @@ BUILT = ("keys", "etcd", "nats", "gateway", "reviews-v1")
 """A service of each image."""
 SECONDS = 600
 WAIT_SECONDS, POLL_SECONDS = 60.0, 0.2
+RESET = "reset"
+"""How a connection ends that a proxy takes and cuts: it is no mutual TLS."""
 FAST = 3.0
 """Seconds that a request may take."""
 
@@ -184,18 +187,49 @@ class ComposeMesh:
             ended.set()
             thread.join()
 
-    def outsider(self, url: str, network: str = "") -> str:
+    def apply(self, text: str) -> None:
+        """Have Galley hold the objects of ``text``."""
+        self._tell("apply", text)
+
+    def delete(self, text: str) -> None:
+        """Have Galley forget the objects of ``text``."""
+        self._tell("delete", text)
+
+    def _tell(self, verb: str, text: str) -> None:
+        line = f"echo {shlex.quote(text)} | meltemi {verb} -f -"
+        self.inside("galley", "sh", "-c", line)
+
+    def started(self, service: str) -> str:
+        """Return when the container of ``service`` was started."""
+        container = self.run("ps", "-q", service).strip()
+        argv = ["docker", "inspect", "-f", "{{.State.StartedAt}}", container]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+    def network_of(self, service: str) -> str:
+        """Return the network namespace that ``service`` is in."""
+        return self.inside(service, "readlink", "/proc/self/ns/net").strip()
+
+    def outsider(self, url: str, network: str = "", method: str = "GET") -> str:
         """Return how a container without a sidecar fares that asks for ``url``.
 
-        It is on the mesh's network, unless another one is named.
+        It is on the mesh's network, unless another one is named. The answer is
+        ``answered STATUS``, `RESET` where the connection was taken and cut, or else
+        ``failed WHY``: nobody is there, say.
         """
         ask = (
-            "import sys, urllib.request as r\n"
-            "try: print('answered', r.urlopen(sys.argv[1], timeout=3).status)\n"
-            "except OSError as error: print('refused', repr(error))"
+            "import http.client, sys, urllib.error, urllib.request as r\n"
+            "request = r.Request(sys.argv[1], method=sys.argv[2])\n"
+            "try: print('answered', r.urlopen(request, timeout=3).status)\n"
+            "except urllib.error.HTTPError as error: print('answered', error.code)\n"
+            "except (ConnectionResetError, http.client.RemoteDisconnected):\n"
+            f"    print({RESET!r})\n"
+            "except urllib.error.URLError as error:\n"
+            "    cut = isinstance(error.reason, ConnectionResetError)\n"
+            f"    print({RESET!r} if cut else f'failed {{error!r}}')\n"
+            "except OSError as error: print(f'failed {error!r}')"
         )
         argv = ["docker", "run", "--rm", "--network", network or self.project]
-        argv += ["meltemi/demo:test", "python3", "-c", ask, url]
+        argv += ["meltemi/demo:test", "python3", "-c", ask, url, method]
         ended = subprocess.run(
             argv, capture_output=True, text=True, check=True, timeout=60
         )

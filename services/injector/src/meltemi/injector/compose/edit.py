@@ -1,6 +1,7 @@
 """Changes of a text that can be taken back to the byte.
 
-A line that goes becomes a comment, lines that come stand between two marks::
+A line that goes becomes a comment, lines that come stand between two marks, and a line
+of the user's own that looks like either becomes a comment, too::
 
     #meltemi-     ports: ["80:80"]
         # >>> meltemi
@@ -17,6 +18,10 @@ BEGIN: Final = "# >>> meltemi"
 BEGIN_UNENDED: Final = "# >>> meltemi (the line above had no end)"
 END: Final = "# <<< meltemi"
 GONE: Final = "#meltemi-"
+BEFORE: Final = "# the file before:"
+"""What the line begins with that says what the text was."""
+SPACE: Final = " \r"
+"""What may surround a mark: some editor may have given every line another end."""
 
 
 @dataclass(slots=True)
@@ -50,7 +55,8 @@ class Edit:
             lines.pop()
         made = list(_region(self.come.get(-1, []), ended=True))
         for number, line in enumerate(lines):
-            made.append(GONE + line if number in self.gone else line)
+            is_gone = number in self.gone or _is_mark(line)
+            made.append(GONE + line if is_gone else line)
             is_end = number == len(lines) - 1
             come = self.come.get(number, [])
             made += _region(come, ended=ended or not is_end)
@@ -67,6 +73,12 @@ def _region(lines: list[str], *, ended: bool) -> list[str]:
     return [room + begin, *lines, room + END]
 
 
+def _is_mark(line: str) -> bool:
+    """Tell whether a line of the user's own could be taken for one of ours."""
+    word = line.strip(SPACE)
+    return word in (BEGIN, BEGIN_UNENDED, END) or line.startswith((GONE, BEFORE))
+
+
 def undone(text: str) -> str:
     """Return the text before it was changed."""
     mark = "\ufeff" if text.startswith("\ufeff") else ""
@@ -74,7 +86,7 @@ def undone(text: str) -> str:
     inside = False
     unended = False
     for line in text.removeprefix(mark).split("\n"):
-        word = line.strip(" ")
+        word = line.strip(SPACE)
         if word in (BEGIN, BEGIN_UNENDED):
             inside, unended = True, unended or word == BEGIN_UNENDED
         elif inside:

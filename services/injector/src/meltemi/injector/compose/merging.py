@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from meltemi.injector.compose.pod import conditions
 from meltemi.injector.compose.tree import tree_of
 from meltemi.injector.compose.value import Resolver, Value, Word, written
+from meltemi.injector.compose.variable import parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,8 @@ def _joined(earlier: dict[str, Value], later: dict[str, Value]) -> dict[str, Val
 
 
 def _value(key: str, earlier: Value, later: Value) -> Value:
+    if key == "build":
+        return _joined(_built(earlier), _built(later))
     if key in MAPS:
         return _joined(_pairs(earlier, key), _pairs(later, key))
     if key == "depends_on":
@@ -98,12 +101,16 @@ def _named(value: Value) -> dict[str, Value]:
     return {str(each): Word("", plain=True) for each in _list(value)}
 
 
+def _built(value: Value) -> dict[str, Value]:
+    return value if isinstance(value, dict) else {"context": value}
+
+
 def _target(entry: Value) -> str:
     """Return where in the container a volume or a device is."""
     if isinstance(entry, dict):
         return str(entry.get("target", ""))
-    parts = str(entry).split(":")
-    return parts[1] if len(parts) > 1 else parts[0]
+    found = parts(str(entry))
+    return found[1] if len(found) > 1 else found[0]
 
 
 def _list(value: Value) -> list[Value]:

@@ -23,8 +23,8 @@ from meltemi.injector.agent import (
     agent_environ,
     capture_words,
 )
-from meltemi.injector.compose.port import VARIABLE
 from meltemi.injector.compose.value import Services, Value, Word, value_of
+from meltemi.injector.compose.variable import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +89,15 @@ class Instance:
         """Agent and Envoy."""
         return f"{self.name}-proxy"
 
+    @property
+    def state(self) -> str:
+        """The volume of what the agent has to know when it is started again.
+
+        That is its certificate, which buys the next one however old its token is, and
+        the last configuration.
+        """
+        return f"{self.proxy}-state"
+
 
 def pod_of(
     instance: Instance, service: Mapping[str, Value], sidecar: Sidecar, site: Site
@@ -116,12 +125,21 @@ def _application(
     if not kept.get("deploy", True):
         del kept["deploy"]
     kept["network_mode"] = Word(f"service:{instance.pod}")
-    condition = "service_healthy" if sidecar.proxy.hold.value else "service_started"
     kept["depends_on"] = {
         **conditions(service.get("depends_on")),
-        instance.proxy: value_of({"condition": condition}),
+        **waiting_for(instance, sidecar),
     }
     return kept
+
+
+def waiting_for(instance: Instance, sidecar: Sidecar) -> dict[str, Value]:
+    """Return what waits for the network of ``instance``: its rules, and its proxy.
+
+    The proxy is started once the rules are set, so who waits for its start waits for
+    them as well.
+    """
+    condition = "service_healthy" if sidecar.proxy.hold.value else "service_started"
+    return {instance.proxy: value_of({"condition": condition})}
 
 
 def conditions(depends_on: Value | None) -> dict[str, Value]:
@@ -157,7 +175,7 @@ def _holder(
         made["ports"] = _unpublished(service["ports"])
         if not made["ports"]:
             del made["ports"]
-    made["networks"] = _networks(instance, service.get("networks"), site.network)
+    made["networks"] = _networks(instance, service, site.network)
     of_network, _ = _sysctls(service.get("sysctls"))
     if of_network:
         made["sysctls"] = of_network
@@ -185,13 +203,11 @@ def _proxy(
             _mount(f"{folder}/{instance.name}.token", TOKEN),
             _mount(f"{folder}/roots.pem", ROOTS),
             *_own_authority(folder, site.mesh),
+            {"type": "volume", "source": instance.state, "target": RUN},
         ],
         "init": True,
         "read_only": True,
-        "tmpfs": [
-            f"{RUN}:uid=1337,gid=1337,mode=0700",
-            "/tmp",  # noqa: S108 - of a container of its own
-        ],
+        "tmpfs": ["/tmp"],  # noqa: S108 - of a container of its own
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "restart": "unless-stopped",
@@ -223,9 +239,14 @@ def _profiles(service: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _networks(
-    instance: Instance, networks: Value | None, extra: str
+    instance: Instance, service: Mapping[str, Value], extra: str
 ) -> dict[str, Value]:
-    """Return the networks, by the service's name in each, and the mesh's."""
+    """Return the networks, by the service's names in each, and the mesh's.
+
+    The application's container keeps its own name, and is on no network by itself.
+    """
+    networks, container = service.get("networks"), service.get("container_name")
+    names = [instance.service, instance.name, *([str(container)] if container else [])]
     if isinstance(networks, list):
         given: dict[str, Value] = {str(each): {} for each in networks}
     elif isinstance(networks, dict) and networks:
@@ -240,7 +261,7 @@ def _networks(
                 terms.pop(fixed, None)
         own = terms.get("aliases")
         aliases = list(own) if isinstance(own, list) else []
-        for alias in (instance.service, instance.name):
+        for alias in names:
             if alias not in map(str, aliases):
                 aliases.append(Word(alias))
         made[name] = {**terms, "aliases": aliases}
@@ -274,7 +295,7 @@ def is_fixed(port: Value) -> bool:
     if isinstance(port, dict):
         word = str(port.get("published", ""))
     else:
-        match = PUBLISHED.fullmatch(VARIABLE.sub("$", str(port)))
+        match = PUBLISHED.fullmatch(masked(str(port)))
         word = match[1] if match else ""
     return word not in ("", "0") and "-" not in word
 

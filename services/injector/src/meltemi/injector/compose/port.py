@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.rules.problem import problem, warning
 from meltemi.injector import reading
 from meltemi.injector.compose.value import Word
+from meltemi.injector.compose.variable import masked
 from meltemi.injector.workload import Port
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 PORTS: Final = "meltemi.dev/ports"
 """The label that says them: ``http:9080,grpc:9090``."""
-VARIABLE: Final = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_][A-Za-z0-9_]*")
 SPAN: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp|sctp))?")
 IN_URL: Final = re.compile(r"\b(https?)://[^/\s:\"']+(?::([0-9]{1,5}))?")
 NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,30}[a-z0-9])?")
@@ -93,7 +93,7 @@ def _of_entry(entry: Value) -> Iterator[_Told | None]:
     if isinstance(entry, dict):
         yield from _of_long(entry)
         return
-    words = VARIABLE.sub("$", str(entry))
+    words = masked(str(entry))
     match = SPAN.fullmatch(words.rpartition(":")[2])
     if match is None:
         yield None

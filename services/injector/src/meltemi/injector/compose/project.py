@@ -8,25 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.config.finding import InvalidConfigError, Severity, Source
 from meltemi.config.rules.problem import problem, warning
-from meltemi.injector.compose.pod import (
-    PROXY_USER,
-    Instance,
-    Site,
-    conditions,
-    is_fixed,
-    pod_of,
-)
-from meltemi.injector.compose.port import PORTS, ports_of
+from meltemi.injector.compose.name import Bearer, names_in, outside
+from meltemi.injector.compose.objection import objections
+from meltemi.injector.compose.pod import Instance, Site, pod_of
+from meltemi.injector.compose.reference import networks_of, retargeted, sharing
+from meltemi.injector.compose.relocation import Way, unknown
 from meltemi.injector.compose.service import KNOWN, Service, workload_of
 from meltemi.injector.compose.tree import USERS, refused
 from meltemi.injector.compose.tree import Mapping as Tree
-from meltemi.injector.compose.value import Resolver, Services, Value, Word
-from meltemi.injector.reading import ALL, Mode
+from meltemi.injector.compose.value import Resolver, Services
 from meltemi.injector.sidecar import Defaults, sidecar_of
-from meltemi.injector.vocabulary import EXCLUDE_INBOUND_PORTS
+from meltemi.injector.vocabulary import INJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from meltemi.config.finding import Finding
     from meltemi.injector.compose.tree import Bounds
@@ -34,9 +29,8 @@ if TYPE_CHECKING:
     from meltemi.injector.sidecar import Sidecar
 
 SERVICES: Final = "services"
-OF_OTHERS: Final = ("network_mode", "ipc", "pid")
-"""Keys that may name a service: ``service:web``."""
-SERVICE: Final = "service:"
+NOWHERE: Final = (-1, -1)
+NETWORK_MODE: Final = "network_mode"
 FLATTEN: Final = "write it out: docker compose config does"
 
 
@@ -49,6 +43,7 @@ class Wish:
         revision: Of the control plane; services of another one are left alone.
         defaults: What holds where a service says nothing.
         site: Where the sidecars run.
+        way: From the folder of the new file to the one that its paths are seen from.
 
     """
 
@@ -56,6 +51,7 @@ class Wish:
     revision: str = "default"
     defaults: Defaults = field(default_factory=Defaults)
     site: Site = field(default_factory=Site)
+    way: Way = field(default_factory=Way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +120,9 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
 
     """
     before = services_of(root, file)
-    outcomes = tuple(
-        _placed(_outcome(Service.of(name, each), wish), root, file)
-        for name, each in before.items()
-    )
-    taken = Counter(each.called for one in outcomes for each in one.instances)
-    outcomes = tuple(
-        _unclashing(each, before, taken, (root, file)) for each in outcomes
-    )
+    hosts = networks_of(before)
+    outcomes = _outcomes(before, hosts, wish)
+    outcomes = tuple(_placed(each, root, file) for each in outcomes)
     errors = [
         finding
         for outcome in outcomes
@@ -140,15 +131,71 @@ def project_of(root: Tree, file: str, wish: Wish) -> Project:
     ]
     if errors:
         raise InvalidConfigError(errors)
-    whose = {each.service.name: each.instances for each in outcomes}
+    became = {
+        each.service.name: (each.instances, each.sidecar)
+        for each in outcomes
+        if each.sidecar is not None
+    }
     after = {
         each.service.name: {
-            name: _retargeted(made, whose)
+            name: retargeted(made, became, hosts.get(name, ""))
             for name, made in _made(each, wish.site).items()
         }
         for each in outcomes
     }
     return Project(before, after, outcomes, tuple(_notes(root, file)))
+
+
+def _outcomes(
+    before: Services, hosts: Mapping[str, str], wish: Wish
+) -> tuple[Outcome, ...]:
+    """Return what becomes of each service, given what the others become."""
+    found = [
+        _outcome(Service.of(name, wish.way.service(each)), wish)
+        for name, each in before.items()
+    ]
+    names = names_in([_bearer(each, each.sidecar) for each in found if each.sidecar])
+    taken = Counter(each.called for one in found for each in one.instances)
+    told = [
+        (
+            *each.findings,
+            *_of_network(each, found, hosts),
+            *names.findings.get(each.service.name, ()),
+            *_clash(each, before, taken),
+        )
+        for each in found
+    ]
+    return tuple(
+        _named(replace(each, findings=more), names.hosts)
+        for each, more in zip(found, told, strict=True)
+    )
+
+
+def _bearer(outcome: Outcome, sidecar: Sidecar) -> Bearer:
+    return Bearer(outcome.service, sidecar.labels.get("app", ""))
+
+
+def _named(outcome: Outcome, hosts: Mapping[str, tuple[str, ...]]) -> Outcome:
+    """Return the outcome with what its workload is called beside."""
+    sidecar, names = outcome.sidecar, hosts.get(outcome.service.name)
+    if sidecar is None or names is None:
+        return outcome
+    workload = replace(sidecar.workload, names=names)
+    return replace(outcome, sidecar=replace(sidecar, workload=workload))
+
+
+def _of_network(
+    outcome: Outcome, outcomes: Sequence[Outcome], hosts: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield what there is to say of a service that has no network of its own."""
+    host = hosts.get(outcome.service.name, "")
+    for each in outcomes:
+        if each.service.name == host and each.instances:
+            yield from sharing(outcome.service, host, len(each.instances))
+            return
+    if outcome.verdict.because.startswith(NETWORK_MODE):
+        message = f"gets no sidecar: {outcome.verdict.because}"
+        yield warning("", message, code="LEFT_ALONE")
 
 
 def _notes(root: Tree, file: str) -> Iterator[Finding]:
@@ -191,12 +238,13 @@ def services_of(root: Tree, file: str, bounds: Bounds = USERS) -> Services:
 def _outcome(service: Service, wish: Wish) -> Outcome:
     verdict = service.verdict(wish.revision)
     workload, findings = workload_of(service, wish.namespace)
+    paths = tuple(unknown(service.value, wish.way))
     if not verdict.value:
         told = [each for each in findings if each.path.startswith("labels")]
-        if verdict.because != "sidecar.istio.io/inject":
+        if not verdict.because.startswith((INJECT, NETWORK_MODE)):
             message = f"gets no sidecar: {verdict.because}"
             told.append(warning("", message, code="LEFT_ALONE"))
-        return Outcome(service, verdict, findings=tuple(told))
+        return Outcome(service, verdict, findings=(*told, *paths))
     sidecar, more = sidecar_of(workload, wish.defaults, KNOWN)
     count = workload.replicas
     instances = tuple(
@@ -205,58 +253,13 @@ def _outcome(service: Service, wish: Wish) -> Outcome:
     )
     if count == 1:
         instances = (Instance(service.name, service.name, service.called),)
-    found = (*findings, *more, *_impossible(service, sidecar))
+    found = (*findings, *paths, *more, *objections(service, sidecar), *outside(service))
     return Outcome(service, verdict, sidecar, instances, found)
 
 
-def _impossible(service: Service, sidecar: Sidecar) -> Iterator[Finding]:
-    mode = sidecar.capture.mode
-    if mode.value is not Mode.REDIRECT:
-        hint = "leave it out, or say sidecar.istio.io/inject: false"
-        message = f"{mode.value} cannot be had in containers: {mode.because}"
-        yield problem("", message, hint)
-    user, _, group = str(service.value.get("user", "")).partition(":")
-    for what, number in (("user", user), ("group", group)):
-        if number == PROXY_USER.partition(":")[0]:
-            message = f"{what} {number} is the proxy's: it is not captured"
-            yield problem("user", message, "let it run as another one")
-            break
-    yield from _published(service, sidecar)
-    if not sidecar.workload.ports:
-        hint = f'if it serves any, say expose, or the label {PORTS}: "http:8080"'
-        message = "serves no port that the file tells: others cannot call it"
-        yield warning("", message, hint, code="NO_PORTS")
-    if sidecar.workload.replicas == 1:
-        return
-    if "container_name" in service.value:
-        message = "several replicas cannot have one name"
-        yield problem("container_name", message, "remove it, or the replicas")
-    ports = service.value.get("ports")
-    for index, each in enumerate(ports if isinstance(ports, list) else []):
-        if is_fixed(each):
-            message = "is published by the first replica alone"
-            yield warning(f"ports[{index}]", message, code="ONE_REPLICA")
-
-
-def _published(service: Service, sidecar: Sidecar) -> Iterator[Finding]:
-    """Warn of ports that callers outside of the mesh expect to answer plain text."""
-    captured = sidecar.capture.inbound_ports.value
-    spared = sidecar.capture.inbound_exclude.value
-    found, _ = ports_of({"ports": service.value.get("ports", [])}, {})
-    met = [
-        each
-        for each in (str(port.number) for port in found)
-        if each not in spared and (captured == (ALL,) or each in captured)
-    ]
-    if met:
-        message = "are published: plain text that comes there is refused under STRICT"
-        hint = f'call by a gateway, or say {EXCLUDE_INBOUND_PORTS}: "{",".join(met)}"'
-        yield warning("ports", message, hint, code="PUBLISHED")
-
-
-def _unclashing(
-    outcome: Outcome, before: Services, taken: Mapping[str, int], at: tuple[Tree, str]
-) -> Outcome:
+def _clash(
+    outcome: Outcome, before: Services, taken: Mapping[str, int]
+) -> Iterator[Finding]:
     """Refuse names that another service of the file has, or another workload."""
     names = [
         f"would become {name!r}, which is another service"
@@ -269,11 +272,8 @@ def _unclashing(
         for each in outcome.instances
         if taken[each.called] > 1
     ]
-    if not names:
-        return outcome
-    wrong = problem("", names[0], "rename one of them")
-    placed = _placed(replace(outcome, findings=(wrong,)), *at)
-    return replace(outcome, findings=(*outcome.findings, *placed.findings))
+    if names:
+        yield problem("", names[0], "rename one of them")
 
 
 def _made(outcome: Outcome, site: Site) -> Services:
@@ -286,50 +286,6 @@ def _made(outcome: Outcome, site: Site) -> Services:
     return made
 
 
-def _retargeted(
-    service: Mapping[str, Value], whose: Mapping[str, tuple[Instance, ...]]
-) -> dict[str, Value]:
-    """Return ``service`` with what it says of others meaning the same as before."""
-    made = dict(service)
-    for key in OF_OTHERS:
-        word = str(made.get(key, ""))
-        others = whose.get(word.removeprefix(SERVICE)) if SERVICE in word else None
-        if others:
-            first = others[0]
-            name = first.pod if key == "network_mode" else first.name
-            made[key] = Word(f"{SERVICE}{name}")
-    waits = made.get("depends_on")
-    if waits is not None and any(
-        each.name != name for name in conditions(waits) for each in whose.get(name, ())
-    ):
-        made["depends_on"] = {
-            each: condition
-            for name, condition in conditions(waits).items()
-            for each in _names(name, whose)
-        }
-    for key in ("links", "volumes_from"):
-        listed = made.get(key)
-        if isinstance(listed, list):
-            made[key] = [_referring(key, each, whose) for each in listed]
-    return made
-
-
-def _names(name: str, whose: Mapping[str, tuple[Instance, ...]]) -> tuple[str, ...]:
-    return tuple(each.name for each in whose.get(name, ())) or (name,)
-
-
-def _referring(
-    key: str, entry: Value, whose: Mapping[str, tuple[Instance, ...]]
-) -> Value:
-    name, colon, rest = str(entry).partition(":")
-    others = whose.get(name)
-    if not others:
-        return entry
-    if key == "links":
-        return Word(f"{others[0].pod}:{rest or name}")
-    return entry if others[0].name == name else Word(f"{others[0].name}{colon}{rest}")
-
-
 def _placed(outcome: Outcome, root: Tree, file: str) -> Outcome:
     """Return the outcome, its findings with their places in the file."""
     service = outcome.service
@@ -337,7 +293,9 @@ def _placed(outcome: Outcome, root: Tree, file: str) -> Outcome:
     for each in outcome.findings:
         key = each.path.removeprefix('labels["').removesuffix('"]')
         field_ = each.path.partition(".")[0].partition("[")[0]
-        line, column = service.places.get(key, _place_of(root, service.name, field_))
+        line, column = service.places.get(key, NOWHERE)
+        if line < 0:
+            line, column = _place_of(root, service.name, field_)
         path = f"{SERVICES}.{service.name}{'.' if each.path else ''}{each.path}"
         source = Source(file, 1, line + 1, column + 1)
         placed.append(replace(each, source=source, path=path))

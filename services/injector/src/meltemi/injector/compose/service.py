@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Final
 from meltemi.config.rules.labels import PREFIX, WORD
 from meltemi.config.rules.problem import problem
 from meltemi.injector import reading, vocabulary
-from meltemi.injector.compose.port import ports_of
+from meltemi.injector.compose.health import HEALTH, health_of
+from meltemi.injector.compose.port import PORTS, ports_of
 from meltemi.injector.compose.value import Word
 from meltemi.injector.decision import Decision
 from meltemi.injector.workload import Workload
 from meltemi.kernel.identity import SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from meltemi.config.finding import Finding
     from meltemi.injector.compose.value import Value
+
+    _Place = tuple[str, tuple[int, int]]
 
 ACCOUNT: Final = "meltemi.dev/service-account"
 OURS: Final = "meltemi.dev/"
@@ -29,7 +32,7 @@ LONGEST_NAME: Final = 50
 MOST_REPLICAS: Final = 100
 TO_US: Final = frozenset((vocabulary.INJECT, vocabulary.REVISION))
 """Labels that say whether to inject, and nothing of the workload."""
-KNOWN: Final = frozenset(("meltemi.dev/ports", ACCOUNT))
+KNOWN: Final = frozenset((PORTS, HEALTH, ACCOUNT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Service:
         name: Its key in the file.
         value: All that is said of it.
         labels: Its labels and annotations.
-        places: Where each of them stands: line and column from 0.
+        places: Where what stands: line and column from 0, by the label, or by the path
+            of a list's or a map's item, such as ``ports[1]``.
 
     """
 
@@ -57,7 +61,8 @@ class Service:
             **_words(value.get("labels")),
         }
         labels = {key: word.text.replace("$$", "$") for key, word in words.items()}
-        return cls(name, value, labels, {key: each.at for key, each in words.items()})
+        places = dict(_places(value, "")) | {k: each.at for k, each in words.items()}
+        return cls(name, value, labels, places)
 
     @property
     def called(self) -> str:
@@ -103,7 +108,8 @@ def workload_of(
 ) -> tuple[Workload, tuple[Finding, ...]]:
     """Return the workload that ``service`` is, and what cannot be."""
     ports, findings = ports_of(service.value, service.labels)
-    wrong = [*findings, *_wrong(service)]
+    health, more = health_of(service.value, service.labels, ports)
+    wrong = [*findings, *more, *_wrong(service)]
     own = {
         key: text
         for key, text in service.labels.items()
@@ -121,6 +127,7 @@ def workload_of(
         },
         ports=ports,
         replicas=service.replicas or 1,
+        health=health,
     )
     return workload, tuple(wrong)
 
@@ -131,7 +138,7 @@ def _wrong(service: Service) -> list[Finding]:
         path = f'labels["{key}"]'
         ours = key.startswith(OURS)
         if ours and key not in KNOWN:
-            hint = f"known are {' and '.join(sorted(KNOWN))}"
+            hint = f"known are {', '.join(sorted(KNOWN))}"
             found.append(problem(path, "there is no such label of Meltemi", hint))
         if (ours or vocabulary.OF_ISTIO.fullmatch(key)) and "$" in text:
             message = f"{text!r} is a variable, and its value is not known here"
@@ -164,6 +171,18 @@ def _selects(key: str, text: str) -> bool:
         return False
     known = WORD.fullmatch(name) and (not prefix or PREFIX.fullmatch(prefix))
     return bool(known) and (not text or WORD.fullmatch(text) is not None)
+
+
+def _places(value: Value | Mapping[str, Value], path: str) -> Iterator[_Place]:
+    """Yield the path of each word in ``value``, and its place."""
+    if isinstance(value, Word):
+        yield path, value.at
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _places(each, f"{path}[{index}]")
+    else:
+        for key, each in value.items():
+            yield from _places(each, f"{path}.{key}" if path else key)
 
 
 def _words(value: Value | None) -> dict[str, Word]:

@@ -7,18 +7,21 @@ and what stood there stays in the file as a comment.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from meltemi.config.finding import InvalidConfigError
-from meltemi.injector.compose.edit import BEGIN, Edit, undone
+from meltemi.injector.compose.edit import BEFORE, BEGIN, Edit, undone
 from meltemi.injector.compose.project import SERVICES, project_of, services_of
+from meltemi.injector.compose.relocation import SECTIONS
 from meltemi.injector.compose.tree import (
     OURS,
     Alias,
     Mapping,
     Scalar,
     Sequence,
+    refused,
     tree_of,
 )
 from meltemi.injector.compose.value import (
@@ -35,16 +38,28 @@ if TYPE_CHECKING:
     from meltemi.injector.compose.project import Project, Wish
     from meltemi.injector.compose.tree import Node
 
-MARK: Final = "x-meltemi"
+SEEN_FROM: Final = "seen from"
 DIGEST: Final = re.compile(
-    rf"^{MARK}: \{{original: ([0-9a-f]{{32}})\}}\r?$", re.MULTILINE
+    rf'^{BEFORE} ([0-9a-f]{{32}})(?: {SEEN_FROM} (".*"))?\r?$', re.MULTILINE
 )
 NETWORKS: Final = "networks"
+VOLUMES: Final = "volumes"
+Sections: TypeAlias = "dict[str, tuple[Value | None, Value]]"
+"""Parts of a file beside its services, before and after."""
 
 
 def is_injected(text: str) -> bool:
     """Tell whether ``text`` is what `injected` makes."""
     return DIGEST.search(text) is not None and BEGIN in text
+
+
+def origin(text: str) -> str:
+    """Return the way from the injected ``text`` to where its original's paths begin.
+
+    It is empty where both are in one folder.
+    """
+    found = DIGEST.search(text)
+    return str(json.loads(found[2])) if found and found[2] else ""
 
 
 def original(text: str) -> tuple[str, bool]:
@@ -71,25 +86,67 @@ def injected(text: str, file: str, wish: Wish) -> tuple[str, Project]:
     text, _ = original(text)
     root = tree_of(text, file)
     project = project_of(root, file, wish)
-    network = wish.site.network
-    edit = None if root.flow else _careful(root, project, network)
-    if edit is None or not _says(edit, text, project, file):
-        edit = _whole(root, project, network, file)
-    digest = content_version(text.encode())
-    edit.insert(root.last, [f"{MARK}: {{original: {digest}}}"])
+    sections = _sections(root, project, wish, file)
+    edit = None if root.flow else _careful(root, project, sections)
+    if edit is None or not _says(edit, text, project, sections):
+        edit = _whole(root, project, sections, file)
+    mark = f"{BEFORE} {content_version(text.encode())}"
+    seen = f" {SEEN_FROM} {json.dumps(wish.way.text)}" if wish.way.text else ""
+    edit.insert(root.last, [mark + seen])
     return edit.applied(text), project
 
 
-def _says(edit: Edit, text: str, project: Project, file: str) -> bool:
+def _sections(root: Mapping, project: Project, wish: Wish, file: str) -> Sections:
+    """Return the parts of the file beside its services as they shall be."""
+    found: Sections = {}
+    resolver = Resolver(file)
+    for key, node in root.entries:
+        if key.text in SECTIONS or key.text == NETWORKS:
+            value = resolver.value(node)
+            made = wish.way.section(key.text, value) if key.text in SECTIONS else value
+            found[key.text] = (value, made)
+    network, instances = wish.site.network, [each for each, _ in project.instances]
+    if network and instances:
+        _add(found, NETWORKS, _external(network))
+    states: dict[str, Value] = {each.state: {} for each in instances}
+    for key, _ in _entries(root, VOLUMES):
+        if key.text in states:
+            message = f"the volume {key.text!r} would be a proxy's, too"
+            raise refused(file, (key.first, key.column), "CLASH", message, "rename it")
+    if states:
+        _add(found, VOLUMES, states)
+    return found
+
+
+def _entries(root: Mapping, name: str) -> list[tuple[Scalar, Node]]:
+    node = root.find(name)
+    return node.entries if isinstance(node, Mapping) else []
+
+
+def _add(sections: Sections, name: str, more: dict[str, Value]) -> None:
+    """Add what is not there yet to the part ``name``."""
+    before, made = sections.get(name, (None, {}))
+    known = made if isinstance(made, dict) else {}
+    sections[name] = (before, {**more, **known})
+
+
+def _says(edit: Edit, text: str, project: Project, sections: Sections) -> bool:
     """Tell whether the text that ``edit`` makes says what it shall."""
     try:
-        found = services_of(tree_of(edit.applied(text), file, OURS), file, OURS)
+        root = tree_of(edit.applied(text), "", OURS)
+        if services_of(root, "", OURS) != project.made:
+            return False
+        found = {name: root.find(name) for name in sections}
+        resolver = Resolver("", OURS)
+        return all(
+            node is not None and resolver.value(node) == sections[name][1]
+            for name, node in found.items()
+        )
     except InvalidConfigError:
         return False  # an anchor went with its line, say
-    return found == project.made
 
 
-def _whole(root: Mapping, project: Project, network: str, file: str) -> Edit:
+def _whole(root: Mapping, project: Project, sections: Sections, file: str) -> Edit:
     """Return the edit that writes everything anew."""
     value = Resolver(file).value(root)
     if not isinstance(value, dict):
@@ -97,10 +154,7 @@ def _whole(root: Mapping, project: Project, network: str, file: str) -> Edit:
     services: dict[str, Value] = {}
     services.update(project.made)
     made = {**value, SERVICES: services}
-    networks = made.get(NETWORKS)
-    if network and any(project.instances):
-        known = networks if isinstance(networks, dict) else {}
-        made[NETWORKS] = {**_external(network), **known}
+    made |= {name: wanted for name, (_, wanted) in sections.items()}
     edit = Edit()
     edit.remove(root.first, root.last)
     edit.insert(root.last, list(written(made, 0)))
@@ -111,7 +165,7 @@ def _external(network: str) -> dict[str, Value]:
     return {network: value_of({"name": network, "external": True})}
 
 
-def _careful(root: Mapping, project: Project, network: str) -> Edit | None:
+def _careful(root: Mapping, project: Project, sections: Sections) -> Edit | None:
     """Return the edit that leaves alone what can stay; None where that is nothing."""
     services = root.find(SERVICES)
     if not isinstance(services, Mapping) or services.flow or root.indent:
@@ -122,8 +176,9 @@ def _careful(root: Mapping, project: Project, network: str) -> Edit | None:
         if after is None:
             return None  # services are merged into the map of services
         _edit_service(edit, (key, node), after, (services, project.before[key.text]))
-    if network and any(project.instances):
-        _add_network(edit, root, network)
+    for name, (before, after_) in sections.items():
+        if before != after_:
+            _edit_section(edit, root, name, (before, after_))
     return edit
 
 
@@ -187,18 +242,22 @@ def _leans(node: Node, services: Mapping) -> bool:
             return False
 
 
-def _add_network(edit: Edit, root: Mapping, network: str) -> None:
-    external = _external(network)
+def _edit_section(
+    edit: Edit, root: Mapping, name: str, of: tuple[Value | None, Value]
+) -> None:
+    """Have the part ``name`` of the file, which was the first of ``of``, be the second.
+
+    What is only added to a map in block style stands behind what is there.
+    """
+    before, after = of
     for key, node in root.entries:
-        if key.text != NETWORKS:
+        if key.text != name:
             continue
-        if isinstance(node, Mapping) and not node.flow:
-            if node.find(network) is None:
-                edit.insert(node.last, list(written(external, node.indent)))
+        known = before if isinstance(before, dict) else {}
+        grown = after if isinstance(after, dict) and {**after, **known} == after else {}
+        if grown and isinstance(node, Mapping) and not node.flow:
+            more = {k: v for k, v in grown.items() if k not in known}
+            edit.insert(node.last, list(written(more, node.indent)))
             return
-        value = Resolver("").value(node)
-        known = value if isinstance(value, dict) else {}
         edit.remove(key.first, max(key.last, node.last))
-        edit.insert(root.last, list(written({NETWORKS: {**known, **external}}, 0)))
-        return
-    edit.insert(root.last, list(written({NETWORKS: external}, 0)))
+    edit.insert(root.last, list(written({name: after}, 0)))

@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from meltemi.proxy.boot.settled import PORTS
+from meltemi.config.heard import PORTS
 from meltemi.proxy.bootstrap import bootstrap as made_bootstrap
 from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.settings import read_settings
