@@ -179,16 +179,17 @@ def apply(wish: Wish) -> None:
 
 def verify(wish: Wish) -> None:
     """Tell whether the rules of these options are there, complete and unchanged."""
-    wrong = wish.filter.missing(wish.options)
+    there = wish.filter.standing()
+    wrong = there.missing(wish.options)
     if wrong:
         typer.echo("\n".join(wrong), err=True)
         typer.echo("run meltemi capture apply with the same options", err=True)
         raise typer.Exit(1)
-    typer.echo(f"captured with {wish.filter.backend}, as asked")
+    typer.echo(f"captured with {there.backend}, as asked")
 
 
 def clean(wish: Wish) -> None:
-    """Take all rules of ours away; those of others stay as they are."""
+    """Take all rules of ours away, whoever holds them; those of others stay."""
     if wish.dry_run:
         typer.echo(wish.filter.undoing(wish.options), nl=False)
         return
