@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from meltemi.proxy.adapters.netfilter import Backend, Netfilter, tcp_sockets
-from meltemi.proxy.capture.guard import spared, ssh_ports
+from meltemi.proxy.adapters.netfilter import Backend, Netfilter
+from meltemi.proxy.adapters.system_sockets import ssh_ports_here
+from meltemi.proxy.capture.guard import spared
 from meltemi.proxy.capture.options import PROXY_ID, CaptureOptions, Inbound
 
 captures = typer.Typer(
@@ -218,7 +219,7 @@ captures.command("hold")(_with_options(hold, HELD))
 
 
 def _ssh() -> tuple[int, ...]:
-    return ssh_ports(os.environ, tcp_sockets())  # noqa: TID251 - here it is read
+    return ssh_ports_here(os.environ)  # noqa: TID251 - here it is read
 
 
 def _list(words: str) -> tuple[str, ...]:

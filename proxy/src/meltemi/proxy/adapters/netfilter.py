@@ -143,13 +143,6 @@ INSTALLED = {
 PACKAGES = {Backend.NFT: "nftables", Backend.IPTABLES: "iptables"}
 
 
-def tcp_sockets() -> list[str]:
-    """Return the lines of /proc/net/tcp and tcp6."""
-    files = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-    found = (each.read_text() for each in files if each.exists())
-    return [line for text in found for line in text.splitlines()]
-
-
 def _found() -> Backend:
     for backend, is_installed in INSTALLED.items():
         if is_installed():
