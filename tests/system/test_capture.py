@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.testkit import namespaces
-from meltemi.testkit.captures import capture, run
+from meltemi.testkit.captures import capture, run, state
 from meltemi.testkit.namespaces import PROXY, Machine, network
 from meltemi.testkit.processes import python
 from meltemi.testkit.waiting import until
@@ -176,6 +176,35 @@ def test_what_comes_from_outside_meets_the_proxy_first(
     finally:
         proxy.close()
         metrics.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_is_captured_that_nobody_takes(
+    machines: tuple[Machine, Machine], backend: str
+) -> None:
+    machine, _ = machines
+    found = state(machine)
+    apply = [*python("meltemi.ctl"), "capture", "apply", "--backend", backend]
+    done = run(machine, *apply, "--dns")
+    assert done.returncode == 65
+    assert "nobody listens on tcp 15001 (what applications open), tcp 15006" in (
+        done.stderr
+    )
+    assert "udp 15053 (DNS), tcp 15053" in done.stderr
+    assert "--force" in done.stderr
+    assert state(machine) == found
+    outbound, inbound = (
+        Listener(machine, each, FAMILIES[0]) for each in (15001, 15006)
+    )
+    try:
+        assert run(machine, *apply).returncode == 0
+        assert run(machine, *apply, "--dns").returncode == 65
+    finally:
+        outbound.close()
+        inbound.close()
+    assert run(machine, *apply, "--inbound-ports=").returncode == 65
+    nothing = run(machine, *apply, "--inbound-ports=", "--outbound-ranges=")
+    assert nothing.returncode == 0, "what captures nothing needs nobody"
 
 
 DOCKERS = """

@@ -98,9 +98,9 @@ def test_clean_finds_rules_of_the_older_iptables(
     for name in ("iptables", "ip6tables"):
         for verb in ("", "-save", "-restore"):
             (tmp_path / f"{name}{verb}").symlink_to(multi)
-    words = [*python("meltemi.ctl"), "capture", "apply", "--backend", "iptables"]
+    words = [*python("meltemi.ctl"), "capture", "apply", "--force"]
     path = f"PATH={tmp_path}:{os.environ['PATH']}"  # noqa: TID251 - its programs
-    done = run(machine, "env", path, *words)
+    done = run(machine, "env", path, *words, "--backend", "iptables")
     assert done.returncode == 0, done.stderr
     older = [f"{name}-legacy-save" for name in ("iptables", "ip6tables")]
     assert all("MELTEMI_" in run(machine, each).stdout for each in older)

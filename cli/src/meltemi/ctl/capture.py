@@ -10,10 +10,22 @@ from typing import Annotated, Any
 
 import typer
 
+from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy.adapters.netfilter import Backend, Netfilter
-from meltemi.proxy.adapters.system_sockets import ssh_ports_here
+from meltemi.proxy.adapters.system_sockets import ssh_ports_here, waiting
 from meltemi.proxy.capture.guard import spared
 from meltemi.proxy.capture.options import PROXY_ID, CaptureOptions, Inbound
+from meltemi.proxy.capture.takers import takers
+
+PROTOCOLS = ("tcp", "udp")
+
+
+class NobodyTakesError(MeshError):
+    """There is no proxy that takes what is to be captured."""
+
+    code = "capture.nobody-listens"
+    blame = Blame.CALLER
+
 
 captures = typer.Typer(
     help="How an application's traffic meets its proxy.", no_args_is_help=True
@@ -32,6 +44,8 @@ class Wish:
     options: CaptureOptions
     filter: Netfilter
     dry_run: bool
+    force: bool = False
+    """Set rules also where nobody takes what they capture."""
     ready_file: Path | None = None
     """What to make once the rules are set."""
 
@@ -119,6 +133,8 @@ TOLD = (
 """What every command is told: what to capture."""
 
 
+FORCED = _flag("force", "Set the rules though nobody listens for what they capture.")
+
 HELD = _option(
     "ready_file",
     None,
@@ -168,10 +184,15 @@ def plan(wish: Wish) -> None:
 
 
 def apply(wish: Wish) -> None:
-    """Set the rules; rules of ours that are there are replaced."""
+    """Set the rules; rules of ours that are there are replaced.
+
+    Refused where nobody listens for what they capture: all of it would fail.
+    """
     if wish.dry_run:
         plan(wish)
         return
+    if not wish.force:
+        _refuse_to_cut_off(wish.options)
     wish.filter.apply(wish.options)
     typer.echo(f"captured with {wish.filter.backend}: see meltemi capture verify")
     if spare := set(map(str, _ssh())) & set(wish.options.inbound_exclude):
@@ -205,7 +226,7 @@ def hold(wish: Wish) -> None:
     """
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # none comes between set and wait
-    apply(wish)
+    apply(replace(wish, force=True))  # the proxy comes later, into our namespace
     if wish.dry_run:
         return
     if wish.ready_file is not None:
@@ -213,9 +234,23 @@ def hold(wish: Wish) -> None:
     signal.sigwait(ends)
 
 
-for each in (plan, apply, verify, clean):
+for each in (plan, verify, clean):
     captures.command(each.__name__)(_with_options(each))
+captures.command("apply")(_with_options(apply, FORCED))
 captures.command("hold")(_with_options(hold, HELD))
+
+
+def _refuse_to_cut_off(options: CaptureOptions) -> None:
+    there = {
+        (protocol, each.port) for protocol in PROTOCOLS for each in waiting(protocol)
+    }
+    absent = [e for e in takers(options) if (e.protocol, e.port) not in there]
+    if absent:
+        raise NobodyTakesError(
+            f"nobody listens on {', '.join(map(str, absent))}: captured traffic would "
+            "fail. Start the proxy first (meltemi workload join --captured starts it, "
+            "then captures), or say --force if it comes later"
+        )
 
 
 def _ssh() -> tuple[int, ...]:

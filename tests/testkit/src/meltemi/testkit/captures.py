@@ -27,8 +27,12 @@ def run(
 
 
 def capture(machine: Machine, verb: str, *options: str) -> str:
-    """Return what ``meltemi capture`` printed, which did not fail."""
-    done = run(machine, *python("meltemi.ctl"), "capture", verb, *options)
+    """Return what ``meltemi capture`` printed, which did not fail.
+
+    Rules are set whether or not there is somebody who takes what they capture.
+    """
+    forced = ["--force"] if verb == "apply" else []
+    done = run(machine, *python("meltemi.ctl"), "capture", verb, *forced, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -51,8 +51,9 @@ class Machine:
         return ["ip", "netns", "exec", self.name, *as_user, *command]
 
     def capture(self, *options: str) -> None:
-        """Send traffic through the proxy from here on, by ``meltemi capture``."""
-        _run(*self.argv([*python("meltemi.ctl"), "capture", "apply", *options]))
+        """Send traffic through a proxy from here on, by ``meltemi capture``."""
+        words = ["capture", "apply", "--force", *options]
+        _run(*self.argv([*python("meltemi.ctl"), *words]))
 
     def release(self) -> None:
         """Take the rules of `capture` away."""

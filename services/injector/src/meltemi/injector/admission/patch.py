@@ -123,7 +123,7 @@ def _init(sidecar: Sidecar) -> dict[str, object]:
         "name": INIT,
         "image": sidecar.proxy.image.value,
         "command": ["meltemi"],
-        "args": ["capture", "apply", *capture_words(sidecar.capture)],
+        "args": ["capture", "apply", "--force", *capture_words(sidecar.capture)],
         "securityContext": {
             **_shut(),
             "runAsUser": 0,
