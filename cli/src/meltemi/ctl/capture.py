@@ -10,11 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from meltemi.ctl.capture_words import groups, listed, users
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy.adapters.netfilter import Backend, Netfilter
 from meltemi.proxy.adapters.system_sockets import ssh_ports_here, waiting
+from meltemi.proxy.capture.complaints import FLAGS
 from meltemi.proxy.capture.guard import spared
-from meltemi.proxy.capture.options import PROXY_ID, CaptureOptions, Inbound
+from meltemi.proxy.capture.limits import ALL, PROXY_ID
+from meltemi.proxy.capture.options import CaptureOptions, Inbound
 from meltemi.proxy.capture.takers import takers
 
 PROTOCOLS = ("tcp", "udp")
@@ -50,9 +53,9 @@ class Wish:
     """What to make once the rules are set."""
 
 
-def _list_option(name: str, default: str, metavar: str, help_: str) -> Parameter:
+def _list_option(name: str, default: str | None, metavar: str, help_: str) -> Parameter:
     told = typer.Option(metavar=metavar, help=f"{help_} Several with commas.")
-    return _option(name, default, Annotated[str, told])
+    return _option(name, default, Annotated[str | None, told])
 
 
 def _option(name: str, default: object, annotation: object) -> Parameter:
@@ -69,19 +72,13 @@ def _flag(name: str, help_: str) -> Parameter:
 
 
 LISTS = {
-    "inbound_ports": "inbound_ports",
-    "exclude_inbound_ports": "inbound_exclude",
-    "outbound_ports": "outbound_ports",
-    "exclude_outbound_ports": "outbound_exclude",
-    "outbound_ranges": "outbound_ranges",
-    "exclude_outbound_ranges": "outbound_ranges_exclude",
-    "groups": "groups",
-    "exclude_groups": "groups_exclude",
-    "exclude_interfaces": "interfaces_exclude",
-    "virtual_interfaces": "virtual_interfaces",
-    "dns_servers": "dns_servers",
+    flag.removeprefix("--").replace("-", "_"): field for field, flag in FLAGS.items()
 }
 """Options to the fields of `CaptureOptions` that are lists of words."""
+NAMED = ("groups", "exclude_groups")
+"""Those of them that a name may stand in for a number."""
+
+USUAL = f"[{PROXY_ID}]"
 
 TOLD = (
     _option(
@@ -109,12 +106,8 @@ TOLD = (
     _list_option(
         "virtual_interfaces", "", "NAMES", "Interfaces of machines behind this one."
     ),
-    _list_option(
-        "proxy_uid", str(PROXY_ID), "UIDS", "Users whose traffic is the proxy's."
-    ),
-    _list_option(
-        "proxy_gid", str(PROXY_ID), "GIDS", "Groups whose traffic is the proxy's."
-    ),
+    _list_option("proxy_uid", None, "USERS", f"Whose traffic is the proxy's. {USUAL}"),
+    _list_option("proxy_gid", None, "GROUPS", f"Whose traffic is the proxy's. {USUAL}"),
     _option(
         "proxy_mark",
         None,
@@ -163,19 +156,30 @@ def _with_options(act: Callable[[Wish], None], *more: Parameter) -> Callable[...
 
 
 def _options(given: dict[str, Any]) -> CaptureOptions:
-    outside = given["proxy_outside"]
-    marked = outside or given["proxy_mark"] is not None
-    lists: dict[str, Any] = {LISTS[name]: _list(given[name]) for name in LISTS}
+    outside, mark = given["proxy_outside"], given["proxy_mark"]
+    usual = "" if outside or mark is not None else str(PROXY_ID)
+    lists: dict[str, Any] = {LISTS[name]: _listed(name, given[name]) for name in LISTS}
+    told = {
+        name: usual if given[name] is None else given[name]
+        for name in ("proxy_uid", "proxy_gid")
+    }
     return CaptureOptions(
-        uids=() if marked else _numbers("--proxy-uid", given["proxy_uid"]),
-        gids=() if marked else _numbers("--proxy-gid", given["proxy_gid"]),
-        mark=given["proxy_mark"],
+        uids=users("--proxy-uid", told["proxy_uid"]),
+        gids=groups("--proxy-gid", told["proxy_gid"]),
+        mark=mark,
         outside=outside,
         inbound=given["inbound_mode"],
         dns=given["dns"],
         drop_invalid=given["drop_invalid"],
         **lists,
     )
+
+
+def _listed(name: str, text: str) -> tuple[str, ...]:
+    flag = FLAGS[LISTS[name]]
+    if name in NAMED and text.strip() != ALL:
+        return tuple(map(str, groups(flag, text)))
+    return listed(flag, text)
 
 
 def plan(wish: Wish) -> None:
@@ -255,16 +259,3 @@ def _refuse_to_cut_off(options: CaptureOptions) -> None:
 
 def _ssh() -> tuple[int, ...]:
     return ssh_ports_here(os.environ)  # noqa: TID251 - here it is read
-
-
-def _list(words: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in words.split(",") if each.strip())
-
-
-def _numbers(option: str, words: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(each) for each in _list(words))
-    except ValueError:
-        raise typer.BadParameter(
-            f"{words!r} found, expected numbers with commas", param_hint=option
-        ) from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meltemi.proxy.capture.options import ALL, PORT_LIMIT, InvalidCaptureError
+from meltemi.proxy.capture.limits import ALL, PORT_LIMIT
+from meltemi.proxy.capture.options import InvalidCaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
