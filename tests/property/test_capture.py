@@ -18,9 +18,10 @@ from meltemi.proxy.capture.options import CaptureOptions, Inbound
 from meltemi.proxy.capture.plan import plan
 from meltemi.proxy.capture.rules import OUTPUT
 from meltemi.testkit.packets import Packet, fate
+from meltemi.testkit.rule_words import Said, meant, of_iptables, of_nft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 ports = st.lists(st.integers(1, 65535).map(str), max_size=3).map(tuple)
 groups = st.lists(st.integers(0, 1300).map(str), max_size=3).map(tuple)
@@ -123,6 +124,31 @@ def test_what_the_proxy_hands_to_the_application_arrives(
     source, local = ("127.0.0.6", "10.7.0.3") if version == 4 else ("::6", "fd77::3")
     handed = Packet(OUTPUT, "tcp", source, local, 8080, goes_by="lo", uid=1337)
     assert not fate(plan(chosen, version), handed).redirected
+
+
+def by_chain(rules: Iterable[Said]) -> dict[str, list[Said]]:
+    """Return the rules of each chain, in their order."""
+    found: dict[str, list[Said]] = {}
+    for each in rules:
+        found.setdefault(each.chain, []).append(each)
+    return found
+
+
+@given(options())
+def test_both_programs_are_told_exactly_what_was_planned(
+    chosen: CaptureOptions,
+) -> None:
+    plans = [plan(chosen, version) for version in (4, 6)]
+    in_nft = of_nft(nft.transaction(plans))
+    assert len(in_nft) == sum(len(each.tables) for each in plans)
+    for each in plans:
+        in_iptables = of_iptables(iptables.transaction(each, ""))
+        assert len(in_iptables) == len(each.tables)
+        for table in each.tables:
+            wanted = by_chain(map(meant, table.rules))
+            said = in_nft[f"{nft.FAMILIES[each.version]} {table.kind}"]
+            assert by_chain(said) == wanted
+            assert by_chain(in_iptables[table.kind]) == wanted
 
 
 def taken(command: str, text: str, *words: str) -> str:

@@ -132,6 +132,19 @@ def test_dns_goes_to_the_agent_and_the_agents_own_to_the_resolver() -> None:
     assert sent(by_proxy(local), dns).zone == 0, "Docker's resolver answers in none"
 
 
+def test_what_the_proxy_says_to_loopback_arrives() -> None:
+    local = by_proxy(replace(TO_SELF, destination="127.0.0.1"))
+    assert to(local) == 0, "a probe of the application, say"
+    assert to(replace(local, port=15001), CaptureOptions(dns=True)) == 0
+
+
+def test_a_resolver_of_this_machine_that_is_not_named_is_asked_as_before() -> None:
+    named = CaptureOptions(dns=True, dns_servers=("10.0.0.10",))
+    local = replace(TO_SELF, destination="127.0.0.1", port=53)
+    assert to(local, named) == 0
+    assert to(replace(local, protocol="udp"), named) == 0
+
+
 def test_only_what_goes_to_the_named_resolvers_is_dns() -> None:
     dns = CaptureOptions(dns=True, dns_servers=("10.0.0.10",))
     assert to(replace(QUERY, destination="10.0.0.10"), dns) == DNS
