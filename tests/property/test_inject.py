@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meltemi.config.finding import InvalidConfigError
-from meltemi.injector.agent import capture_words
+from meltemi.injector.capture_words import capture_words
 from meltemi.injector.compose.edit import BEFORE, Edit, undone
 from meltemi.injector.compose.project import Wish, services_of
 from meltemi.injector.compose.text import injected, original

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.testkit import namespaces
+from meltemi.testkit.captures import capture, run, state
 from meltemi.testkit.namespaces import PROXY, Machine, network
 from meltemi.testkit.processes import python
 from meltemi.testkit.waiting import until
@@ -36,16 +37,6 @@ ORIGINAL_DST = 80
 """SO_ORIGINAL_DST (linux/netfilter_ipv4.h), and IPv6's (netfilter_ipv6/ip6_tables.h)."""
 TRANSPARENT6 = 75
 """IPV6_TRANSPARENT (linux/in6.h)."""
-OTHERS = """
-*nat
--N DOCKER
--A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
--A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
-COMMIT
-*filter
--A INPUT -p tcp --dport 22 -j ACCEPT
-COMMIT
-"""
 
 
 @pytest.fixture
@@ -65,118 +56,6 @@ def address(machine: Machine, family: socket.AddressFamily) -> str:
 def service(family: socket.AddressFamily) -> str:
     """Return an address that nobody has, as services get one of the mesh."""
     return "240.240.0.11" if family is socket.AF_INET else "2001:2::f0f0:b"
-
-
-def run(
-    machine: Machine, *words: str, text: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        machine.argv(list(words)),
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def capture(machine: Machine, verb: str, *options: str) -> str:
-    done = run(machine, *python("meltemi.ctl"), "capture", verb, *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def state(machine: Machine) -> str:
-    """Return everything that capturing may change."""
-    commands = (
-        ["iptables-save"],
-        ["ip6tables-save"],
-        ["nft", "list", "ruleset"],
-        ["ip", "rule"],
-        ["ip", "-6", "rule"],
-        ["ip", "route", "show", "table", "133"],
-        ["ip", "-6", "route", "show", "table", "133"],
-        ["ip", "address", "show", "dev", "lo"],
-    )
-    told = [run(machine, *each).stdout for each in commands if shutil.which(each[0])]
-    lines = "".join(told).splitlines()
-    return "\n".join(each for each in lines if not each.startswith("#"))
-
-
-def rules(machine: Machine) -> list[str]:
-    """Return every rule and chain, in whatever order the tables are shown."""
-    return sorted(state(machine).splitlines())
-
-
-@pytest.mark.parametrize(("backend", "mode"), WAYS)
-@pytest.mark.parametrize("before", ["", OTHERS])
-def test_clean_returns_the_rules_as_they_were_byte_for_byte(
-    machines: tuple[Machine, Machine], backend: str, mode: str, before: str
-) -> None:
-    machine, _ = machines
-    run(machine, "iptables-restore", text=before)
-    found = state(machine)
-    options = ("--backend", backend, "--inbound-mode", mode, "--dns", "--drop-invalid")
-    capture(machine, "apply", *options)
-    once = rules(machine)
-    assert state(machine) != found
-    capture(machine, "apply", *options)
-    assert rules(machine) == once, "twice is once"
-    capture(machine, "verify", *options)
-    capture(machine, "clean", *options)
-    assert state(machine) == found
-
-
-def holds_ours(machine: Machine, backend: str) -> bool:
-    asked = (
-        "from meltemi.proxy.adapters.netfilter import Backend, Netfilter; "
-        f"print(Netfilter(Backend({backend!r})).holds_ours())"
-    )
-    done = run(machine, sys.executable, "-c", asked)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip() == "True"
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_rules_of_ours_are_known_among_others(
-    machines: tuple[Machine, Machine], backend: str
-) -> None:
-    machine, _ = machines
-    run(machine, "iptables-restore", text=OTHERS)
-    assert not holds_ours(machine, backend)
-    capture(machine, "apply", "--backend", backend)
-    assert holds_ours(machine, backend)
-    capture(machine, "clean", "--backend", backend)
-    assert not holds_ours(machine, backend)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_verify_names_what_somebody_took_away(
-    machines: tuple[Machine, Machine], backend: str
-) -> None:
-    machine, _ = machines
-    capture(machine, "apply", "--backend", backend)
-    flush = {
-        "nft": ["nft", "flush", "chain", "ip", "meltemi-nat", "MELTEMI_INBOUND"],
-        "iptables": ["iptables", "-t", "nat", "-F", "MELTEMI_INBOUND"],
-    }
-    assert run(machine, *flush[backend]).returncode == 0
-    words = [*python("meltemi.ctl"), "capture", "verify", "--backend", backend]
-    done = run(machine, *words)
-    assert done.returncode == 1
-    assert "IPv4 nat" in done.stderr
-    assert "expected" in done.stderr
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_dry_run_does_nothing_and_prints_what_the_program_takes(
-    machines: tuple[Machine, Machine], backend: str
-) -> None:
-    machine, _ = machines
-    found = state(machine)
-    text = capture(machine, "apply", "--dry-run", "--backend", backend)
-    assert "MELTEMI_OUTPUT" in text
-    assert state(machine) == found
 
 
 class Listener:
@@ -297,6 +176,35 @@ def test_what_comes_from_outside_meets_the_proxy_first(
     finally:
         proxy.close()
         metrics.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_is_captured_that_nobody_takes(
+    machines: tuple[Machine, Machine], backend: str
+) -> None:
+    machine, _ = machines
+    found = state(machine)
+    apply = [*python("meltemi.ctl"), "capture", "apply", "--backend", backend]
+    done = run(machine, *apply, "--dns")
+    assert done.returncode == 65
+    assert "nobody listens on tcp 15001 (what applications open), tcp 15006" in (
+        done.stderr
+    )
+    assert "udp 15053 (DNS), tcp 15053" in done.stderr
+    assert "--force" in done.stderr
+    assert state(machine) == found
+    outbound, inbound = (
+        Listener(machine, each, FAMILIES[0]) for each in (15001, 15006)
+    )
+    try:
+        assert run(machine, *apply).returncode == 0
+        assert run(machine, *apply, "--dns").returncode == 65
+    finally:
+        outbound.close()
+        inbound.close()
+    assert run(machine, *apply, "--inbound-ports=").returncode == 65
+    nothing = run(machine, *apply, "--inbound-ports=", "--outbound-ranges=")
+    assert nothing.returncode == 0, "what captures nothing needs nobody"
 
 
 DOCKERS = """

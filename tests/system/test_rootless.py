@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from meltemi.ctl.local.pods.trial import trouble
 from meltemi.ctl.local.record import Mode
 from meltemi.testkit.hello import HELLO
+from meltemi.testkit.pods import called, resolved
 from meltemi.testkit.up import (
     SYSTEM_PYTHON,
     Up,
@@ -34,41 +34,11 @@ pytestmark = [
     pytest.mark.skipif(bool(WHY), reason=WHY),
 ]
 
-CALL = """
-import json, sys, urllib.error, urllib.request
-try:
-    with urllib.request.urlopen(sys.argv[1], timeout=5) as answer:
-        print(answer.read().decode())
-except urllib.error.HTTPError as error:
-    print(json.dumps({"status": error.code}))
-except OSError as error:
-    print(json.dumps({"error": str(error)}))
-"""
-RESOLVE = "import socket, sys; print(socket.gethostbyname(sys.argv[1]))"
-
 
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[Up]:
     with demo(user=NOBODY) as up:
         yield up
-
-
-def in_pod(mesh: Up, pod: str, code: str, *words: str) -> str:
-    """Return what Python prints in ``pod``, as its application would."""
-    nets = str(mesh.state / "pods" / "nets.json")
-    enter = [sys.executable, "-m", "meltemi.ctl.local.pods.enter", nets, pod, "--names"]
-    return subprocess.run(
-        [*enter, "--", sys.executable, "-c", code, *words],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    ).stdout.strip()
-
-
-def called(mesh: Up, pod: str, url: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(in_pod(mesh, pod, CALL, url))
-    return found
 
 
 def test_up_chooses_it_by_itself_and_says_why(mesh: Up) -> None:
@@ -98,7 +68,7 @@ def test_an_application_calls_a_plain_name_and_mutual_tls_carries_it(mesh: Up) -
 
 
 def test_the_name_of_a_service_is_an_address_that_only_the_mesh_has(mesh: Up) -> None:
-    assert in_pod(mesh, "productpage-v1", RESOLVE, "reviews").startswith("240.240.")
+    assert resolved(mesh, "productpage-v1", "reviews").startswith("240.240.")
 
 
 def test_plain_text_from_beside_the_mesh_is_refused(mesh: Up) -> None:
@@ -180,7 +150,7 @@ def test_a_workload_that_is_in_no_pod_is_called_all_the_same(
     mesh.apply(HELLO_OUTSIDE)
     token = mesh.do("token", "create", "--ns", "default", "--sa", "hello").strip()
     words = ["--service", "hello", "--port", "8080:http", "--token", token]
-    elsewhere = Up(tmp_path / "elsewhere")
+    elsewhere = Up(tmp_path / "e")
     own = [*elsewhere.before, "-m", "meltemi.ctl", "--state", str(elsewhere.state)]
     served = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "8080"]
     join = [*own, "workload", "join", mesh.url("galley"), *words, "--", *served]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from meltemi.testkit.far_mesh import FarMesh
 from meltemi.testkit.hello import HELLO
 from meltemi.testkit.namespaces import network
 from meltemi.testkit.processes import Program, python, running
-from meltemi.testkit.up import eventually
+from meltemi.testkit.up import as_user, eventually, no_other_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,6 +238,70 @@ def rules(machine: Machine) -> str:
         timeout=30,
     )
     return done.stdout
+
+
+SYSTEMD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What systemd gives services (systemd.exec(5))."""
+NOBODY = 65534
+TELLS_RIGHTS = """
+import pathlib, sys, time
+lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+told = pathlib.Path(sys.argv[1])
+told.with_suffix(".new").write_text(next(e for e in lines if e.startswith("CapEff")))
+told.with_suffix(".new").rename(told)
+time.sleep(600)
+"""
+
+
+def service(unit: str) -> dict[str, str]:
+    """Return what a unit file says, by key."""
+    lines = (each.partition("=") for each in unit.splitlines() if "=" in each)
+    return {key: value for key, _, value in lines}
+
+
+@pytest.fixture
+def service_folder() -> Iterator[Path]:
+    """What belongs to the user of a service."""
+    with tempfile.TemporaryDirectory(prefix="mu-", ignore_cleanup_errors=True) as name:
+        os.chown(name, NOBODY, NOBODY)
+        yield Path(name)
+
+
+@pytest.mark.skipif(bool(no_other_user()), reason=no_other_user())
+def test_what_the_unit_of_a_captured_workload_starts_captures_without_root(
+    three: Three, service_folder: Path
+) -> None:
+    there, rights = service_folder, service_folder / "rights"
+    for name, text in (
+        ("token", three.token("unit")),
+        ("roots.pem", three.mesh.ca.read_text()),
+    ):
+        (there / name).write_text(text)
+    words = ("--ca", f"{there}/roots.pem", "--service", "unit", "--port", "8080")
+    application = ("python3", "-c", TELLS_RIGHTS, f"{rights}")
+    asked = (three.mesh.url, *words, "--captured", "--name", "unit", "--", *application)
+    unit = service(three.mesh.do("workload", "unit", "--user", "nobody", *asked))
+    command = [each.replace("%d", f"{there}") for each in started(unit["ExecStart"])]
+    command[command.index("--state") + 1] = f"{there}"
+    right = unit.get("AmbientCapabilities", "").removeprefix("CAP_").lower()
+    user = as_user(NOBODY, path=SYSTEMD_PATH, capability=right)
+    machine, log = three.captured[0], three.folder / "unit.log"
+    before = rules(machine)
+    argv = machine.argv([*user, "-m", "meltemi.ctl", *command])
+    with running(Program(argv, rights.exists, log)) as program:
+        assert "joined as" in log.read_text()
+        assert "MELTEMI_OUTPUT" in rules(machine)
+        assert int(rights.read_text().split()[1], 16) == 0, "of the application"
+        assert program.process
+        program.process.terminate()
+        program.process.wait(60)
+    assert rules(machine) == before, "nothing stays"
+
+
+def started(command: str) -> list[str]:
+    """Return the words behind the program, as systemd gives them to it."""
+    words = shlex.split(command.replace("\\n", "\n"))[1:]
+    return [each.replace("%%", "%").replace("$$", "$") for each in words]
 
 
 def test_machines_whose_traffic_is_captured_call_by_name_and_know_nothing(

@@ -36,16 +36,17 @@ from meltemi.testkit.fakes.nameserver import (
     asked_over_udp,
 )
 from meltemi.testkit.processes import free_port
-from meltemi.xds.name_table import Name
+from meltemi.xds.name_table import Name, NamedPort
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 MANY = tuple(f"10.9.0.{each}" for each in range(1, 101))
+PORTS = (NamedPort("http", "tcp", 9080),)
 TABLE = {
     "reviews.default.svc.cluster.local": Name(
-        ("240.240.0.1",), "External", "reviews", "default"
+        ("240.240.0.1",), "External", "reviews", "default", PORTS
     ),
     "many.default.svc.cluster.local": Name(MANY, "Kubernetes", "many", "default"),
 }
@@ -124,6 +125,17 @@ async def test_names_of_the_mesh_resolve_with_every_nameserver_dead(
         raws = await asked_over_tcp(host, port, *asked)
         assert [taken_apart(raw).ident for raw in raws] == [1, 2]
     assert machine.counted("requests") == 5
+    assert machine.counted("upstream_requests") == 0
+
+
+async def test_ports_of_the_mesh_are_found_with_every_nameserver_dead(
+    machine: Machine,
+) -> None:
+    async with machine.serving():
+        found = await machine.ask("_http._tcp.reviews.default.svc.cluster.local", SRV)
+    ((_, kind, _, value),) = found.records
+    assert (kind, value) == (SRV, "0 100 9080 reviews.default.svc.cluster.local")
+    assert [each[3] for each in found.more] == ["240.240.0.1"]
     assert machine.counted("upstream_requests") == 0
 
 

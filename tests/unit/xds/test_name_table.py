@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,12 +10,30 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meltemi.xds.name_table import InvalidNameTableError, Name, decode, encode
+from meltemi.xds.name_table import (
+    InvalidNameTableError,
+    Name,
+    NamedPort,
+    decode,
+    encode,
+)
 
 REVIEWS = Name(("240.240.0.7", "2001:2::f0f0:7"), "External", "reviews", "default")
 TEXT = st.text(max_size=200)
+PORTS = st.builds(
+    NamedPort, TEXT, st.sampled_from(("tcp", "udp")), st.integers(1, 65535)
+)
 TABLES = st.dictionaries(
-    TEXT, st.builds(Name, st.lists(TEXT).map(tuple), TEXT, TEXT, TEXT), max_size=5
+    TEXT,
+    st.builds(
+        Name,
+        st.lists(TEXT).map(tuple),
+        TEXT,
+        TEXT,
+        TEXT,
+        st.lists(PORTS, max_size=3).map(tuple),
+    ),
+    max_size=5,
 )
 
 
@@ -65,7 +84,9 @@ def test_what_is_written_is_istios_message_and_is_read_again(
     assert {
         host: Name(tuple(each.ips), each.registry, each.shortname, each.namespace)
         for host, each in seen.items()
-    } == table
+    } == {host: replace(each, ports=()) for host, each in table.items()}, (
+        "what Istio's agents do not know they pass over"
+    )
 
 
 def test_what_istio_writes_is_read_and_what_is_not_known_is_passed_over() -> None:
@@ -78,6 +99,17 @@ def test_what_istio_writes_is_read_and_what_is_not_known_is_passed_over() -> Non
     more = bytes([9 << 3, 1]) + bytes([9 << 3 | 1]) + bytes(8)
     raw = message.SerializeToString() + more
     assert decode(raw) == {"reviews.default.svc.cluster.local": REVIEWS}
+
+
+@pytest.mark.parametrize("text", ["", "80", "80/tcp", "x/tcp/http", "999999/tcp/http"])
+def test_a_port_that_cannot_be_read_is_passed_over(text: str) -> None:
+    raw = encode({"a": Name((), ports=(NamedPort("http", "tcp", 80),))})
+    odd = raw.replace(b"\x0b80/tcp/http", bytes([len(text)]) + text.encode())
+    growth = len(odd) - len(raw)
+    head = bytearray(odd)
+    for at in (1, 6):  # the lengths of the entry and of its value
+        head[at] += growth
+    assert decode(bytes(head)) == {"a": Name(())}
 
 
 def test_equal_tables_give_equal_bytes_in_whatever_order_they_were_made() -> None:

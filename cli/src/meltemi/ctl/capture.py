@@ -10,9 +10,25 @@ from typing import Annotated, Any
 
 import typer
 
-from meltemi.proxy.adapters.netfilter import Backend, Netfilter, tcp_sockets
-from meltemi.proxy.capture.guard import spared, ssh_ports
-from meltemi.proxy.capture.options import PROXY_ID, CaptureOptions, Inbound
+from meltemi.ctl.capture_words import groups, listed, users
+from meltemi.kernel.errors import Blame, MeshError
+from meltemi.proxy.adapters.netfilter import Backend, Netfilter
+from meltemi.proxy.adapters.system_sockets import ssh_ports_here, waiting
+from meltemi.proxy.capture.complaints import FLAGS
+from meltemi.proxy.capture.guard import spared
+from meltemi.proxy.capture.limits import ALL, PROXY_ID
+from meltemi.proxy.capture.options import CaptureOptions, Inbound
+from meltemi.proxy.capture.takers import takers
+
+PROTOCOLS = ("tcp", "udp")
+
+
+class NobodyTakesError(MeshError):
+    """There is no proxy that takes what is to be captured."""
+
+    code = "capture.nobody-listens"
+    blame = Blame.CALLER
+
 
 captures = typer.Typer(
     help="How an application's traffic meets its proxy.", no_args_is_help=True
@@ -31,13 +47,15 @@ class Wish:
     options: CaptureOptions
     filter: Netfilter
     dry_run: bool
+    force: bool = False
+    """Set rules also where nobody takes what they capture."""
     ready_file: Path | None = None
     """What to make once the rules are set."""
 
 
-def _list_option(name: str, default: str, metavar: str, help_: str) -> Parameter:
+def _list_option(name: str, default: str | None, metavar: str, help_: str) -> Parameter:
     told = typer.Option(metavar=metavar, help=f"{help_} Several with commas.")
-    return _option(name, default, Annotated[str, told])
+    return _option(name, default, Annotated[str | None, told])
 
 
 def _option(name: str, default: object, annotation: object) -> Parameter:
@@ -54,19 +72,13 @@ def _flag(name: str, help_: str) -> Parameter:
 
 
 LISTS = {
-    "inbound_ports": "inbound_ports",
-    "exclude_inbound_ports": "inbound_exclude",
-    "outbound_ports": "outbound_ports",
-    "exclude_outbound_ports": "outbound_exclude",
-    "outbound_ranges": "outbound_ranges",
-    "exclude_outbound_ranges": "outbound_ranges_exclude",
-    "groups": "groups",
-    "exclude_groups": "groups_exclude",
-    "exclude_interfaces": "interfaces_exclude",
-    "virtual_interfaces": "virtual_interfaces",
-    "dns_servers": "dns_servers",
+    flag.removeprefix("--").replace("-", "_"): field for field, flag in FLAGS.items()
 }
 """Options to the fields of `CaptureOptions` that are lists of words."""
+NAMED = ("groups", "exclude_groups")
+"""Those of them that a name may stand in for a number."""
+
+USUAL = f"[{PROXY_ID}]"
 
 TOLD = (
     _option(
@@ -94,12 +106,8 @@ TOLD = (
     _list_option(
         "virtual_interfaces", "", "NAMES", "Interfaces of machines behind this one."
     ),
-    _list_option(
-        "proxy_uid", str(PROXY_ID), "UIDS", "Users whose traffic is the proxy's."
-    ),
-    _list_option(
-        "proxy_gid", str(PROXY_ID), "GIDS", "Groups whose traffic is the proxy's."
-    ),
+    _list_option("proxy_uid", None, "USERS", f"Whose traffic is the proxy's. {USUAL}"),
+    _list_option("proxy_gid", None, "GROUPS", f"Whose traffic is the proxy's. {USUAL}"),
     _option(
         "proxy_mark",
         None,
@@ -117,6 +125,8 @@ TOLD = (
 )
 """What every command is told: what to capture."""
 
+
+FORCED = _flag("force", "Set the rules though nobody listens for what they capture.")
 
 HELD = _option(
     "ready_file",
@@ -146,13 +156,17 @@ def _with_options(act: Callable[[Wish], None], *more: Parameter) -> Callable[...
 
 
 def _options(given: dict[str, Any]) -> CaptureOptions:
-    outside = given["proxy_outside"]
-    marked = outside or given["proxy_mark"] is not None
-    lists: dict[str, Any] = {LISTS[name]: _list(given[name]) for name in LISTS}
+    outside, mark = given["proxy_outside"], given["proxy_mark"]
+    usual = "" if outside or mark is not None else str(PROXY_ID)
+    lists: dict[str, Any] = {LISTS[name]: _listed(name, given[name]) for name in LISTS}
+    told = {
+        name: usual if given[name] is None else given[name]
+        for name in ("proxy_uid", "proxy_gid")
+    }
     return CaptureOptions(
-        uids=() if marked else _numbers("--proxy-uid", given["proxy_uid"]),
-        gids=() if marked else _numbers("--proxy-gid", given["proxy_gid"]),
-        mark=given["proxy_mark"],
+        uids=users("--proxy-uid", told["proxy_uid"]),
+        gids=groups("--proxy-gid", told["proxy_gid"]),
+        mark=mark,
         outside=outside,
         inbound=given["inbound_mode"],
         dns=given["dns"],
@@ -161,16 +175,28 @@ def _options(given: dict[str, Any]) -> CaptureOptions:
     )
 
 
+def _listed(name: str, text: str) -> tuple[str, ...]:
+    flag = FLAGS[LISTS[name]]
+    if name in NAMED and text.strip() != ALL:
+        return tuple(map(str, groups(flag, text)))
+    return listed(flag, text)
+
+
 def plan(wish: Wish) -> None:
     """Print the rules, as the packet filter's program takes them."""
     typer.echo(wish.filter.text(wish.options), nl=False)
 
 
 def apply(wish: Wish) -> None:
-    """Set the rules; rules of ours that are there are replaced."""
+    """Set the rules; rules of ours that are there are replaced.
+
+    Refused where nobody listens for what they capture: all of it would fail.
+    """
     if wish.dry_run:
         plan(wish)
         return
+    if not wish.force:
+        _refuse_to_cut_off(wish.options)
     wish.filter.apply(wish.options)
     typer.echo(f"captured with {wish.filter.backend}: see meltemi capture verify")
     if spare := set(map(str, _ssh())) & set(wish.options.inbound_exclude):
@@ -179,16 +205,17 @@ def apply(wish: Wish) -> None:
 
 def verify(wish: Wish) -> None:
     """Tell whether the rules of these options are there, complete and unchanged."""
-    wrong = wish.filter.missing(wish.options)
+    there = wish.filter.standing()
+    wrong = there.missing(wish.options)
     if wrong:
         typer.echo("\n".join(wrong), err=True)
         typer.echo("run meltemi capture apply with the same options", err=True)
         raise typer.Exit(1)
-    typer.echo(f"captured with {wish.filter.backend}, as asked")
+    typer.echo(f"captured with {there.backend}, as asked")
 
 
 def clean(wish: Wish) -> None:
-    """Take all rules of ours away; those of others stay as they are."""
+    """Take all rules of ours away, whoever holds them; those of others stay."""
     if wish.dry_run:
         typer.echo(wish.filter.undoing(wish.options), nl=False)
         return
@@ -203,7 +230,7 @@ def hold(wish: Wish) -> None:
     """
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # none comes between set and wait
-    apply(wish)
+    apply(replace(wish, force=True))  # the proxy comes later, into our namespace
     if wish.dry_run:
         return
     if wish.ready_file is not None:
@@ -211,23 +238,24 @@ def hold(wish: Wish) -> None:
     signal.sigwait(ends)
 
 
-for each in (plan, apply, verify, clean):
+for each in (plan, verify, clean):
     captures.command(each.__name__)(_with_options(each))
+captures.command("apply")(_with_options(apply, FORCED))
 captures.command("hold")(_with_options(hold, HELD))
 
 
+def _refuse_to_cut_off(options: CaptureOptions) -> None:
+    there = {
+        (protocol, each.port) for protocol in PROTOCOLS for each in waiting(protocol)
+    }
+    absent = [e for e in takers(options) if (e.protocol, e.port) not in there]
+    if absent:
+        raise NobodyTakesError(
+            f"nobody listens on {', '.join(map(str, absent))}: captured traffic would "
+            "fail. Start the proxy first (meltemi workload join --captured starts it, "
+            "then captures), or say --force if it comes later"
+        )
+
+
 def _ssh() -> tuple[int, ...]:
-    return ssh_ports(os.environ, tcp_sockets())  # noqa: TID251 - here it is read
-
-
-def _list(words: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in words.split(",") if each.strip())
-
-
-def _numbers(option: str, words: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(each) for each in _list(words))
-    except ValueError:
-        raise typer.BadParameter(
-            f"{words!r} found, expected numbers with commas", param_hint=option
-        ) from None
+    return ssh_ports_here(os.environ)  # noqa: TID251 - here it is read

@@ -4,14 +4,15 @@ On the wire it is Istio's NDS: one message, whole each time.
 
 Source:
     istio/istio pkg/dns/proto/nds.proto: NameTable.table = 1, a map of NameInfo
-    {ips = 1, registry = 2, shortname = 3, namespace = 4}.
+    {ips = 1, registry = 2, shortname = 3, namespace = 4}. Ports are ours: agents of
+    Istio pass the field over, and Pilots of Istio do not send it.
 
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.kernel.varint import varint
@@ -28,6 +29,12 @@ KEY, VALUE = 1, 2
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 """Wire types (protobuf.dev/programming-guides/encoding)."""
 
+PORTS: Final = 1001
+"""Of a NameInfo: far from whatever Istio may number."""
+
+DIGITS: Final = len("65535")
+"""Of a port's number."""
+
 LONGEST_VARINT: Final = 70
 """Bits, in whole groups of seven, that 64 bits need."""
 
@@ -39,6 +46,21 @@ class InvalidNameTableError(MeshError):
     blame = Blame.PEER
 
 
+class NamedPort(NamedTuple):
+    """A port of a service, by the names that SRV knows it by.
+
+    Attributes:
+        name: The port's.
+        transport: ``tcp`` or ``udp``.
+        number: What to connect to.
+
+    """
+
+    name: str
+    transport: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """What a host stands for: Istio's NameInfo.
@@ -48,6 +70,7 @@ class Name:
         registry: Where its service was described.
         short: The service's name within ``namespace``; empty: it has none.
         namespace: Where ``short`` alone means this host.
+        ports: Its service's.
 
     """
 
@@ -55,6 +78,7 @@ class Name:
     registry: str = ""
     short: str = ""
     namespace: str = ""
+    ports: tuple[NamedPort, ...] = ()
 
 
 def encode(table: Mapping[str, Name]) -> bytes:
@@ -71,11 +95,16 @@ def _name(name: Name) -> bytes:
     parts += [
         _field(number, text.encode()) for number, text in enumerate(texts, 2) if text
     ]
+    parts += [_field(PORTS, _port(each)) for each in name.ports]
     return b"".join(parts)
 
 
+def _port(port: NamedPort) -> bytes:
+    return f"{port.number}/{port.transport}/{port.name}".encode()
+
+
 def _field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | LENGTH]) + varint(len(content)) + content
+    return varint(number << 3 | LENGTH) + varint(len(content)) + content
 
 
 def decode(raw: bytes) -> dict[str, Name]:
@@ -95,10 +124,22 @@ def _entry(raw: bytes) -> tuple[str, Name]:
     parts = dict(_fields(raw))
     found: dict[int, list[str]] = {}
     for number, content in _fields(parts.get(VALUE, b"")):
-        if number in range(1, 5):
+        if number in (*range(1, 5), PORTS):
             found.setdefault(number, []).append(content.decode())
-    texts = (found.get(number, [""])[-1] for number in (2, 3, 4))
-    return parts.get(KEY, b"").decode(), Name(tuple(found.get(1, ())), *texts)
+    registry, short, namespace = (found.get(each, [""])[-1] for each in (2, 3, 4))
+    addresses = tuple(found.get(1, ()))
+    ports = (port for each in found.get(PORTS, ()) if (port := _read_port(each)))
+    host = parts.get(KEY, b"").decode()
+    return host, Name(addresses, registry, short, namespace, tuple(ports))
+
+
+def _read_port(text: str) -> NamedPort | None:
+    """Return the port that ``text`` spells; None if it is none."""
+    number, _, rest = text.partition("/")
+    transport, slash, name = rest.partition("/")
+    if not (slash and number.isascii() and number.isdecimal()):
+        return None
+    return NamedPort(name, transport, int(number)) if len(number) <= DIGITS else None
 
 
 def _fields(raw: bytes) -> Iterator[tuple[int, bytes]]:

@@ -49,10 +49,17 @@ def test_a_new_line_ends_no_line_of_the_unit() -> None:
     assert "\n" not in quoted("a\nUser=root")
 
 
+def test_only_who_captures_gets_a_right_over_the_network() -> None:
+    assert "Capabilities" not in unit_text(WANTED)
+    captured = unit_text(replace(WANTED, captured=True))
+    assert "\nAmbientCapabilities=CAP_NET_ADMIN\n" in captured
+
+
 @pytest.mark.skipif(NO_SYSTEMD, reason="systemd-analyze is not installed")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("captured", [False, True])
+def test_systemd_takes_the_unit(tmp_path: Path, *, captured: bool) -> None:
     file = tmp_path / "hello.service"
-    file.write_text(unit_text(WANTED))
+    file.write_text(unit_text(replace(WANTED, captured=captured)))
     done = subprocess.run(
         [str(shutil.which("systemd-analyze")), "verify", str(file)],
         capture_output=True,

@@ -12,12 +12,13 @@ from meltemi.pilot.scope.scope import scope
 from meltemi.pilot.translate.name_table import name_table
 from meltemi.testkit.mesh import mesh
 from meltemi.testkit.small_mesh import service, the
-from meltemi.xds.name_table import Name
+from meltemi.xds.name_table import Name, NamedPort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 REVIEWS = "reviews.default.svc.cluster.local"
+MYSQL = NamedPort("tcp", "tcp", 3306)
 STATIC = ", resolution: STATIC, endpoints: [{address: 10.0.1.1}]"
 
 
@@ -131,7 +132,7 @@ def test_a_headless_service_is_its_endpoints_and_each_member_has_a_name() -> Non
     )
     assert found == {
         "db.prod.svc.cluster.local": Name(
-            ("10.9.0.1", "10.9.0.2"), "Kubernetes", "db", "prod"
+            ("10.9.0.1", "10.9.0.2"), "Kubernetes", "db", "prod", (MYSQL,)
         ),
         "db-0.db.prod.svc.cluster.local": Name(
             ("10.9.0.1",), "Kubernetes", "db-0.db", "prod"
@@ -153,7 +154,26 @@ def test_kubernetes_own_service_stands_alone_whoever_is_older(first: str) -> Non
     metadata = {"name": "db", "namespace": "prod", "creationTimestamp": created}
     documents[0] |= {"metadata": metadata}
     found = table(entry, cluster=documents)["db.prod.svc.cluster.local"]
-    assert found == Name(("10.9.0.1",), "Kubernetes", "db", "prod")
+    assert found == Name(("10.9.0.1",), "Kubernetes", "db", "prod", (MYSQL,))
+
+
+def test_ports_are_told_by_name_as_clients_connect_to_them() -> None:
+    text = service("api.example.com", "443 Https HTTPS", "53 dns UDP")
+    found = table(text.replace("number: 443", "targetPort: 8443, number: 443"))
+    assert found["api.example.com"].ports == (
+        NamedPort("https", "tcp", 443),
+        NamedPort("dns", "udp", 53),
+    )
+
+
+def test_endpoints_that_clients_reach_themselves_are_told_by_their_own_ports() -> None:
+    documents = headless({"addresses": ["10.9.0.1"]})
+    documents[0]["spec"] = {
+        "clusterIP": "None",
+        "ports": [{"name": "tcp", "port": 3306, "targetPort": 3307}],
+    }
+    found = table("", cluster=documents)["db.prod.svc.cluster.local"]
+    assert found.ports == (NamedPort("tcp", "tcp", 3307),)
 
 
 def test_what_is_looked_up_by_others_is_left_to_them() -> None:

@@ -6,21 +6,24 @@ from meltemi.proxy.dns.answering import mesh_answer
 from meltemi.proxy.dns.message import query
 from meltemi.proxy.dns.name import wire
 from meltemi.proxy.dns.names import Names
-from meltemi.testkit.dns import AAAA, CNAME, SRV, A, Reply, question, taken_apart
-from meltemi.xds.name_table import Name
+from meltemi.testkit.dns import AAAA, CNAME, MX, SRV, A, Reply, question, taken_apart
+from meltemi.xds.name_table import Name, NamedPort
 
+HTTP, QUIC = NamedPort("http", "tcp", 9080), NamedPort("http", "udp", 9443)
+SQL = NamedPort("sql", "tcp", 3306)
 TABLE = {
     "reviews.default.svc.cluster.local": Name(
-        ("240.240.0.1",), "External", "reviews", "default"
+        ("240.240.0.1",), "External", "reviews", "default", (HTTP, QUIC)
     ),
     "details.prod.svc.cluster.local": Name(
         ("240.240.0.2",), "External", "details", "prod"
     ),
     "db.default.svc.cluster.local": Name(
-        ("10.9.0.1", "10.9.0.2", "10.9.0.3", "fd00::1"), "Kubernetes", "db", "default"
+        ("10.9.0.1", "10.9.0.2", "10.9.0.3", "fd00::1"),
+        *("Kubernetes", "db", "default", (SQL,)),
     ),
     "api.example.com": Name(("240.240.0.4",), "External"),
-    "*.wild.example.com": Name(("240.240.0.5",), "External"),
+    "*.wild.example.com": Name(("240.240.0.5",), "External", ports=(HTTP,)),
     "broken.example.com": Name(("nowhere",), "External"),
     "bücher.example.com": Name(("240.240.0.6",), "External"),
 }
@@ -78,6 +81,100 @@ def test_a_host_of_one_family_has_no_records_of_the_other_and_is_there() -> None
 
 def test_other_types_are_left_to_others_as_istio_does() -> None:
     assert ask("reviews", SRV) is None
+    assert ask("_http._tcp.reviews", MX) is None
+
+
+REVIEWS = "reviews.default.svc.cluster.local"
+
+
+@pytest.mark.parametrize(
+    "host", [REVIEWS, "reviews.default.svc", "reviews.default", "Reviews"]
+)
+def test_a_port_of_a_service_is_found_by_its_name_and_transport(host: str) -> None:
+    told = ask(f"_http._TCP.{host}", SRV)
+    assert told is not None
+    name = f"_http._TCP.{host}"
+    assert told.records == [(name, SRV, 30, f"0 100 9080 {REVIEWS}")]
+    assert told.more == [(REVIEWS, A, 30, "240.240.0.1")], "no second question"
+    udp = ask(f"_http._udp.{host}", SRV)
+    assert udp is not None
+    assert udp.records[0][3] == f"0 100 9443 {REVIEWS}"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "_grpc._tcp.reviews",
+        "_http._sctp.reviews",
+        "_http.reviews",
+        "_http._tcp",
+        "_http._tcp.elsewhere.example",
+        "_http._tcp.details.prod",
+        "http.tcp.reviews",
+    ],
+)
+def test_a_port_that_a_service_does_not_have_is_left_to_others(host: str) -> None:
+    assert ask(host, SRV) is None
+
+
+def test_the_name_of_a_port_is_there_and_has_no_address() -> None:
+    told = ask("_http._tcp.reviews", A)
+    assert told is not None
+    assert (told.code, told.records) == (0, [])
+
+
+def test_a_port_is_found_behind_a_search_domain() -> None:
+    told = ask("_http._tcp.reviews.corp.example", SRV, search=CORP)
+    assert told is not None
+    alias, server = told.records
+    assert alias[3] == "_http._tcp.reviews"
+    assert server == ("_http._tcp.reviews", SRV, 30, f"0 100 9080 {REVIEWS}")
+
+
+MEMBERS = {
+    f"db-{each}.db.default.svc.cluster.local": Name(
+        (f"10.9.0.{each}",), "Kubernetes", f"db-{each}.db", "default"
+    )
+    for each in (1, 2)
+}
+DB = {
+    "db.default.svc.cluster.local": Name(
+        ("10.9.0.1", "10.9.0.2"), "Kubernetes", "db", "default", (SQL,)
+    )
+}
+
+
+def servers(table: dict[str, Name], *, turn: int = 0) -> list[str]:
+    asked = query(question("_sql._tcp.db", SRV))
+    found = Names(table, "default").find(asked.key)
+    assert found is not None
+    told = taken_apart(mesh_answer(asked, found, turn, 512) or b"")
+    assert len(told.more) == 2, "each server's address"
+    return [value for _, _, _, value in told.records]
+
+
+def test_each_member_of_a_headless_service_is_a_server_of_its_ports() -> None:
+    first, second = (f"0 50 3306 {each}" for each in MEMBERS)
+    assert servers(DB | MEMBERS) == [first, second]
+    assert servers(DB | MEMBERS, turn=1) == [second, first]
+
+
+def test_where_not_every_endpoint_has_a_name_the_service_stands_for_them() -> None:
+    one = dict([*MEMBERS.items()][:1])
+    assert servers(DB | one) == ["0 100 3306 db.default.svc.cluster.local"]
+
+
+def test_addresses_beside_an_answer_give_way_where_they_do_not_fit() -> None:
+    asked = query(question("_sql._tcp.db", SRV))
+    found = NAMES.find(asked.key)
+    assert found is not None
+    whole = taken_apart(mesh_answer(asked, found, 0, 512) or b"")
+    assert len(whole.more) == 4
+    least = asked.end + 12 + 6 + len(found.servers[0].host)
+    some = taken_apart(mesh_answer(asked, found, 0, least + 60) or b"")
+    assert (len(some.records), len(some.more), some.truncated) == (1, 1, False)
+    none = taken_apart(mesh_answer(asked, found, 0, least - 1) or b"")
+    assert (none.records, none.more, none.truncated) == ([], [], True)
 
 
 def test_each_answer_begins_with_another_address() -> None:

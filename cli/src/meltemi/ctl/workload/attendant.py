@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.credentials.citadel import REFUSALS
 from meltemi.ctl.local.web import ask
+from meltemi.ctl.workload.rights import network_kept_back
 from meltemi.kernel.backoff import Backoff
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -144,12 +145,13 @@ class Attendant:
 
     def _start_application(self, application: Program) -> None:
         try:
-            self._application_pid = os.posix_spawnp(
-                application.argv[0],
-                tuple(application.argv),
-                application.environ,
-                setsigmask=[],
-            )
+            with network_kept_back():
+                self._application_pid = os.posix_spawnp(
+                    application.argv[0],
+                    tuple(application.argv),
+                    application.environ,
+                    setsigmask=[],
+                )
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             self._code = NOT_FOUND if missing else NOT_RUN

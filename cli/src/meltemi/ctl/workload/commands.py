@@ -43,6 +43,7 @@ from meltemi.ctl.workload.plan import (
     application_environ,
     inbound,
 )
+from meltemi.ctl.workload.token import token_said
 from meltemi.ctl.workload.wish import (
     LOOPBACK,
     BadWishError,
@@ -109,10 +110,15 @@ HealthOption = Annotated[
     ),
 ]
 TokenOption = Annotated[
-    str, typer.Option(envvar=SECRET, help="Of meltemi token create --ns --sa.")
+    str,
+    typer.Option(envvar=SECRET, help="The token; whoever lists processes sees it."),
 ]
 TokenFileOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="It is in this file.")
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="The token of meltemi token create --ns --sa; - for standard input.",
+    ),
 ]
 CaOption = Annotated[
     str, typer.Option(metavar="FILE", help="Roots to believe Galley by.")
@@ -130,6 +136,7 @@ def register(app: typer.Typer) -> None:
 
 @workload.command()
 def join(  # noqa: PLR0913 - Typer reads the signature
+    context: typer.Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="Galley's: https://HOST.")],
     command: Words = [],  # noqa: B006 - Typer reads it, nobody changes it
     *,
@@ -157,7 +164,7 @@ def join(  # noqa: PLR0913 - Typer reads the signature
     others can reach it. When CMD ends the workload leaves, and the exit code is CMD's.
     """
     told = port_and_place(port, app)
-    secret = token_of(token, token_file)
+    secret = token_said(context, token, token_file)
     wish = Wish(
         name or name_of(service, socket.gethostname()),
         service,
@@ -319,26 +326,6 @@ def port_and_place(port: str, app: str) -> tuple[Port, Address]:
     except ValueError as error:
         raise BadWishError(f"--app {app}: {error}") from None
     return of_service, where
-
-
-def token_of(text: str, file: Path | None) -> str:
-    """Return the token that was given, in one way or the other.
-
-    Raises:
-        BadWishError: If there is none.
-
-    """
-    if file is not None:
-        try:
-            text = file.read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadWishError(f"--token-file {file}: {error}") from None
-    if not text.strip():
-        raise BadWishError(
-            "no token: say --token, --token-file or MELTEMI_TOKEN; who runs the mesh "
-            "makes one with meltemi token create --ns NAMESPACE --sa ACCOUNT"
-        )
-    return text.strip()
 
 
 def _joined(place: Place, line: str, capture: Callable[[], None]) -> None:

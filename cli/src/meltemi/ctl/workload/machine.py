@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from meltemi.ctl.workload.wish import BadWishError
-from meltemi.proxy.adapters.netfilter import Netfilter, tcp_sockets
-from meltemi.proxy.capture.guard import spared, ssh_ports
+from meltemi.proxy.adapters.netfilter import Netfilter
+from meltemi.proxy.adapters.system_sockets import ssh_ports_here
+from meltemi.proxy.capture.guard import spared
 from meltemi.proxy.capture.options import CaptureOptions
 from meltemi.runtime.settings import Address
 
@@ -67,7 +68,7 @@ def machine_options(
         dns=True,
         outbound_ranges_exclude=tuple(map(str, ranges)),
     )
-    return spared(options, ssh_ports(environ, tcp_sockets()))
+    return spared(options, ssh_ports_here(environ))
 
 
 @contextlib.contextmanager

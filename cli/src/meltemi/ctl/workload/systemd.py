@@ -42,7 +42,8 @@ def systemd_unit(
     name = told["name"] or name_of(told["service"], socket.gethostname())
     program = shutil.which("meltemi") or str(Path(sys.argv[0]).absolute())
     token = str(credential.absolute())
-    made = Unit(name, url, tuple(words), program, token, user)
+    captured = bool(told["captured"])
+    made = Unit(name, url, tuple(words), program, token, user, captured)
     typer.echo(unit_text(made), nl=False)
 
 

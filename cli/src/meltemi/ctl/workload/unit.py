@@ -31,13 +31,17 @@ RestartPreventExitStatus=64 65 77
 KillMode=mixed
 TimeoutStopSec={stop}
 NoNewPrivileges=yes
-ProtectSystem=strict
+{rights}ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
 
 [Install]
 WantedBy=multi-user.target
 """
+
+
+CAPTURES: Final = "AmbientCapabilities=CAP_NET_ADMIN\n"
+"""To set rules, and to mark what the proxy opens; the application does not get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Unit:
         program: The absolute path of ``meltemi``.
         token: The file of the workload token, which only root need be able to read.
         user: Whose processes agent and application are.
+        captured: Whether it captures the machine's traffic.
 
     """
 
@@ -60,6 +65,7 @@ class Unit:
     program: str
     token: str
     user: str
+    captured: bool = False
 
 
 def unit_text(wanted: Unit) -> str:
@@ -78,6 +84,7 @@ def unit_text(wanted: Unit) -> str:
         command=" ".join(command),
         token=quoted(wanted.token),
         user=wanted.user,
+        rights=CAPTURES if wanted.captured else "",
         stop=STOP_SECONDS,
     )
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meltemi.kernel.errors import Blame, MeshError
-from meltemi.proxy.adapters.programs import run_program
-from meltemi.proxy.capture import iptables, nft
-from meltemi.proxy.capture.family import family
+from meltemi.proxy.adapters import nftables, xtables
+from meltemi.proxy.adapters.capture_routes import absent, routes, unroutes
+from meltemi.proxy.adapters.nftables import Nftables
+from meltemi.proxy.adapters.programs import CaptureFailedError, run_program
+from meltemi.proxy.adapters.xtables import Xtables
+from meltemi.proxy.capture.options import CaptureOptions, Inbound
 from meltemi.proxy.capture.plan import plan
-from meltemi.proxy.capture.rules import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from meltemi.proxy.capture.options import CaptureOptions
     from meltemi.proxy.capture.rules import Plan
-
-COMMANDS = {
-    4: ("iptables-save", "iptables-restore"),
-    6: ("ip6tables-save", "ip6tables-restore"),
-}
-NF_TABLES = "nf_tables"
 
 
 class NoPacketFilterError(MeshError):
@@ -45,7 +40,8 @@ class Netfilter:
     """The packet filter of the network namespace that this process is in.
 
     Attributes:
-        backend: The program that is used.
+        backend: The program that rules are set with. Rules of ours are found, and taken
+            away, whichever program set them.
 
     """
 
@@ -56,24 +52,36 @@ class Netfilter:
             NoPacketFilterError: If it is not there.
 
         """
+        self._chosen = backend
         self.backend = backend or _found()
-        if shutil.which(PROGRAMS[self.backend]) is None:
+        if not INSTALLED[self.backend]():
             raise NoPacketFilterError(
-                f"{PROGRAMS[self.backend]} is not installed: install {self.backend}, "
+                f"{self.backend} is not installed: install {PACKAGES[self.backend]}, "
                 "or choose the other --backend"
             )
+        usual = next(xtables.makes()) if self.backend is Backend.IPTABLES else None
+        self._filter = usual or Nftables()
+
+    def standing(self) -> Netfilter:
+        """Return the one that rules of ours stand in, where none was chosen.
+
+        Where none stand it is this one.
+        """
+        if self._chosen is None and INSTALLED[Backend.IPTABLES]():
+            iptables = Netfilter(Backend.IPTABLES)
+            theirs, ours = iptables._filter, self._filter
+            if theirs.holds_ours() and not ours.holds_ours():
+                return iptables
+        return self
 
     def text(self, options: CaptureOptions) -> str:
         """Return what `apply` would tell the program now, and the routes beside it."""
         plans = _plans(options)
-        words = [f"# {' '.join(each)}" for one in plans for each in _routes(one)]
-        if self.backend is Backend.NFT:
-            return "\n".join([*words, nft.transaction(plans)])
-        parts = [f"# IPv{each.version}\n{_changes(each)}" for each in plans]
-        return "\n".join([*words, *parts])
+        words = [f"# {' '.join(each)}" for one in plans for each in routes(one)]
+        return "\n".join([*words, self._filter.text(plans)])
 
     def apply(self, options: CaptureOptions) -> None:
-        """Put the rules of ``options`` in place of any of ours.
+        """Put the rules of ``options`` in place of any of ours, whoever holds them.
 
         Raises:
             CaptureFailedError: If a program refuses them. Then rules of ours that were
@@ -82,77 +90,62 @@ class Netfilter:
         """
         plans = _plans(options)
         for one in plans:
-            for words in _routes(one):
+            for words in routes(one):
                 run_program(words)
-        if self.backend is Backend.NFT:
-            run_program(["nft", "-f", "-"], nft.transaction(plans))
-            return
-        for one in plans:
-            _restore(one.version, _changes(one))
+        self._filter.apply(plans)
+        for each in _holding_ours():
+            if each != self._filter:
+                each.clean()
 
     def holds_ours(self) -> bool:
         """Whether rules of ours are here already, whatever they say."""
-        if self.backend is Backend.NFT:
-            names = [f" {nft.table_name(kind)}" for kind in Kind]
-            listed = run_program(["nft", "list", "tables"]).splitlines()
-            return any(line.endswith(name) for line in listed for name in names)
-        found = (iptables.ours_in(_saved(each)).values() for each in _versions())
-        return any(ours.hooks or ours.chains for tables in found for ours in tables)
+        return bool(_holding_ours())
 
     def missing(self, options: CaptureOptions) -> list[str]:
         """Return in words what of ``options`` does not hold; empty: all of it does."""
         wrong = []
         for one in _plans(options):
-            if self.backend is Backend.NFT:
-                listed = run_program(
-                    ["nft", "list", "ruleset", nft.FAMILIES[one.version]]
-                )
-                found = nft.missing(one, listed)
-            else:
-                found = iptables.missing(one, _saved(one.version))
+            found = self._filter.missing(one)
             wrong += [f"IPv{one.version} {each}" for each in found]
-            wrong += [f"not there: {' '.join(each)}" for each in _absent_routes(one)]
-        return wrong
+            wrong += [f"not there: {' '.join(each)}" for each in absent(one)]
+        others = (each for each in _holding_ours() if each != self._filter)
+        return [*wrong, *(f"rules of ours stand in {each.name}" for each in others)]
 
     def undoing(self, options: CaptureOptions) -> str:
         """Return what `clean` would tell the programs now."""
-        plans = _plans(options)
-        words = [f"# {' '.join(each)}" for one in plans for each in _unroutes(one)]
-        if self.backend is Backend.NFT:
-            return "\n".join([*words, nft.transaction([])])
-        parts = [
-            f"# IPv{each.version}\n" + iptables.transaction(None, _saved(each.version))
-            for each in plans
-        ]
+        there = _holding_ours()
+        words = [f"# {' '.join(each)}" for each in _unrouting(options, there)]
+        parts = [f"# {each.name}\n{each.undoing()}" for each in there]
         return "\n".join([*words, *parts])
 
     def clean(self, options: CaptureOptions) -> None:
-        """Take away our rules, whatever they say, and the routes of ``options``.
+        """Take away our rules and routes, whatever they say and whoever holds them.
 
         What others set stays as it is, byte for byte.
+
+        Args:
+            options: TPROXY's route goes if they say so, also where the rules that it
+                was for have gone already.
+
         """
-        if self.backend is Backend.NFT:
-            run_program(["nft", "-f", "-"], nft.transaction([]))
-        for one in _plans(options):
-            if self.backend is Backend.IPTABLES:
-                _unmake(one.version)
-            for words in _unroutes(one):
-                run_program(words)
+        there = _holding_ours()
+        # The rules last: they tell which routes are ours, also if we are stopped here.
+        for words in _unrouting(options, there):
+            run_program(words)
+        for each in there:
+            each.clean()
 
 
-def tcp_sockets() -> list[str]:
-    """Return the lines of /proc/net/tcp and tcp6."""
-    files = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-    found = (each.read_text() for each in files if each.exists())
-    return [line for text in found for line in text.splitlines()]
-
-
-PROGRAMS = {Backend.NFT: "nft", Backend.IPTABLES: "iptables-restore"}
+INSTALLED = {
+    Backend.NFT: nftables.is_installed,
+    Backend.IPTABLES: xtables.is_installed,
+}
+PACKAGES = {Backend.NFT: "nftables", Backend.IPTABLES: "iptables"}
 
 
 def _found() -> Backend:
-    for backend, program in PROGRAMS.items():
-        if shutil.which(program):
+    for backend, is_installed in INSTALLED.items():
+        if is_installed():
             return backend
     raise NoPacketFilterError(
         "neither nft nor iptables is installed: install nftables, or use "
@@ -160,93 +153,56 @@ def _found() -> Backend:
     )
 
 
+def _installed() -> Iterator[Nftables | Xtables]:
+    if nftables.is_installed():
+        yield Nftables()
+    if xtables.is_installed():
+        yield from xtables.makes()
+
+
+def _holding_ours() -> list[Nftables | Xtables]:
+    """Return the filters that rules of ours stand in.
+
+    Raises:
+        CaptureFailedError: If none can be asked. A program may be there that this
+            kernel has nothing for.
+
+    """
+    found, refused = list[Nftables | Xtables](), list[CaptureFailedError]()
+    asked = list(_installed())
+    for each in asked:
+        try:
+            if each.holds_ours():
+                found.append(each)
+        except CaptureFailedError as error:
+            refused.append(error)
+    if refused and len(refused) == len(asked):
+        raise refused[0]
+    return found
+
+
+def _unrouting(
+    options: CaptureOptions, there: list[Nftables | Xtables]
+) -> list[list[str]]:
+    """Return the commands that take away the routes of rules that are ``there``."""
+    if any(each.takes_transparently() for each in there):
+        options = CaptureOptions(inbound=Inbound.TPROXY)
+    words = []
+    for version in xtables.kernel_versions():
+        one = plan(options, version)
+        if not there:  # the address may be somebody else's
+            one = replace(one, extra_address="")
+        words += [list(each) for each in unroutes(one)]
+    return words
+
+
 def _plans(options: CaptureOptions) -> list[Plan]:
-    return [plan(options, version) for version in _versions()]
+    return [plan(options, version) for version in _spoken()]
 
 
-def _versions() -> Iterator[int]:
+def _spoken() -> Iterator[int]:
     """Yield the IP versions that this namespace speaks."""
     yield 4
     addresses = Path("/proc/net/if_inet6")
     if addresses.exists() and addresses.read_text():
         yield 6
-
-
-def _saved(version: int) -> str:
-    return run_program([COMMANDS[version][0]])
-
-
-def _restore(version: int, text: str) -> None:
-    if text:
-        run_program([COMMANDS[version][1], "--noflush", "--wait", "5"], text)
-
-
-def _unmake(version: int) -> None:
-    """Take our rules away, and the tables that iptables made for them."""
-    saved = _saved(version)
-    _restore(version, iptables.transaction(None, saved))
-    ip = nft.FAMILIES[version]
-    for table, ours in iptables.ours_in(saved).items():
-        if not _is_nf_tables():
-            return  # the kernel's own tables come with a module, and stay
-        if ours.made:
-            run_program(["nft", "delete", "table", ip, table])
-        for hook in ours.made_hooks:
-            run_program(["nft", "delete", "chain", ip, table, hook])
-
-
-def _changes(one: Plan) -> str:
-    """Return what iptables-restore is told to come to ``one``."""
-    saved = _saved(one.version)
-    return iptables.transaction(one, saved, _hooks(one.version, saved))
-
-
-def _hooks(version: int, saved: str) -> set[tuple[str, str]]:
-    """Return the hooks that exist; iptables-save shows those of a table all or none."""
-    if not _is_nf_tables():
-        tables = iptables.ours_in(saved)
-        return {(table, hook) for table in tables for hook in iptables.HOOKS}
-    listed = run_program(["nft", "--terse", "list", "chains", nft.FAMILIES[version]])
-    return set(nft.hooks(listed))
-
-
-def _is_nf_tables() -> bool:
-    programs = all(map(shutil.which, ("nft", "iptables")))
-    return programs and NF_TABLES in run_program(["iptables", "--version"])
-
-
-def _routes(one: Plan) -> Iterator[Sequence[str]]:
-    ip = ["ip", f"-{one.version}"]
-    if one.extra_address:
-        yield [*ip, "address", "replace", one.extra_address, "dev", "lo"]
-    if one.local_mark is None:
-        return
-    table = str(one.route_table)
-    if _rule(one) not in _rules(one):
-        yield [*ip, "rule", "add", "fwmark", str(one.local_mark), "lookup", table]
-    yield [*ip, "route", "replace", "local", "default", "dev", "lo", "table", table]
-
-
-def _absent_routes(one: Plan) -> Iterator[Sequence[str]]:
-    """Yield the commands of `_routes` that would change something."""
-    if one.local_mark is not None and _rule(one) not in _rules(one):
-        yield ["ip", "rule", _rule(one)]
-
-
-def _unroutes(one: Plan) -> Iterator[Sequence[str]]:
-    ip = ["ip", f"-{one.version}"]
-    extra = family(one.version).extra_address
-    if extra and extra in run_program([*ip, "address", "show", "dev", "lo"]):
-        yield [*ip, "address", "del", extra, "dev", "lo"]
-    if one.local_mark is not None and _rule(one) in _rules(one):
-        table = str(one.route_table)
-        yield [*ip, "rule", "del", "fwmark", str(one.local_mark), "lookup", table]
-        yield [*ip, "route", "flush", "table", table]
-
-
-def _rule(one: Plan) -> str:
-    return f"fwmark {one.local_mark or 0:#x} lookup {one.route_table}"
-
-
-def _rules(one: Plan) -> str:
-    return run_program(["ip", f"-{one.version}", "rule", "show"])

@@ -5,41 +5,48 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meltemi.proxy.capture.options import ALL, InvalidCaptureError
+from meltemi.proxy.capture.limits import ALL, PORT_LIMIT
+from meltemi.proxy.capture.options import InvalidCaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Iterator
 
     from meltemi.proxy.capture.options import CaptureOptions
+    from meltemi.proxy.capture.sockets import Door
 
 SSH_PORT = 22
-LISTENING = "0A"
-"""A socket's state in /proc/net/tcp."""
 SERVER_PORT, PARTS = 3, 4
 """Of SSH_CONNECTION: client address and port, server address and port (sshd(8))."""
 
 
-def ssh_ports(environ: Mapping[str, str], sockets: Iterable[str]) -> tuple[int, ...]:
+def ssh_ports(
+    sessions: Iterable[str], doors: Iterable[Door], held: Container[str]
+) -> tuple[int, ...]:
     """Return the ports that SSH comes in by.
 
     Args:
-        environ: The process's environment, for the session it belongs to.
-        sockets: Lines of /proc/net/tcp and tcp6: whether somebody listens on 22.
+        sessions: What SSH_CONNECTION says, of this process and of those it comes from:
+            sudo takes it away.
+        doors: The TCP sockets that wait for connections. One at port 22 counts whoever
+            holds it.
+        held: The inodes of sockets that SSH servers hold; what of them only this
+            machine reaches is forwarded by a session.
 
     """
-    parts = environ.get("SSH_CONNECTION", "").split()
-    session = [int(parts[SERVER_PORT])] if len(parts) == PARTS else []
-    listened = [SSH_PORT] if any(map(_is_ssh, sockets)) else []
-    return tuple(dict.fromkeys((*session, *listened)))
+    waiting = [
+        each.port
+        for each in doors
+        if each.port == SSH_PORT or (each.inode in held and not each.near)
+    ]
+    return tuple(dict.fromkeys((*_told(sessions), *waiting)))
 
 
-def _is_ssh(line: str) -> bool:
-    words = line.split()
-    local_and_state = words[1:4:2]
-    if len(local_and_state) < len(("local", "state")):
-        return False
-    local, state = local_and_state
-    return state == LISTENING and local.endswith(f":{SSH_PORT:04X}")
+def _told(sessions: Iterable[str]) -> Iterator[int]:
+    for each in sessions:
+        words = each.split()
+        port = words[SERVER_PORT] if len(words) == PARTS else ""
+        if port.isascii() and port.isdecimal() and 0 < int(port) <= PORT_LIMIT:
+            yield int(port)
 
 
 def spared(options: CaptureOptions, ports: tuple[int, ...]) -> CaptureOptions:

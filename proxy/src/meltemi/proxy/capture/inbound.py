@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meltemi.proxy.capture.options import AGENT_PORTS, ALL
+from meltemi.proxy.capture.limits import AGENT_PORTS, ALL
 from meltemi.proxy.capture.rules import Match
 
 if TYPE_CHECKING:

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from meltemi.kernel.errors import Blame, MeshError
-
-ALL = "*"
-"""Every port, every address, every group."""
-
-AGENT_PORTS = (15020, 15021, 15090)
-"""Statistics, readiness and Envoy's own metrics: asked for in plain text."""
-
-PROXY_ID = 1337
-"""User and group that Envoy and agent run as: Istio's."""
-
-GROUPS_LIMIT = 64
-PORT_LIMIT = 65535
-INTERFACE_LIMIT = 15
-"""Characters of an interface's name (Linux: IFNAMSIZ less the zero)."""
+from meltemi.proxy.capture.complaints import complaints
+from meltemi.proxy.capture.limits import ALL, PROXY_ID
 
 
 class InvalidCaptureError(MeshError):
-    """An option of the capture cannot be."""
+    """Options of the capture cannot be; a line for each."""
 
     code = "capture.invalid"
     blame = Blame.CALLER
@@ -103,100 +91,13 @@ class CaptureOptions:
     drop_invalid: bool = False
 
     def __post_init__(self) -> None:
-        """Raise `InvalidCaptureError` naming the first option that cannot be."""
-        for name in PORT_OPTIONS:
-            for each in getattr(self, name):
-                _check_port(name, each, star=name == "inbound_ports")
-        for name in RANGE_OPTIONS:
-            for each in getattr(self, name):
-                _check_range(name, each, star=name == "outbound_ranges")
-        for name in INTERFACE_OPTIONS:
-            for each in getattr(self, name):
-                _check_interface(name, each)
-        for each in self.dns_servers:
-            _check_address("dns_servers", each)
-        self._check_groups()
-        self._check_proxy()
-
-    def _check_groups(self) -> None:
-        if self.groups_exclude and self.groups != (ALL,):
-            raise InvalidCaptureError(
-                "groups and groups_exclude are both given: expected one of them"
-            )
-        if len(self.groups) + len(self.groups_exclude) > GROUPS_LIMIT:
-            raise InvalidCaptureError(f"more than {GROUPS_LIMIT} groups are given")
-        for each in (*self.groups, *self.groups_exclude):
-            if each != ALL and not (each.isascii() and each.isdecimal()):
-                raise InvalidCaptureError(
-                    f"group {each!r}: expected the number of a group, or *"
-                )
-
-    def _check_proxy(self) -> None:
-        told = self.mark is not None or self.uids or self.gids
-        if self.outside and (told or self.inbound is Inbound.TPROXY):
-            raise InvalidCaptureError(
-                "a proxy that is outside opens nothing here: expected REDIRECT, and "
-                "neither uids, gids nor a mark"
-            )
-        if not told and not self.outside:
-            raise InvalidCaptureError(
-                "neither uids, gids nor a mark tell which connections are the proxy's: "
-                "what it opens would come back to it for ever"
-            )
-        if self.inbound is Inbound.TPROXY and self.mark is not None:
-            raise InvalidCaptureError(
-                "TPROXY marks packets itself: give uids or gids instead of a mark"
-            )
-
-
-PORT_OPTIONS = (
-    "inbound_ports",
-    "inbound_exclude",
-    "outbound_ports",
-    "outbound_exclude",
-)
-RANGE_OPTIONS = ("outbound_ranges", "outbound_ranges_exclude")
-INTERFACE_OPTIONS = ("interfaces_exclude", "virtual_interfaces")
+        """Raise `InvalidCaptureError` that names whatever cannot be."""
+        wrong = list(complaints(self))
+        if wrong:
+            raise InvalidCaptureError("\n".join(wrong))
 
 
 def of_family(networks: tuple[str, ...], version: int) -> tuple[str, ...]:
     """Return those of ``networks`` that are of IP ``version``, in canonical form."""
     found = (ip_network(each, strict=False) for each in networks if each != ALL)
     return tuple(str(each) for each in found if each.version == version)
-
-
-def _check_port(option: str, word: str, *, star: bool) -> None:
-    if star and word == ALL:
-        return
-    if not (word.isascii() and word.isdecimal() and 0 < int(word) <= PORT_LIMIT):
-        wanted = "a port from 1 to 65535" + (", or *" if star else "")
-        raise InvalidCaptureError(f"{option}: {word!r} found, expected {wanted}")
-
-
-def _check_range(option: str, word: str, *, star: bool) -> None:
-    if star and word == ALL:
-        return
-    try:
-        ip_network(word, strict=False)
-    except ValueError:
-        wanted = "an address or CIDR" + (", or *" if star else "")
-        raise InvalidCaptureError(
-            f"{option}: {word!r} found, expected {wanted}"
-        ) from None
-
-
-def _check_address(option: str, word: str) -> None:
-    try:
-        ip_address(word)
-    except ValueError:
-        raise InvalidCaptureError(
-            f"{option}: {word!r} found, expected an address"
-        ) from None
-
-
-def _check_interface(option: str, word: str) -> None:
-    plain = word.isascii() and word.isprintable() and not set(word) & set(' /"!+:')
-    if not plain or not 0 < len(word) <= INTERFACE_LIMIT:
-        raise InvalidCaptureError(
-            f"{option}: {word!r} found, expected the name of an interface"
-        )

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from meltemi.proxy.capture.dns import dns_rules, dns_zones
 from meltemi.proxy.capture.family import Family, family
 from meltemi.proxy.capture.inbound import INBOUND, captured_inbound
+from meltemi.proxy.capture.limits import ALL
 from meltemi.proxy.capture.options import (
-    ALL,
     CaptureOptions,
     Inbound,
     of_family,

@@ -26,7 +26,7 @@ QUESTION: Final = struct.Struct(">HH")
 RECORD: Final = struct.Struct(">HHIH")
 """Type, class, seconds to live, and the length of what follows."""
 
-A, CNAME, SOA, AAAA, OPT = 1, 5, 6, 28, 41
+A, CNAME, SOA, AAAA, SRV, OPT = 1, 5, 6, 28, 33, 41
 INTERNET: Final = 1
 NO_ERROR, FORMAT_ERROR, SERVER_FAILURE, NO_SUCH_NAME, NOT_IMPLEMENTED = range(5)
 
@@ -186,20 +186,30 @@ def address_record(kind: int, life: int, address: bytes) -> bytes:
 
 
 def answer(
-    asked: Query, found: Sequence[bytes], limit: int, *, code: int = NO_ERROR
+    asked: Query,
+    found: Sequence[bytes],
+    limit: int,
+    *,
+    code: int = NO_ERROR,
+    more: Sequence[bytes] = (),
 ) -> bytes:
     """Return an answer of at most ``limit`` bytes, with as much as goes into it.
 
     What does not is asked for again over TCP. An answer about the mesh has authority.
+
+    Args:
+        asked: The question.
+        found: The records that answer it.
+        limit: Bytes.
+        code: What became of it.
+        more: Records that save the next question. Where they do not fit they are left
+            out, and nothing is said of it (RFC 2181 section 9).
+
     """
     opt = _opt(asked.edns) if asked.edns else b""
     left = limit - asked.end - len(opt)
-    fitting = 0
-    for each in found:
-        left -= len(each)
-        if left < 0:
-            break
-        fitting += 1
+    fitting, left = _fitting(found, left)
+    extra = _fitting(more, left)[0] if fitting == len(found) else 0
     flags = RESPONSE | RECURSION_AVAILABLE | code
     flags |= asked.flags & (RECURSION_DESIRED | CHECKING_DISABLED)
     if code == NO_ERROR:
@@ -207,9 +217,20 @@ def answer(
     if fitting < len(found):
         flags |= TRUNCATED
     (ident,) = struct.unpack_from(">H", asked.raw)
-    head = HEADER.pack(ident, flags, 1, fitting, 0, 1 if opt else 0)
+    head = HEADER.pack(ident, flags, 1, fitting, 0, extra + bool(opt))
     question = asked.raw[HEADER.size : asked.end]
-    return b"".join((head, question, *found[:fitting], opt))
+    return b"".join((head, question, *found[:fitting], *more[:extra], opt))
+
+
+def _fitting(found: Sequence[bytes], left: int) -> tuple[int, int]:
+    """Return how many of ``found`` go into ``left`` bytes, and what is left then."""
+    fitting = 0
+    for each in found:
+        if len(each) > left:
+            break
+        left -= len(each)
+        fitting += 1
+    return fitting, left
 
 
 def _opt(edns: Edns) -> bytes:

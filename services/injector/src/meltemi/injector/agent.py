@@ -6,12 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from meltemi.injector.reading import ALL
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from meltemi.injector.sidecar import Capture, Proxy, Sidecar
+    from meltemi.injector.sidecar import Proxy, Sidecar
 
 TOKEN: Final = "/run/meltemi/token"  # noqa: S105 - where it is mounted
 ROOTS: Final = "/run/meltemi/roots.pem"
@@ -90,25 +88,6 @@ def _statistics(proxy: Proxy) -> dict[str, str]:
     }
     said = {key: each for key, each in named.items() if each}
     return {"STATS_INCLUSION": _compact(said)} if said else {}
-
-
-def capture_words(capture: Capture) -> Iterator[str]:
-    """Yield the options of ``meltemi capture`` that set the rules of ``capture``."""
-    lists = (
-        ("--inbound-ports", capture.inbound_ports.value, (ALL,)),
-        ("--exclude-inbound-ports", capture.inbound_exclude.value, ()),
-        ("--outbound-ports", capture.outbound_ports.value, ()),
-        ("--exclude-outbound-ports", capture.outbound_exclude.value, ()),
-        ("--outbound-ranges", capture.outbound_ranges.value, (ALL,)),
-        ("--exclude-outbound-ranges", capture.outbound_ranges_exclude.value, ()),
-        ("--exclude-interfaces", capture.interfaces_exclude.value, ()),
-        ("--virtual-interfaces", capture.virtual_interfaces.value, ()),
-    )
-    for option, words, usual in lists:
-        if words != usual:
-            yield f"{option}={','.join(words)}"
-    if capture.dns.value:
-        yield "--dns"
 
 
 def _compact(value: Mapping[str, object]) -> str:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def envoy(
     machine: Machine, made: Bootstrap, shown: Credential, folder: Path
 ) -> Program:
-    """Return the proxy of a machine, to be started; ``folder`` is for it alone."""
+    """Return the proxy of a machine, to be started; ``folder`` is for it alone.
+
+    One that takes connections by TPROXY has the right that takes.
+    """
     admin = folder / "run" / "admin.sock"
     admin.parent.mkdir()
     admin.parent.chmod(0o777)
@@ -34,7 +37,11 @@ def envoy(
         *("-c", str(config), "-l", "warning", "--concurrency", "1"),
         *("--disable-hot-restart", "--file-flush-interval-msec", "20"),
     ]
-    argv = machine.argv(command, user=PROXY)
+    transparent = any(
+        each.transparent.value for each in made.static_resources.listeners
+    )
+    right = "net_admin" if transparent else ""
+    argv = machine.argv(command, user=PROXY, capability=right)
     log = folder / "log"
     log.touch()
     log.chmod(0o666)  # it opens its own output once more, for the access log

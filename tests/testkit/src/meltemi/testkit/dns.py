@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-A, CNAME, SOA, AAAA, SRV = 1, 5, 6, 28, 33
+A, CNAME, SOA, MX, AAAA, SRV, OPT = 1, 5, 6, 15, 28, 33, 41
 TRUNCATED: Final = 0x0200
 
 
@@ -24,19 +24,24 @@ def question(host: str, kind: int = A, *, ident: int = 7, size: int = 0) -> byte
     return head + encoded(host) + struct.pack(">HH", kind, 1) + opt
 
 
+Record = tuple[str, int, int, str]
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer, taken apart.
 
     Attributes:
         records: Name, type, seconds to live and value, of the answer only.
+        more: The same of what comes beside it.
 
     """
 
     ident: int
     flags: int
     asked: str
-    records: list[tuple[str, int, int, str]]
+    records: list[Record]
+    more: list[Record]
 
     @property
     def code(self) -> int:
@@ -56,24 +61,38 @@ class Reply:
 
 def taken_apart(raw: bytes) -> Reply:
     """Return what ``raw`` says; raise on what no resolver would understand."""
-    ident, flags, questions, answers, _, _ = struct.unpack_from(">HHHHHH", raw)
+    ident, flags, questions, *counts = struct.unpack_from(">HHHHHH", raw)
     assert flags & 0x8000, "not an answer"
-    at, asked, records = 12, "", []
+    at, asked = 12, ""
     for _ in range(questions):
         asked, at = _name(raw, at)
         at += 4
-    for _ in range(answers):
-        owner, at = _name(raw, at)
-        kind, _, life, size = struct.unpack_from(">HHIH", raw, at)
-        at += 10
-        data = raw[at : at + size]
-        assert len(data) == size
-        value = _name(raw, at)[0] if kind == CNAME else ""
-        if kind in (A, AAAA):
-            value = str(ipaddress.ip_address(data))
-        records.append((owner, kind, life, value))
-        at += size
-    return Reply(ident, flags, asked, records)
+    parts: list[list[Record]] = []
+    for count in counts:
+        found: list[Record] = []
+        for _ in range(count):
+            record, at = _record(raw, at)
+            found.append(record)
+        parts.append(found)
+    records, _, more = parts
+    return Reply(ident, flags, asked, records, [e for e in more if e[1] != OPT])
+
+
+def _record(raw: bytes, at: int) -> tuple[Record, int]:
+    owner, at = _name(raw, at)
+    kind, _, life, size = struct.unpack_from(">HHIH", raw, at)
+    at += 10
+    data = raw[at : at + size]
+    assert len(data) == size
+    value = ""
+    if kind == CNAME:
+        value = _name(raw, at)[0]
+    elif kind == SRV:
+        numbers = struct.unpack_from(">HHH", raw, at)
+        value = " ".join([*map(str, numbers), _name(raw, at + 6)[0]])
+    elif kind in (A, AAAA):
+        value = str(ipaddress.ip_address(data))
+    return (owner, kind, life, value), at + size
 
 
 def _name(raw: bytes, at: int) -> tuple[str, int]:

@@ -37,6 +37,7 @@ class Http(BaseHTTPRequestHandler):
             status = 503
         found = {
             "app": sys.argv[1],
+            "peer": self.client_address[0],
             "path": self.path,
             "method": self.command,
             "headers": {key.lower(): value for key, value in self.headers.items()},

@@ -45,14 +45,22 @@ class Machine:
     address: str
     address6: str = ""
 
-    def argv(self, command: list[str], *, user: int = 0) -> list[str]:
-        """Return what runs ``command`` on this machine."""
+    def argv(
+        self, command: list[str], *, user: int = 0, capability: str = ""
+    ) -> list[str]:
+        """Return what runs ``command`` on this machine.
+
+        As ``user``, who keeps one ``capability`` if it is given, as setpriv names it.
+        """
         as_user = ["setpriv", f"--reuid={user}", "--clear-groups"] if user else []
+        if capability:
+            as_user += [f"--{kind}-caps=+{capability}" for kind in ("inh", "ambient")]
         return ["ip", "netns", "exec", self.name, *as_user, *command]
 
     def capture(self, *options: str) -> None:
-        """Send traffic through the proxy from here on, by ``meltemi capture``."""
-        _run(*self.argv([*python("meltemi.ctl"), "capture", "apply", *options]))
+        """Send traffic through a proxy from here on, by ``meltemi capture``."""
+        words = ["capture", "apply", "--force", *options]
+        _run(*self.argv([*python("meltemi.ctl"), *words]))
 
     def release(self) -> None:
         """Take the rules of `capture` away."""

@@ -124,18 +124,21 @@ def demo(*options: str, user: int = 0) -> Iterator[Up]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def as_user(user: int) -> tuple[str, ...]:
+def as_user(
+    user: int, *, path: str = os.defpath, capability: str = ""
+) -> tuple[str, ...]:
     """Return what runs Python as ``user``, who has no right but to read.
 
-    Our own Python may lie in root's home, so it is the system's, with our packages.
+    Or one more, if a ``capability`` is given as setpriv names it. Our own Python may lie in root's home, so it is the system's, with our packages.
     """
-    path = ":".join(each for each in sys.path if each and "/lib/python3" not in each)
+    ours = ":".join(each for each in sys.path if each and "/lib/python3" not in each)
+    kept = [f"--{kind}-caps=+{capability}" for kind in ("inh", "ambient")]
     packages = sysconfig.get_path("purelib")
     return (
         *("setpriv", f"--reuid={user}", f"--regid={user}"),
-        *("--clear-groups", "--no-new-privs", "env", "-i"),
-        f"PATH={os.defpath}",
-        f"PYTHONPATH={packages}:{path}",
+        *("--clear-groups", "--no-new-privs"),
+        *(kept if capability else ()),
+        *("env", "-i", f"PATH={path}", f"PYTHONPATH={packages}:{ours}"),
         "PYTHONDONTWRITEBYTECODE=1",
         SYSTEM_PYTHON,
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from meltemi.injector import vocabulary
 from meltemi.injector.admission.pod import PROXY
 from meltemi.injector.admission.probes import OURS, PATH, PORT, Probe
-from meltemi.injector.agent import READY, RUN, agent_environ, capture_words
+from meltemi.injector.agent import READY, RUN, agent_environ
+from meltemi.injector.capture_words import capture_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -123,7 +124,7 @@ def _init(sidecar: Sidecar) -> dict[str, object]:
         "name": INIT,
         "image": sidecar.proxy.image.value,
         "command": ["meltemi"],
-        "args": ["capture", "apply", *capture_words(sidecar.capture)],
+        "args": ["capture", "apply", "--force", *capture_words(sidecar.capture)],
         "securityContext": {
             **_shut(),
             "runAsUser": 0,

@@ -21,8 +21,8 @@ from meltemi.injector.agent import (
     TOKEN,
     Mesh,
     agent_environ,
-    capture_words,
 )
+from meltemi.injector.capture_words import capture_words
 from meltemi.injector.compose.value import Services, Value, Word, value_of
 from meltemi.injector.compose.variable import masked
 

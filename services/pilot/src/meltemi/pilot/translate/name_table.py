@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot.model.host import SERVICES, is_address
+from meltemi.pilot.model.protocol import Protocol
 from meltemi.pilot.model.service import UNSPECIFIED, Health, Registry
 from meltemi.pilot.translate.address import addresses
-from meltemi.xds.name_table import Name
+from meltemi.xds.name_table import Name, NamedPort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,16 +33,29 @@ def name_table(scope: Scope) -> dict[str, Name]:
     found: dict[str, Name] = {}
     for service in _services(scope):
         virtual = _virtual(scope, service)
+        ports = _ports(service, headless=virtual is None)
         if virtual is None:
             instances = _answering(scope, service)
             for host, name in _members(scope, service, instances):
                 found.setdefault(host, name)
             virtual = tuple(at for each in instances for at in each.addresses)
         if virtual:
-            made = _name(scope, service, tuple(dict.fromkeys(virtual)))
+            made = _name(scope, service, tuple(dict.fromkeys(virtual)), ports)
             held = found.get(service.host)
             found[service.host] = _joined(held, made) if held else made
     return found
+
+
+def _ports(service: Service, *, headless: bool) -> tuple[NamedPort, ...]:
+    """Return the ports by name; of endpoints that clients reach themselves, theirs."""
+    return tuple(
+        NamedPort(
+            each.name.lower(),
+            "udp" if each.protocol is Protocol.UDP else "tcp",
+            each.target or each.number if headless else each.number,
+        )
+        for each in service.ports
+    )
 
 
 def _services(scope: Scope) -> Iterator[Service]:
@@ -93,9 +107,14 @@ def _members(
             yield f"{short}.{domain}", name
 
 
-def _name(scope: Scope, service: Service, found: tuple[str, ...]) -> Name:
+def _name(
+    scope: Scope,
+    service: Service,
+    found: tuple[str, ...],
+    ports: tuple[NamedPort, ...],
+) -> Name:
     short, _, home = _short(scope, service).partition(".")
-    return Name(found, service.registry, short, home)
+    return Name(found, service.registry, short, home, ports)
 
 
 def _short(scope: Scope, service: Service) -> str:
@@ -112,4 +131,5 @@ def _joined(held: Name, more: Name) -> Name:
     if more.registry == Registry.KUBERNETES:
         return more
     both = dict.fromkeys((*held.addresses, *more.addresses))
-    return Name(tuple(both), held.registry, held.short, held.namespace)
+    ports = dict.fromkeys((*held.ports, *more.ports))
+    return Name(tuple(both), held.registry, held.short, held.namespace, tuple(ports))

@@ -1,0 +1,218 @@
+"""Captured traffic between real Envoys, by either program and in both modes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from meltemi.ctl.galley.text import texts
+from meltemi.ctl.lens.proxies import named
+from meltemi.ctl.lens.world import written
+from meltemi.kernel.clock import SystemClock
+from meltemi.kernel.identity import SpiffeId
+from meltemi.kernel.names import Namespace
+from meltemi.pilot.scope.node import Interception
+from meltemi.testkit.authority import authority, credential
+from meltemi.testkit.lab import Lab, start
+from meltemi.testkit.namespaces import missing, network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meltemi.testkit.processes import Program
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(bool(missing()), reason=missing() or "never"),
+]
+
+MESH = Path(__file__).parent / "captured" / "mesh.yaml"
+ADDRESSES = {
+    "caller": "10.77.0.2",
+    "server": "10.77.0.3",
+    "strict": "10.77.0.4",
+    "bare": "10.77.0.5",
+}
+PROXIED = ("caller", "server", "strict")
+SERVED = ["http:9080", "tcp:9090"]
+VIPS = {
+    "server": "10.88.0.1",
+    "strict": "10.88.0.2",
+    "mixed": "10.88.0.3",
+    "claimed": "10.88.0.4",
+}
+HANDED = "127.0.0.6"
+"""Whence Envoy calls its application where it is not to be the caller's address."""
+CLOSED = "closed"
+
+
+@pytest.fixture(scope="module", params=["REDIRECT", "TPROXY"])
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def envoys(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Four machines, three of them with an Envoy that takes connections by ``mode``."""
+    folder = tmp_path_factory.mktemp("captured")
+    for each in (folder, *folder.parents[:2]):
+        each.chmod(0o755)  # Envoy is another user
+    with contextlib.ExitStack() as stack:
+        net = stack.enter_context(network())
+        lab = Lab({name: net.machine(at) for name, at in ADDRESSES.items()}, folder)
+        start((*applications(lab), *proxies(lab, Interception(mode))), stack)
+        yield lab
+
+
+def applications(lab: Lab) -> Iterator[Program]:
+    for name in ("server", "strict", "bare"):
+        yield lab.application(name, SERVED, name)
+
+
+def proxies(lab: Lab, mode: Interception) -> Iterator[Program]:
+    world = written(texts([str(MESH)]), namespace="default")
+    now = SystemClock().now()
+    for name in PROXIED:
+        who = named(world, name)
+        who = replace(who, group=replace(who.group, interception=mode))
+        identity = SpiffeId("cluster.local", Namespace("default"), name)
+        shown = credential(identity, now=now, signer=authority(now=now))
+        yield lab.envoy(name, world, who, shown)
+
+
+@pytest.fixture(scope="module", params=["nft", "iptables"])
+def lab(request: pytest.FixtureRequest, envoys: Lab, mode: str) -> Lab:
+    """Return the machines with their traffic captured by one of the programs."""
+    for name in PROXIED:
+        words = ("--backend", request.param, "--inbound-mode", mode)
+        envoys.machines[name].capture(*words)
+    return envoys
+
+
+def ask(address: str, host: str = "", port: int = 9080) -> dict[str, Any]:
+    """Return what an application says it was asked, or the status, or that it closed."""
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    with contextlib.closing(connection):
+        try:
+            connection.request(
+                "GET", "/", headers={"host": host or f"{address}:{port}"}
+            )
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException):
+            return {"status": CLOSED, "text": ""}
+    if answer.status != http.HTTPStatus.OK:
+        return {"status": f"{answer.status}", "text": body.decode()}
+    found: dict[str, Any] = json.loads(body)
+    return {"status": "200", **found}
+
+
+def say(address: str, port: int = 9090) -> str:
+    """Return who answers a line, or that nobody does."""
+    try:
+        with socket.create_connection((address, port), 5) as connection:
+            connection.sendall(b"hello\n")
+            return connection.recv(100).partition(b" ")[0].decode() or CLOSED
+    except OSError:
+        return CLOSED
+
+
+def on(lab: Lab, machine: str, what: Callable[[], Any]) -> Any:
+    return lab.machines[machine].call(what)
+
+
+def known_as(answer: dict[str, Any]) -> str:
+    """Return whose certificate the server's proxy saw; empty: nobody's."""
+    return str(answer["headers"].get("x-forwarded-client-cert", "")).rpartition("/")[2]
+
+
+def test_a_service_is_reached_by_its_address_over_mutual_tls(
+    lab: Lab, mode: str
+) -> None:
+    found = on(lab, "caller", lambda: ask(VIPS["server"], "server.default:9080"))
+    assert (found["status"], found["app"], known_as(found)) == (
+        "200",
+        "server",
+        "caller",
+    )
+    seen = ADDRESSES["caller"] if mode == "TPROXY" else HANDED
+    assert found["peer"] == seen, "whom the application takes for its caller"
+
+
+def test_an_endpoint_is_reached_at_its_own_address(lab: Lab) -> None:
+    found = on(lab, "caller", lambda: ask(ADDRESSES["server"], "server.default:9080"))
+    assert (found["app"], known_as(found)) == ("server", "caller")
+
+
+def test_bytes_of_any_protocol_are_carried(lab: Lab) -> None:
+    assert on(lab, "caller", lambda: say(VIPS["server"])) == "server"
+    assert on(lab, "caller", lambda: say(VIPS["strict"])) == "strict", "by mutual TLS"
+
+
+def test_a_host_that_nobody_described_is_reached_as_it_is(lab: Lab) -> None:
+    found = on(lab, "caller", lambda: ask(ADDRESSES["bare"]))
+    assert (found["app"], known_as(found)) == ("bare", "")
+    assert on(lab, "caller", lambda: say(ADDRESSES["bare"])) == "bare"
+
+
+def test_mutual_tls_is_spoken_with_the_endpoints_that_speak_it(lab: Lab) -> None:
+    def ask_often() -> list[dict[str, Any]]:
+        return [ask(VIPS["mixed"], "mixed.default:9080") for _ in range(12)]
+
+    seen = {(each["app"], known_as(each)) for each in on(lab, "caller", ask_often)}
+    assert seen == {("server", "caller"), ("bare", "")}
+
+
+def test_who_shows_another_identity_than_was_told_is_not_spoken_to(lab: Lab) -> None:
+    host = "claimed.elsewhere.svc.cluster.local:9080"
+    found = on(lab, "caller", lambda: ask(VIPS["claimed"], host))
+    assert found["status"] == "503"
+
+
+def test_plain_text_is_taken_where_that_is_permitted_and_refused_where_not(
+    lab: Lab,
+) -> None:
+    server, strict = ADDRESSES["server"], ADDRESSES["strict"]
+    assert on(lab, "bare", lambda: ask(server))["app"] == "server"
+    assert on(lab, "bare", lambda: say(server)) == "server"
+    found = on(lab, "caller", lambda: ask(VIPS["strict"], "strict.default:9080"))
+    assert (found["app"], known_as(found)) == ("strict", "caller")
+    assert on(lab, "bare", lambda: ask(strict))["status"] == CLOSED
+    assert on(lab, "bare", lambda: say(strict)) == CLOSED
+    assert on(lab, "bare", lambda: say(strict, 9999)) == CLOSED, "nor any other port"
+
+
+def test_tls_without_a_certificate_is_refused_under_strict(lab: Lab) -> None:
+    def greet() -> bytes:
+        context = ssl._create_unverified_context()  # noqa: S323 - ours is what matters
+        context.set_alpn_protocols(["istio"])
+        name = "outbound_.9080_._.strict.default.svc.cluster.local"
+        with (
+            socket.create_connection((ADDRESSES["strict"], 9080), 5) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secured,
+        ):
+            secured.sendall(b"GET / HTTP/1.1\r\nhost: strict\r\n\r\n")
+            return secured.recv(100)
+
+    with pytest.raises(OSError, match=r"SSL|reset|EOF"):
+        on(lab, "bare", greet)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", ADDRESSES["server"]])
+def test_who_calls_itself_meets_no_proxy(lab: Lab, address: str) -> None:
+    found = on(lab, "server", lambda: ask(address))
+    assert (found["app"], found["peer"]) == ("server", address)
+    assert "x-request-id" not in found["headers"]
+
+
+def test_who_calls_its_own_service_comes_in_as_from_outside(lab: Lab) -> None:
+    found = on(lab, "server", lambda: ask(VIPS["server"], "server.default:9080"))
+    assert (found["app"], known_as(found)) == ("server", "server")
