@@ -64,6 +64,7 @@ EXPLAINING: Final = json.dumps(
         ),
         "upstream_peer_uri_san": "%UPSTREAM_PEER_URI_SAN%",
         "upstream_cluster": "%UPSTREAM_CLUSTER%",
+        "token_issuer": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:iss)%",
     }
 )
 """Istio's fields and those that explain a failure: what Pilot logs by default."""
