@@ -57,6 +57,7 @@ class App(http.server.ThreadingHTTPServer):
 class _Answers(http.server.BaseHTTPRequestHandler):
     server: App
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
 
     def do_GET(self) -> None:
         """Answer, and note the headers."""
@@ -142,7 +143,7 @@ class Observed:
 
     async def page(self, who: Member) -> str:
         """Return the metrics that a workload's agent tells."""
-        async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
+        async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
             return (await client.get(f"http://{who.status}/stats/prometheus")).text
 
 
