@@ -69,7 +69,8 @@ async def test_5_ten_thousand_hosts_leave_a_proxy_no_larger_than_half_of_them(
         async def told() -> bool:
             answer = await mesh.plane.galley.get("/api/v1/stats?window=5m")
             volumes = [each["volume"] for each in answer.json()["edges"]]
-            return sum(each["requests"] for each in volumes) >= STEP
+            total: int = sum(each["requests"] for each in volumes)
+            return total >= STEP
 
         await eventually(told, seconds=40)
         assert (await mesh.call("/")).status_code == 200
