@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 
 from meltemi.testkit.counting import Count, counts
-from meltemi.testkit.observed import Observed, observed
+from meltemi.testkit.leaks import check_leaks
+from meltemi.testkit.observed import HOST, PROVIDERS, Observed, observed
+from meltemi.testkit.tokens import signed
 from meltemi.testkit.waiting import eventually, until
 
 if TYPE_CHECKING:
@@ -20,53 +22,15 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
-PROVIDERS = """
+SENDING = """
 apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: collector, namespace: istio-system}}
+kind: VirtualService
+metadata: {{name: api, namespace: default}}
 spec:
-  hosts: [collector.obs]
-  location: MESH_EXTERNAL
-  resolution: STATIC
-  ports: [{{number: 4317, name: grpc, protocol: GRPC}}]
-  endpoints: [{{address: 127.0.0.1, ports: {{grpc: {port}}}}}]
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: absent, namespace: istio-system}}
-spec:
-  hosts: [absent.obs]
-  location: MESH_EXTERNAL
-  resolution: STATIC
-  ports: [{{number: 4317, name: grpc, protocol: GRPC}}]
-  endpoints: [{{address: 127.0.0.1, ports: {{grpc: 1}}}}]
----
-apiVersion: mesh.istio.io/v1alpha1
-kind: MeshConfig
-metadata: {{name: default, namespace: istio-system}}
-spec:
-  defaultProviders: {{metrics: [prometheus]}}
-  extensionProviders:
-  - name: text
-    envoyFileAccessLog:
-      path: "{log}"
-      logFormat: {{text: "%REQ(:PATH)% %RESPONSE_CODE% %REQ(X-WHO)%\\n"}}
-  - name: json
-    envoyFileAccessLog:
-      path: "{log}"
-      logFormat: {{labels: {{path: "%REQ(:PATH)%", code: "%RESPONSE_CODE%"}}}}
-  - name: otel
-    envoyOtelAls:
-      service: collector.obs
-      port: 4317
-      logFormat: {{text: "%REQ(:PATH)%", labels: {{code: "%RESPONSE_CODE%"}}}}
-  - name: als
-    envoyHttpAls:
-      service: collector.obs
-      port: 4317
-      additionalRequestHeadersToLog: [x-who]
-  - {{name: tracer, opentelemetry: {{service: collector.obs, port: 4317}}}}
-  - {{name: nobody, opentelemetry: {{service: absent.obs, port: 4317}}}}
+  hosts: [{host}]
+  http:
+  - headers: {{request: {{set: {{x-password: {word}}}}}}}
+    route: [{{destination: {{host: {host}}}}}]
 """
 ROOT = "istio-system"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -372,3 +336,32 @@ def _spans(mesh: Observed, path: str) -> list[Span]:
 
 def _of(mesh: Observed, path: str) -> int:
     return len(_spans(mesh, path))
+
+
+async def test_7_no_secret_of_a_request_or_an_object_is_in_a_trace_or_a_log(
+    mesh: Observed,
+) -> None:
+    word = "only-this-callers-0123456789"
+    token = signed({"iss": "tests", "sub": word})
+    await tell(mesh, {**traced(100), **logged("json", "otel", "als")})
+    revision = await mesh.apply(SENDING.format(host=HOST, word=word))
+    planted = {
+        "authorization": f"Bearer {token}",
+        "cookie": f"session={word}",
+        "x-api-key": word,
+    }
+    await mesh.call("/planted", planted)
+    assert mesh.seen["/planted"]["x-password"] == word, "it did travel"
+
+    def heard() -> bool:
+        records = any(each.body == "/planted" for each in mesh.collector.records)
+        changes = [
+            each.attributes.get("mesh.revision") for each in mesh.collector.spans
+        ]
+        return records and _of(mesh, "/planted") == 2 and revision in changes
+
+    await until(heard)
+    await until(lambda: len(lines(mesh, "/planted")) == 2)
+    log = (mesh.folder / "access.log").read_bytes()
+    heard_all = {str(n): data for n, data in enumerate(mesh.collector.raw)}
+    check_leaks({**heard_all, "log": log}, [word.encode(), token.encode()])

@@ -44,6 +44,57 @@ spec:
 """
 
 
+PROVIDERS = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: collector, namespace: istio-system}}
+spec:
+  hosts: [collector.obs]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{{number: 4317, name: grpc, protocol: GRPC}}]
+  endpoints: [{{address: 127.0.0.1, ports: {{grpc: {port}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: absent, namespace: istio-system}}
+spec:
+  hosts: [absent.obs]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{{number: 4317, name: grpc, protocol: GRPC}}]
+  endpoints: [{{address: 127.0.0.1, ports: {{grpc: 1}}}}]
+---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: {{name: default, namespace: istio-system}}
+spec:
+  defaultProviders: {{metrics: [prometheus]}}
+  extensionProviders:
+  - name: text
+    envoyFileAccessLog:
+      path: "{log}"
+      logFormat: {{text: "%REQ(:PATH)% %RESPONSE_CODE% %REQ(X-WHO)%\\n"}}
+  - name: json
+    envoyFileAccessLog:
+      path: "{log}"
+      logFormat: {{labels: {{path: "%REQ(:PATH)%", code: "%RESPONSE_CODE%"}}}}
+  - name: otel
+    envoyOtelAls:
+      service: collector.obs
+      port: 4317
+      logFormat: {{text: "%REQ(:PATH)%", labels: {{code: "%RESPONSE_CODE%"}}}}
+  - name: als
+    envoyHttpAls:
+      service: collector.obs
+      port: 4317
+      additionalRequestHeadersToLog: [x-who]
+  - {{name: tracer, opentelemetry: {{service: collector.obs, port: 4317}}}}
+  - {{name: nobody, opentelemetry: {{service: absent.obs, port: 4317}}}}
+"""
+"""Everybody who can be told: a file, the collector, and a collector that is away."""
+
+
 class App(http.server.ThreadingHTTPServer):
     """Answers ok, and remembers the headers of each request by its path."""
 
