@@ -31,7 +31,7 @@ FROM ${BASE} AS control
 RUN groupadd --gid 1337 meltemi && useradd --uid 1337 --gid 1337 --no-create-home --home-dir /run/meltemi meltemi \
     && install -d -o meltemi -g meltemi -m 0700 /run/meltemi /var/lib/meltemi /mesh \
     && cd /mesh && install -d -o meltemi -g meltemi -m 0700 keeper \
-      etcd etcd-1 etcd-2 nats vault vault-opener citadel pilot-0 pilot-1 galley injector gateway \
+      etcd etcd-1 etcd-2 nats vault vault-opener citadel pilot-0 pilot-1 galley injector prometheus gateway \
       productpage-v1 details-v1 ratings-v1 reviews-v1 reviews-v2 reviews-v3
 COPY --from=built /opt/meltemi /opt/meltemi
 COPY deploy/docker/healthy.py /opt/healthy.py

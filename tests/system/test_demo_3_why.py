@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meltemi.testkit.tokens import key_set, signed
 from meltemi.testkit.up import Up, answer, eventually, outbound
 
 if TYPE_CHECKING:
@@ -37,6 +39,25 @@ spec:
   - issuer: somebody
     jwks: '{"keys":[{"kty":"oct","kid":"a","k":"c29tZS13b3JkLXNvbWUtd29yZA"}]}'
 """
+SIGNED = f"""
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {{name: tokens, namespace: default}}
+spec:
+  selector: {{matchLabels: {{app: details}}}}
+  jwtRules:
+  - issuer: tests
+    jwks: '{key_set()}'
+"""
+USERS = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: users, namespace: default}}
+spec:
+  selector: {{matchLabels: {{app: details}}}}
+  action: {action}
+  rules: [{{from: [{{source: {{{principals}: ["*"]}}}}]}}]
+"""
 RULE = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -56,11 +77,29 @@ spec:
   trafficPolicy: {{tls: {{mode: {mode}}}}}
   subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v9, labels: {{version: v9}}}}]
 """
+NARROW = f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: details, namespace: default}}
+spec:
+  host: {HOST}
+  trafficPolicy:
+    connectionPool:
+      tcp: {{maxConnections: 1}}
+      http: {{http1MaxPendingRequests: 1, http2MaxRequests: 2}}
+  subsets: [{{name: v1, labels: {{version: v1}}}}]
+"""
 GOOD = SETTINGS.format(host=HOST, mode="ISTIO_MUTUAL")
 
 
 def rule(more: str = "timeout: 5s", subset: str = "v1") -> str:
     return RULE.format(host=HOST, more=more, subset=subset)
+
+
+def users(action: str) -> str:
+    """Return a policy for who has a token, or against who has none."""
+    word = "notRequestPrincipals" if action == "DENY" else "requestPrincipals"
+    return USERS.format(action=action, principals=word)
 
 
 @contextlib.contextmanager
@@ -81,7 +120,11 @@ def story(mesh: Up, request: str, status: int, token: str = "") -> str:
     headers = {"x-request-id": request}
     if token:
         headers["authorization"] = f"Bearer {token}"
-    assert answer(url, headers).status_code == status
+    eventually(  # an Envoy takes a moment from its acknowledgement to its workers
+        lambda: answer(url, headers).status_code == status,
+        seconds=10,
+        what=f"the answer is {status}",
+    )
     eventually(
         lambda: "because" in mesh.run("why", request).stdout,
         seconds=20,
@@ -119,6 +162,47 @@ def test_6_why_says_what_was_wrong_with_a_token(mesh: Up) -> None:
         found = story(mesh, "why-token", 401, token=bad)
     assert "the token was not accepted: Jwt" in found
     assert bad not in found
+
+
+@pytest.mark.parametrize("action", ["DENY", "ALLOW"])
+def test_6_why_says_that_a_token_is_missing(mesh: Up, action: str) -> None:
+    with applied(mesh, SIGNED, users(action)):
+        found = story(mesh, f"why-missing-{action}", 403)
+    denial = (
+        "spec.rules[0] denies it"
+        if action == "DENY"
+        else "AuthorizationPolicy allows it"
+    )
+    assert f"{denial}: it asks for a token, and the request had none" in found
+
+
+def test_6_why_says_that_a_token_has_expired(mesh: Up) -> None:
+    old = signed({"iss": "tests", "sub": "alice", "exp": 1_000_000_000})
+    with applied(mesh, SIGNED):
+        found = story(mesh, "why-expired", 401, token=old)
+    assert "the token was not accepted: Jwt is expired" in found
+    assert old not in found
+
+
+def test_6_why_knows_that_too_much_is_open_at_once(mesh: Up) -> None:
+    pid = mesh.status()["details-v1-app"]["pid"]
+    url = outbound(mesh, "productpage-v1", "details") + "/details/0"
+    with applied(mesh, NARROW, rule("timeout: 20s")), ThreadPoolExecutor(4) as pool:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            waiting = [pool.submit(answer, url) for _ in range(4)]
+            eventually(
+                lambda: any(each.done() for each in waiting),
+                seconds=20,
+                what="one is more than there may be",
+            )
+            found = story(mesh, "why-overflow", 503)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        codes = {each.result().status_code for each in waiting}
+    assert "a limit on what may be open at once was reached" in found
+    assert "connectionPool of the DestinationRule" in found
+    assert codes == {200, 503}
 
 
 def test_6_why_knows_who_did_not_answer_in_time(mesh: Up) -> None:

@@ -12,10 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import httpx2
 import pytest
 
 from meltemi.testkit.chat import said
 from meltemi.testkit.processes import Program, accepts, free_port, python, running
+from meltemi.testkit.queries import families, queries
+from meltemi.testkit.queries import told as told_families
 from meltemi.testkit.scrape import Pages, labels, pages
 from meltemi.testkit.up import Up, answers, demo, eventually, outbound
 
@@ -337,3 +340,31 @@ def _ends(edge: dict[str, Any]) -> tuple[str, str]:
 def _volume(mesh: Up, *ends: str) -> dict[str, Any]:
     found = [each["volume"] for each in _edges(mesh) if _ends(each) == ends]
     return dict(found[0]) if found else {}
+
+
+def test_every_query_of_dashboards_and_alerts_is_about_something(
+    mesh: Up, guests: Guests
+) -> None:
+    assert sent(guests.ledger, b"x")
+    eventually(
+        lambda: bool(guests.told.counted("istio_tcp_connections_closed_total")),
+        seconds=20,
+        what="every kind of metric was counted",
+    )
+    pages_of = {"status": "/stats/prometheus", "http": "/metrics"}
+    urls = [f"http://{each}/stats/prometheus" for each in guests.told.addresses]
+    for name, part in mesh.status().items():
+        kind = "status" if "status" in part["addresses"] else "http"
+        if kind == "status" or name.startswith(("galley", "pilot", "citadel")):
+            urls.append(f"http://{part['addresses'][kind]}{pages_of[kind]}")
+    known: set[str] = set()
+    for url in urls:
+        answer = httpx2.get(url, timeout=20, trust_env=False)
+        assert answer.is_success, url
+        known |= told_families(answer.text)
+    unknown = {
+        where: families(query) - known
+        for where, query in queries()
+        if families(query) - known
+    }
+    assert not unknown

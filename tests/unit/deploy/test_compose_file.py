@@ -46,7 +46,7 @@ def test_nobody_has_more_than_it_needs(name: str) -> None:
 
 def test_images_of_others_are_in_the_profile_obs_alone() -> None:
     foreign = {name for name in SERVICES if name not in OURS}
-    assert foreign == {"otel-collector", "jaeger"}
+    assert foreign == {"otel-collector", "jaeger", "prometheus", "grafana"}
     assert all(SERVICES[name]["profiles"] == ["obs"] for name in foreign)
     for service in OURS.values():
         assert re.fullmatch(r"meltemi/\w+:\$\{MELTEMI_TAG:-dev\}", service["image"])
@@ -56,7 +56,7 @@ def test_ports_are_published_on_this_machine_alone_and_by_few() -> None:
     published = {
         name: each["ports"] for name, each in SERVICES.items() if "ports" in each
     }
-    assert set(published) == {"galley", "gateway", "jaeger"}
+    assert set(published) == {"galley", "gateway", "jaeger", "prometheus", "grafana"}
     for ports in published.values():
         assert all(each.startswith("127.0.0.1:") for each in ports)
 

@@ -231,11 +231,11 @@ def _show(state: Path, proxy: str, output: Output, view: View) -> None:
     show(found, output, [list(view.heading), *rows])
 
 
-def _fetch(state: Path, proxy: str, path: str) -> Mapping[str, Any]:
-    """Return the JSON that the Envoy of ``proxy`` answers ``path`` with.
+def admin_of(state: Path, proxy: str) -> str:
+    """Return where the Envoy of ``proxy`` is asked, as ``HOST:PORT``.
 
     Raises:
-        ProxyUnreachableError: If it does not.
+        ProxyUnreachableError: If there is no such proxy.
 
     """
     _, layout = running(state)
@@ -246,7 +246,17 @@ def _fetch(state: Path, proxy: str, path: str) -> Mapping[str, Any]:
     home = GATEWAY_NAMESPACE if name == GATEWAY else "default"
     if name not in known or (dot and namespace != home):
         raise ProxyUnreachableError(f"there is no proxy {proxy!r}: {', '.join(known)}")
-    url = f"http://{layout.at(f'{name}.admin')}{path}"
+    return layout.at(f"{name}.admin")
+
+
+def _fetch(state: Path, proxy: str, path: str) -> Mapping[str, Any]:
+    """Return the JSON that the Envoy of ``proxy`` answers ``path`` with.
+
+    Raises:
+        ProxyUnreachableError: If it does not.
+
+    """
+    url = f"http://{admin_of(state, proxy)}{path}"
     found = fetch(url)
     if found is None:
         raise ProxyUnreachableError(f"{proxy}: Envoy does not answer {url}")

@@ -41,6 +41,9 @@ class Change:
     parts: int = 1
     """How many changes the revision holds: one transaction is applied whole."""
 
+    trace: str = ""
+    """The ``traceparent`` of the ring; empty where nobody traces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:

@@ -94,6 +94,8 @@ def encode_change(change: Change) -> Message:
     body = change.value or b""
     by_reference = len(body) > LARGEST_BODY
     headers = _headers(change, key) | _provenance(body)
+    if change.trace:
+        headers["traceparent"] = change.trace
     if by_reference:
         headers["ce-dataref"] = change.ledger_key
     return Message(
@@ -178,6 +180,7 @@ def decode_change(message: Message) -> Change:
         value=_value(message, operation),
         part=part,
         parts=parts,
+        trace=headers.get("traceparent", ""),
     )
     if change.previous >= change.revision:
         raise MalformedEventError(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from meltemi.ctl.why.asking import Asking
 from meltemi.ctl.why.cause import causes
 from meltemi.ctl.why.flags import FLAGS
 from meltemi.ctl.why.hop import Hop
@@ -44,6 +45,21 @@ def test_a_policy_that_denies_is_named_with_its_rule() -> None:
     assert said(response_code=403, response_code_details=none) == (
         "no rule of an AuthorizationPolicy allows it"
     )
+
+
+def test_who_comes_without_the_token_that_a_policy_asks_for_is_told_so() -> None:
+    denied = "rbac_access_denied_matched_policy[ns[shop]-policy[users]-rule[0]]"
+    asked = Asking(frozenset({("shop", "users", 0)}), allows=False)
+
+    def told(issuer: str | None, known: Asking = asked) -> str:
+        hop = Hop(response_code=403, response_code_details=denied, token_issuer=issuer)
+        return causes(hop, known)[0].what
+
+    assert told(None).endswith(
+        "denies it: it asks for a token, and the request had none"
+    )
+    for words in (told("somebody"), told("?"), told(None, Asking())):
+        assert words.endswith("denies it")
 
 
 @pytest.mark.parametrize("why", ["Jwt_is_missing", "Jwt_is_expired"])

@@ -32,7 +32,8 @@ def test_counts_and_distributions_are_told_apart() -> None:
 def test_a_proxy_has_a_bound_to_its_series() -> None:
     value = MessageToDict(statistics(ir.MetricLog(())))["value"]
     assert value["stats_scope"]["prefix"] == "istio"
-    assert value["stats_scope"]["max_counters"] == 20_000
+    assert value["stats_scope"]["max_counters"] == 4_000
+    assert value["stats_scope"]["max_histograms"] == 1_500
 
 
 def test_series_may_be_forgotten_when_a_proxy_is_told_to() -> None:

@@ -48,6 +48,7 @@ PLACES: Final = (
     Place("nats", hosts=("nats", *LOCAL)),
     Place("vault", hosts=("vault", *LOCAL)),
     Place("injector", hosts=("injector", *LOCAL)),
+    Place("prometheus", hosts=("prometheus", *LOCAL)),
     Place("citadel", account="citadel", administers=True),
     *(
         Place(name, hosts=(name, *LOCAL), account="pilot", unseals=True)

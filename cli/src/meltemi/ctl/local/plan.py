@@ -204,6 +204,7 @@ def pilot(layout: Layout, tools: Tools, name: str) -> Part:
         "PILOT_ETCD_PASSWORD_FILE": str(layout.ledger_password("pilot")),
         "PILOT_ACCESS_LOG_FILE": "/dev/stdout",
         "PILOT_METRICS_PROVIDER": "prometheus",
+        "PILOT_FEATURES": json.dumps({"tap": True}),
         "PILOT_XDS_TLS_ADDRESS": addresses["xds-tls"],
         "PILOT_CITADEL_BOOTSTRAP": layout.at("citadel.bootstrap"),
         "PILOT_CITADEL_RENEWAL": layout.at("citadel.renewal"),

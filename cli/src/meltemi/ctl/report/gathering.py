@@ -137,12 +137,17 @@ def _pages(layout: Layout) -> Iterator[tuple[str, str]]:
             yield f"proxies/{proxy}/{name}", f"http://{layout.at(port)}{path}"
 
 
-def logs_below(state: Path) -> dict[str, bytes]:
-    """Return the ends of the logs of this machine's parts and workloads, by name."""
+def log_files(state: Path) -> dict[str, Path]:
+    """Return the logs of this machine's parts and workloads, by name."""
     files = {file.stem: file for file in sorted((state / "logs").glob("*.log"))}
     for file in sorted((state / "workloads").glob("*/agent.log")):
         files[file.parent.name] = file
-    return {name: _tail(file) for name, file in files.items()}
+    return files
+
+
+def logs_below(state: Path) -> dict[str, bytes]:
+    """Return the ends of the logs of this machine's parts and workloads, by name."""
+    return {name: _tail(file) for name, file in log_files(state).items()}
 
 
 def _tail(file: Path) -> bytes:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from meltemi.ctl.why.asking import Asking
 from meltemi.ctl.why.flags import FLAGS
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 DENIED: Final = re.compile(r"rbac_access_denied_matched_policy\[(.*)\]$")
 POLICY: Final = re.compile(r"ns\[(.+?)\]-policy\[(.+?)\]-rule\[(\d+)\]")
 TOKEN: Final = re.compile(r"jwt_authn_access_denied\{(.*)\}$")
+NOTHING: Final = Asking()
+"""Nobody said what policies ask."""
+MISSING: Final = ": it asks for a token, and the request had none"
 TLS: Final = (
     (
         re.compile(r"SAN|subject.?alt", re.IGNORECASE),
@@ -49,19 +53,22 @@ class Cause:
     look: str = ""
 
 
-def causes(hop: Hop) -> tuple[Cause, ...]:
-    """Return why ``hop`` failed; () where another hop has the cause."""
+def causes(hop: Hop, asked: Asking = NOTHING) -> tuple[Cause, ...]:
+    """Return why ``hop`` failed; () where another hop has the cause.
+
+    ``asked`` is what policies ask of tokens, as far as that is known.
+    """
     if not hop.failed:
         return ()
     if not hop.answered_itself:
         if hop.inbound:
             return (Cause("the application itself answered so", "its own log"),)
         return ()
-    return tuple(_own(hop))
+    return tuple(_own(hop, asked))
 
 
-def _own(hop: Hop) -> Iterator[Cause]:
-    policy = _policy(hop.details)
+def _own(hop: Hop, asked: Asking) -> Iterator[Cause]:
+    policy = _policy(hop, asked)
     if policy is not None:
         yield policy
         return
@@ -82,19 +89,23 @@ def _own(hop: Hop) -> Iterator[Cause]:
         yield Cause(f"Envoy says {hop.details or 'nothing more'}")
 
 
-def _policy(details: str) -> Cause | None:
-    denied = DENIED.match(details)
+def _policy(hop: Hop, asked: Asking) -> Cause | None:
+    denied = DENIED.match(hop.details)
     if denied is None:
         return None
     rule = POLICY.search(denied.group(1))
     if rule is None:
+        missing = MISSING if asked.allows and hop.token_issuer is None else ""
         return Cause(
-            "no rule of an AuthorizationPolicy allows it",
+            f"no rule of an AuthorizationPolicy allows it{missing}",
             "meltemi authz explain --from CALLER --to WORKLOAD",
         )
     namespace, name, number = rule.groups()
+    asks = (namespace, name, int(number)) in asked.rules
+    missing = MISSING if asks and hop.token_issuer is None else ""
     return Cause(
-        f"AuthorizationPolicy/{namespace}/{name} spec.rules[{number}] denies it",
+        f"AuthorizationPolicy/{namespace}/{name} spec.rules[{number}] denies it"
+        f"{missing}",
         f"meltemi get authorizationpolicy {name} -n {namespace} -o yaml",
     )
 

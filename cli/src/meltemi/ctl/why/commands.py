@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
+import yaml
 
+from meltemi.config.kinds import KIND_BY_NAME
+from meltemi.ctl.galley.connect import connect
+from meltemi.ctl.galley.target import Target
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.report.archive import read_report
 from meltemi.ctl.report.gathering import logs_below
 from meltemi.ctl.state import StateOption
+from meltemi.ctl.why.asking import Asking, asking
 from meltemi.ctl.why.cause import causes
 from meltemi.ctl.why.hop import Hop, hops
 from meltemi.kernel.errors import Blame, MeshError
 
 LOGS = "logs/"
+RBAC = "rbac_access_denied"
+POLICY = KIND_BY_NAME["AuthorizationPolicy"]
 
 
 class NoSuchRequestError(MeshError):
@@ -56,10 +63,13 @@ def why(
             "the log on (PILOT_ACCESS_LOG_FILE, Telemetry)? Lines come up to ten "
             "seconds late"
         )
+    asked = Asking()
+    if any(RBAC in each.details for each in found):
+        asked = asking(policies_of(state) if report is None else policies_in(report))
     if output is not Output.TABLE:
-        show([as_json(each) for each in found], output, ())
+        show([as_json(each, asked) for each in found], output, ())
         return
-    typer.echo("\n".join([f"request {request}", *told(found)]))
+    typer.echo("\n".join([f"request {request}", *told(found, asked)]))
 
 
 def newest_failure(known: Sequence[Hop]) -> str:
@@ -70,13 +80,13 @@ def newest_failure(known: Sequence[Hop]) -> str:
     return failed[-1].request_id or ""
 
 
-def told(found: Sequence[Hop]) -> Iterator[str]:
+def told(found: Sequence[Hop], asked: Asking) -> Iterator[str]:
     """Yield the story of a request: each proxy's part, and then what was decisive."""
     for hop in found:
         by = "itself" if hop.answered_itself else "from behind"
         yield f"{hop.start_time} {_where(hop)}: {hop.method} {hop.path}"
         yield f"    {hop.response_code} {by}, flags {hop.response_flags or '-'}"
-        for cause in causes(hop):
+        for cause in causes(hop, asked):
             yield f"    because {cause.what}"
             if cause.look:
                 yield f"    look at {cause.look}"
@@ -90,10 +100,26 @@ def _where(hop: Hop) -> str:
     return f"{hop.proxy}, calling {hop.called or hop.authority or 'nobody'}"
 
 
-def as_json(hop: Hop) -> dict[str, object]:
+def as_json(hop: Hop, asked: Asking) -> dict[str, object]:
     """Return a hop, with its causes, for programs."""
-    found = [{"what": each.what, "look": each.look} for each in causes(hop)]
+    found = [{"what": each.what, "look": each.look} for each in causes(hop, asked)]
     return {**msgspec.to_builtins(hop), "causes": found}
+
+
+def policies_of(state: Path) -> list[dict[str, Any]]:
+    """Return the mesh's AuthorizationPolicies; none where Galley does not tell."""
+    try:
+        answer = connect(state).get(Target(POLICY, "").path)
+    except (MeshError, OSError):
+        return []
+    return list(answer.body["items"]) if answer.ok else []
+
+
+def policies_in(report: Path) -> list[dict[str, Any]]:
+    """Return the AuthorizationPolicies in a bug report."""
+    text = read_report(report).get("configuration.yaml", b"")
+    found = (each for each in yaml.safe_load_all(text) if isinstance(each, dict))
+    return [each for each in found if each.get("kind") == POLICY.name]
 
 
 def logs_of(state: Path) -> dict[str, str]:

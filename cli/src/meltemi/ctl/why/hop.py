@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 FAILURE: Final = 400
 OWN: Final = "via_upstream"
 """What Envoy says of an answer that is not its own."""
+UNSAID: Final = "?"
+"""Of what a log of another format does not tell."""
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +37,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     downstream_peer_uri_san: str | None = None
     downstream_transport_failure_reason: str | None = None
     connection_termination_details: str | None = None
+    token_issuer: str | None = UNSAID
+    """Who issued the token that was accepted; None: there was none."""
 
     @property
     def flags(self) -> tuple[str, ...]:

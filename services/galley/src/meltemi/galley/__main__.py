@@ -24,12 +24,14 @@ async def main(stopping: asyncio.Event) -> None:
     """Serve until ``stopping``."""
     settings = read_settings(GalleySettings, os.environ)  # noqa: TID251 - here it is read
     configure_logs("galley", settings.name, json=not sys.stderr.isatty())
+    clock = SystemClock()
     async with (
+        settings.tracing("galley", settings.name, clock) as tracing,
         settings.ledger(settings.etcd_endpoints) as ledger,
         settings.bus(settings.nats_url, name=settings.name) as bus,
     ):
         await arrival(ledger)
-        await GalleyService(settings, ledger, bus, SystemClock()).run(stopping)
+        await GalleyService(settings, ledger, bus, clock, tracing).run(stopping)
 
 
 if __name__ == "__main__":

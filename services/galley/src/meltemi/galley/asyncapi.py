@@ -33,6 +33,7 @@ SOMETIMES: Final = {
     "Mesh-Generation": "Counts changes of its specification.",
     "Mesh-Actor": "Who wrote it.",
     "ce-time": "When (RFC 3339).",
+    "traceparent": "The span of this ring, where changes are traced (W3C).",
     "ce-dataref": "The ledger key, instead of a body above 256 KiB: read the object.",
 }
 

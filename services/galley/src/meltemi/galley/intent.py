@@ -34,6 +34,8 @@ class Asked:
     caller: Caller
     stamp: Stamp
     preconditions: Preconditions
+    trace: str = ""
+    """The caller's ``traceparent``; empty: it has none."""
 
 
 class Intent(Protocol):

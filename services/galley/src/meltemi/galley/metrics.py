@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+if TYPE_CHECKING:
+    from meltemi.galley.trail import Trail
 
 
 class Metrics:
-    """Galley's numbers, in a registry of their own."""
+    """Galley's numbers, in a registry of their own, and where it tells of changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, trail: Trail | None = None) -> None:
+        self.trail = trail
+        """None: nothing is traced."""
         self.registry = CollectorRegistry()
         self.writes = Counter(
             "galley_writes",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meltemi.galley.intent import Asked, Intent
     from meltemi.galley.pruning import Pruning
     from meltemi.galley.sight import Sight
+    from meltemi.galley.trail import Trail
     from meltemi.store.ports import Entry, LedgerWriter
 
 NOT_THERE = Revision(0)
@@ -72,10 +73,15 @@ class Objects:
     """The configuration objects of one mesh."""
 
     def __init__(
-        self, ledger: LedgerWriter, sight: Sight, pruning: Pruning, mesh: str
+        self,
+        ledger: LedgerWriter,
+        sight: Sight,
+        pruning: Pruning,
+        mesh: str,
+        trail: Trail | None = None,
     ) -> None:
         self._ledger, self._sight, self._mesh = ledger, sight, mesh
-        self._pruning = pruning
+        self._pruning, self._trail = pruning, trail
 
     async def perform(
         self, orders: Sequence[Order], *, dry_run: bool = False
@@ -90,6 +96,7 @@ class Objects:
             TooManyWritesError: If one transaction cannot hold it.
 
         """
+        started = self._trail.now() if self._trail else 0
         if len({order.intent.key for order in orders}) < len(orders):
             raise MismatchError("an object stands twice: one transaction, one write")
         for attempt in range(ATTEMPTS):
@@ -98,7 +105,7 @@ class Objects:
             if decisions is None:
                 decisions = [await self._decided(each) for each in orders]
             try:
-                return await self._commit(decisions, dry_run=dry_run)
+                return await self._commit(decisions, started, dry_run=dry_run)
             except ConflictError:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -126,7 +133,7 @@ class Objects:
         return ledger_key(self._mesh, order.intent.key)
 
     async def _commit(
-        self, decisions: Sequence[_Decision], *, dry_run: bool
+        self, decisions: Sequence[_Decision], started: int, *, dry_run: bool
     ) -> tuple[Outcome, ...]:
         if dry_run:
             return tuple(_outcome(each, None) for each in decisions)
@@ -135,6 +142,9 @@ class Objects:
             return tuple(_outcome(each, None) for each in decisions)
         revision = await self._ledger.commit(writes)
         self._sight.note(writes, revision)
+        if self._trail:
+            told = [each.order for each in decisions if not _changes_nothing(each)]
+            self._trail.put(told, revision, started)
         for each in decisions:
             if each.current is not None and not _changes_nothing(each):
                 self._pruning.note(each.order.intent.key)

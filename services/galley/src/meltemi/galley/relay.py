@@ -9,6 +9,7 @@ ledger, so that the next relay goes on there, if all of them died.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -123,9 +124,16 @@ class Relay:
     def _take(self, listing: Listing) -> None:
         self.mirror.replace(listing)
         self._listed = listing.revision
+        if self._metrics.trail:
+            self._metrics.trail.epoch = listing.epoch
 
     async def _ring(self, changes: tuple[Change, ...]) -> None:
-        for change in changes:
+        trail = self._metrics.trail
+        for each in changes:
+            change, started = each, 0
+            if trail:
+                started = trail.now()
+                change = replace(each, trace=str(trail.ringing(each)))
             try:
                 message = encode_change(change)
             except MalformedEventError as error:
@@ -135,6 +143,8 @@ class Relay:
             if not sent and change.revision <= self._listed:
                 sent = await self._knock(message)
             self._metrics.rung.labels("sent" if sent else "unheard").inc()
+            if trail:
+                trail.rung(change, started, heard=sent)
         self._told = self._chain.head
 
     async def _knock(self, message: Message) -> bool:

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 
     from meltemi.bus.ports import Publisher
     from meltemi.galley.settings import GalleySettings
+    from meltemi.galley.trail import Trail
     from meltemi.kernel.clock import Clock
+    from meltemi.runtime.tracing import Tracing
     from meltemi.store.ports import LedgerWriter
 
 
@@ -67,9 +69,10 @@ class GalleyService:
         ledger: LedgerWriter,
         bus: Publisher,
         clock: Clock,
+        tracing: Tracing | None = None,
     ) -> None:
         self._settings, self._ledger, self._clock = settings, ledger, clock
-        self._metrics = Metrics()
+        self._metrics = Metrics(_trail(tracing))
         self._relay = Relay(
             ledger,
             bus,
@@ -130,7 +133,7 @@ class GalleyService:
         stopping: asyncio.Event,
     ) -> Galley:
         settings, ledger, mirror = self._settings, self._ledger, self._relay.mirror
-        mesh = settings.mesh
+        mesh, trail = settings.mesh, self._metrics.trail
         foresight = Foresight(settings.root_namespace)
         mirror.followers.append(foresight)
         tokens = TokenBook(ledger, mesh, self._clock)
@@ -139,7 +142,7 @@ class GalleyService:
         reads = Reads(ledger, mirror, mesh, self._clock)
         return Galley(
             reads=reads,
-            objects=Objects(ledger, Sight(mirror), self._pruning, mesh),
+            objects=Objects(ledger, Sight(mirror), self._pruning, mesh, trail),
             watches=Watches(reads, ledger, mesh, Vigil(callers), stopping),
             decoder=decoder,
             foresight=foresight,
@@ -175,6 +178,14 @@ class GalleyService:
         if self._relay.following:
             return None
         return "the ledger does not answer: is etcd reachable?"
+
+
+def _trail(tracing: Tracing | None) -> Trail | None:
+    if tracing is None:
+        return None
+    from meltemi.galley.trail import Trail  # noqa: PLC0415 - who traces nothing loads nothing
+
+    return Trail(tracing)
 
 
 def _client(tls: ssl.SSLContext | None = None) -> httpx2.AsyncClient:

@@ -16,11 +16,12 @@ from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses, Networks
 from meltemi.runtime.tls import TlsFiles, client_context
+from meltemi.runtime.tracing_access import TracingAccess
 
 ADDRESS_HTTP = Address("127.0.0.1", 15080)
 
 
-class GalleySettings(LedgerAccess, BusAccess):
+class GalleySettings(LedgerAccess, BusAccess, TracingAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="GALLEY_")

@@ -46,8 +46,12 @@ async def main(stopping: asyncio.Event) -> None:
     """Serve until ``stopping``."""
     settings = read_settings(PilotSettings, os.environ)  # noqa: TID251 - here it is read
     configure_logs("pilot", settings.name, json=not sys.stderr.isatty())
-    async with upstream(settings) as found:
-        pilot = Pilot(settings, found, SystemClock(), Random())  # noqa: S311 - it spreads load
+    clock = SystemClock()
+    async with (
+        settings.tracing("pilot", settings.name, clock) as tracing,
+        upstream(settings) as found,
+    ):
+        pilot = Pilot(settings, found, clock, Random(), tracing)  # noqa: S311 - it spreads load
         await pilot.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
 
 

@@ -42,11 +42,12 @@ from meltemi.store.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Collection
     from random import Random
 
     from meltemi.bus.ports import Subscriber
     from meltemi.identity.sealed import SealingKey
+    from meltemi.kernel.names import Epoch
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.metrics import Metrics
     from meltemi.pilot.model.mesh import Mesh
@@ -238,8 +239,12 @@ class Ingest:
     async def _judge(self, verdict: object) -> None:
         match verdict:
             case Apply(changes):
+                trail = self._metrics.trail
+                started = trail.now() if trail else 0
                 for change in changes:
                     await self._change(change)
+                if trail:
+                    trail.rung(changes, started)
                 self._publish()
             case Resync(reason):
                 await self._resync(reason)
@@ -265,10 +270,12 @@ class Ingest:
                 )
             self._detector.listed(step.epoch, step.revision)
             if step.mutations:
+                self._tell(step.epoch, (step.revision,))
                 self._publish()
 
     async def _resync(self, reason: str) -> None:
         """Replace everything by what the ledger holds; try until it answers."""
+        before = self._detector.position
         listing = await self._listing(reason)
         if not self._detector.listed(listing.epoch, listing.revision):
             return
@@ -277,6 +284,8 @@ class Ingest:
         self._metrics.resyncs.labels(reason.partition(":")[0]).inc()
         if changed.touched or self._mesh.value.revision == 0:
             log.info("mesh.resynced", reason=reason, revision=listing.revision)
+            new = {each.revision for each in listing.entries}
+            self._tell(listing.epoch, {each for each in new if 0 < before < each})
             self._publish()
 
     async def _listing(self, reason: str) -> Listing:
@@ -290,6 +299,12 @@ class Ingest:
                     log.warning("ledger.away", reason=reason, error=str(error))
                 away = True
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _tell(self, epoch: Epoch, revisions: Collection[Revision]) -> None:
+        """Tell of changes that the ledger itself told of."""
+        trail = self._metrics.trail
+        if trail:
+            trail.read(epoch, revisions, trail.now())
 
     def _keep(self, kept: Kept) -> None:
         for problem in kept.unreadable:

@@ -9,13 +9,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meltemi.pilot.trail import Trail
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """The counters of one Pilot, in a registry of their own."""
+    """The counters of one Pilot, in a registry of their own.
 
-    def __init__(self) -> None:
+    ``trail`` is where it tells of changes; None: nothing is traced.
+    """
+
+    def __init__(self, trail: Trail | None = None) -> None:
+        self.trail = trail
         self.registry = registry = CollectorRegistry()
 
         def counter(name: str, what: str, *labels: str) -> Counter:

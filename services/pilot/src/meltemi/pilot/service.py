@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 
     from meltemi.kernel.clock import Clock
     from meltemi.pilot.settings import PilotSettings
+    from meltemi.pilot.trail import Trail
     from meltemi.pilot.upstream import Upstream
+    from meltemi.runtime.tracing import Tracing
 
 
 class Pilot:
@@ -59,9 +61,10 @@ class Pilot:
         upstream: Upstream,
         clock: Clock,
         rng: Random,
+        tracing: Tracing | None = None,
     ) -> None:
         self._settings, self._upstream = settings, upstream
-        self._metrics = Metrics()
+        self._metrics = Metrics(_trail(tracing))
         mesh = Latest(Mesh())
         self._connections = Connections(settings.name, clock)
         self._trust = TrustStreams()
@@ -147,6 +150,14 @@ class Pilot:
         if self._ingest.ready:
             return None
         return "the ledger has not answered yet: is etcd reachable?"
+
+
+def _trail(tracing: Tracing | None) -> Trail | None:
+    if tracing is None:
+        return None
+    from meltemi.pilot.trail import Trail  # noqa: PLC0415 - who traces nothing loads nothing
+
+    return Trail(tracing)
 
 
 def _defaults(settings: PilotSettings) -> MeshConfig:

@@ -15,6 +15,7 @@ from meltemi.runtime.ledger_access import LedgerAccess
 from meltemi.runtime.sealing_file import load_sealing_key
 from meltemi.runtime.settings import Address, Addresses
 from meltemi.runtime.tls import TlsFiles
+from meltemi.runtime.tracing_access import TracingAccess
 
 ADDRESS_XDS = Address("127.0.0.1", 15010)
 ADDRESS_HTTP = Address("127.0.0.1", 15014)
@@ -48,7 +49,7 @@ def _features(value: object) -> object:
     return given
 
 
-class PilotSettings(LedgerAccess, BusAccess):
+class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
     """One field, one unit, one default, one reason."""
 
     model_config = SettingsConfigDict(env_prefix="PILOT_")

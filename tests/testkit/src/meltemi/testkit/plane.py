@@ -117,10 +117,13 @@ async def plane_on(
     stopping = asyncio.Event()
     around = {**where.settings, "TRUST_DOMAIN": told.trust_domain}
     for_galley = _galley(directory, around, told.galley)
+    clock, rng = SystemClock(), Random(1)  # noqa: S311 - it spreads load
     async with (
+        for_galley.tracing("galley", for_galley.name, clock) as spans,
         EtcdLedger([where.etcd]) as ledger,
         NatsBus(where.nats, name="test") as bus,
         citadel(directory, ledger, trust_domain=told.trust_domain) as office,
+        contextlib.AsyncExitStack() as stack,
         asyncio.TaskGroup() as tasks,
         httpx2.AsyncClient(
             base_url=f"http://{for_galley.http_address}",
@@ -128,12 +131,14 @@ async def plane_on(
             trust_env=False,
         ) as client,
     ):
-        clock, rng = SystemClock(), Random(1)  # noqa: S311 - it spreads load
-        service = GalleyService(for_galley, ledger, bus, clock)
+        service = GalleyService(for_galley, ledger, bus, clock, spans)
         tasks.create_task(service.run(stopping))
         joining = await _joining(directory, office)
         for_pilot = _pilot({**around, **joining}, told.pilot)
-        made = Pilot(for_pilot, Upstream(ledger, bus, ledger), clock, rng)
+        upstream = Upstream(ledger, bus, ledger)
+        telling = for_pilot.tracing("pilot", for_pilot.name, clock)
+        pushes = await stack.enter_async_context(telling)
+        made = Pilot(for_pilot, upstream, clock, rng, pushes)
         running = made.run(lambda: grpc.aio.server(options=OPTIONS), stopping)
         tasks.create_task(running)
         await _ready(client, for_pilot.http_address)

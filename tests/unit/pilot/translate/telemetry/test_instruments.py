@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meltemi.pilot import ir
+from meltemi.pilot.emit.http_filter import http_filters
+from meltemi.pilot.model.features import Features
 from meltemi.pilot.translate.resources import resources
 from meltemi.pilot.translate.telemetry.instruments import instruments
 from meltemi.testkit.mesh import entry, gateway_scope, sidecar_scope
@@ -157,3 +161,21 @@ def test_a_refusal_of_a_persons_words_leads_back_to_them() -> None:
     listeners = made(mesh(telemetry=said)).listeners
     for each in listeners:
         assert each.origins[-1].subject == "Telemetry/istio-system/mesh"
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_requests_can_be_listened_to_where_the_mesh_says_so(*, on: bool) -> None:
+    scope = sidecar_scope(mesh(), labels={"app": "reviews"}, explicit=EXPLICIT)
+    config = replace(scope.config, features=Features(tap=on))
+    scope = replace(scope, index=replace(scope.index, config=config))
+    found = [
+        chain.filter
+        for listener in resources(scope).listeners
+        for chain in listener.chains
+        if isinstance(chain.filter, ir.HttpFilter)
+    ]
+    assert found
+    assert all(each.tapped is on for each in found)
+    for each in found:
+        first = http_filters(each)[0].name
+        assert (first == "envoy.filters.http.tap") is on, "what others refuse is seen"

@@ -57,13 +57,14 @@ class Writing:
     stamp: Stamp
     preconditions: Preconditions
     dry_run: bool
+    trace: str = ""
 
     def asked(self, resource: Resource[Message] | None = None) -> Asked:
         """Return it with what the body says of the revision it was made from."""
         named = "" if resource is None else resource.metadata.resource_version
         headers = self.preconditions
         both = Preconditions(named, headers.if_match, headers.if_none_match)
-        return Asked(self.caller, self.stamp, both)
+        return Asked(self.caller, self.stamp, both, self.trace)
 
     def explained(self, reason: str) -> Writing:
         """Return it with ``reason``, if the caller gave none of its own."""
@@ -110,6 +111,7 @@ async def writing(galley: Galley, request: Request) -> Writing:
             "", request.headers.get("if-match"), request.headers.get("if-none-match")
         ),
         dry_run=dry_run == "All",
+        trace=request.headers.get("traceparent", ""),
     )
 
 

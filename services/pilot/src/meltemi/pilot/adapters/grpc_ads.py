@@ -186,6 +186,8 @@ class Discovery(grpc.GenericRpcHandler):
             return await serving
         finally:
             self._metrics.streams.dec()
+            if self._metrics.trail:
+                self._metrics.trail.left(connection)
             if self._connections.left(connection):
                 self._snapshots.forget(proxy.group)
             log.info("proxy.left", node=proxy.node_id)
@@ -205,13 +207,16 @@ class Discovery(grpc.GenericRpcHandler):
             versions = {**versions, TypeUrl.SECRET: {}}
         session.aim(versions, snapshot.revision, snapshot.retired)
         system = f"{self._mesh.value.epoch}/{snapshot.revision}"
-        for kind, push in session.pushes():
+        due = session.pushes()
+        for kind, push in due:
             sent = variant.response(kind, push, snapshot, system)
             size = len(sent)
             connection.sent_bytes += size
             self._metrics.sent_bytes.labels(kind.short).inc(size)
             await context.write(sent)
         self._connections.progressed(connection)
+        if self._metrics.trail:
+            self._metrics.trail.progressed(connection, sent=bool(due))
 
     def take(self, connection: Connection, variant: Variant, message: Message) -> None:
         """Take one message of the proxy; raise `TooMuchError`."""

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from envoy.extensions.common.tap.v3.common_pb2 import (
+    AdminConfig,
+    CommonExtensionConfig,
+)
 from envoy.extensions.filters.common.set_filter_state.v3.value_pb2 import (
     FilterStateValue,
 )
@@ -21,6 +25,7 @@ from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import (
     Config as SetFilterState,
 )
+from envoy.extensions.filters.http.tap.v3.tap_pb2 import Tap
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
@@ -37,6 +42,7 @@ from meltemi.pilot.emit.wire import packed
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+TAP_FILTER = "envoy.filters.http.tap"
 MESH_PROTOCOLS = "meltemi.mesh_protocols"
 """In the place of Istio's own filter ``istio.alpn``, which stock Envoy lacks."""
 OFFERED = (
@@ -47,7 +53,8 @@ OFFERED = (
 
 def http_filters(made: ir.HttpFilter) -> list[hcm.HttpFilter]:
     """Return the filters of ``made``, the router last."""
-    filters = [peer_header(made.peer)] if made.peer else []
+    filters = [_named(TAP_FILTER, LISTENING)] if made.tapped else []
+    filters += [peer_header(made.peer)] if made.peer else []
     filters += http_policies(made.custom)
     filters += http_plugins(made.plugins.authentication)
     filters += http_policies(made.tokens)
@@ -63,6 +70,14 @@ def http_filters(made: ir.HttpFilter) -> list[hcm.HttpFilter]:
     filters.append(_named("envoy.filters.http.router", Router()))
     return filters
 
+
+LISTENING = Tap(
+    common_config=CommonExtensionConfig(admin_config=AdminConfig(config_id="meltemi")),
+    record_headers_received_time=True,
+    record_downstream_connection=True,
+    record_upstream_connection=True,
+)
+"""Ahead of all others, so that what they refuse is seen, too."""
 
 STATISTICS = FilterConfig(
     emit_filter_state=True, stats_for_all_methods=BoolValue(value=False)

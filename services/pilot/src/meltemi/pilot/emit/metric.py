@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 METRICS = "meltemi.metrics"
 CONFIG = "envoy.extensions.access_loggers.stats.v3.Config"
 PREFIX = "istio"
-MOST = 20_000
-"""Series of one proxy: more are not counted, and the proxy stays as small as it is."""
+MOST_COUNTERS = 4_000
+MOST_HISTOGRAMS = 1_500
+"""Series of one proxy: more are not counted, and the proxy stays as small as it is.
+
+A histogram costs as much memory as some 20 counters and as many lines of the page:
+three for each of five hundred sets of tags are what a page can be read with.
+"""
 UNITS = {ir.Measure.BYTES: "Bytes", ir.Measure.MILLISECONDS: "Milliseconds"}
 
 
@@ -32,8 +37,8 @@ def statistics(made: ir.MetricLog) -> Message:
             "prefix": PREFIX,
             # Only where the proxy's bootstrap says after how long.
             "enable_eviction": True,
-            "max_counters": MOST,
-            "max_histograms": MOST,
+            "max_counters": MOST_COUNTERS,
+            "max_histograms": MOST_HISTOGRAMS,
         },
         "counters": [_counter(each) for each in counted],
         "histograms": [

@@ -159,3 +159,5 @@ class HttpFilter:
     quiet: bool = False
     """Leave out Envoy's own ``x-envoy-`` headers."""
     access_logs: tuple[AccessLog, ...] = ()
+    tapped: bool = False
+    """Whether somebody at Envoy's own page can listen to requests."""

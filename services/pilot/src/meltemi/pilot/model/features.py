@@ -34,5 +34,7 @@ class Features:
     """PILOT_DNS_JITTER_DURATION, in nanoseconds."""
     gateway_transport_socket_connect_timeout: int = 15_000_000_000
     """PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT, in nanoseconds."""
+    tap: bool = False
+    """Ours: an operator on a proxy's machine can listen to its requests."""
     canonical_service_for_external_entries: bool = False
     """PILOT_ENABLE_CANONICAL_SERVICE_FOR_MESH_EXTERNAL_SERVICE_ENTRY."""

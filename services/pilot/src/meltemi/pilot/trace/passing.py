@@ -25,6 +25,7 @@ SILENT = frozenset(
         f"{ENVOYS}dynamic_forward_proxy.v3.FilterConfig",
         f"{ENVOYS}fault.v3.HTTPFault",
         f"{ENVOYS}grpc_stats.v3.FilterConfig",
+        f"{ENVOYS}tap.v3.Tap",
         f"{ENVOYS}grpc_web.v3.GrpcWeb",
         f"{ENVOYS}header_mutation.v3.HeaderMutation",
         f"{ENVOYS}router.v3.Router",

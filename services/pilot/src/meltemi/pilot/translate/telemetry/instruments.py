@@ -36,6 +36,8 @@ class Signals:
     plain: Meters
     reads_peers: bool
     """Whether callers say who they are, and that is counted."""
+    tapped: bool = False
+    """Whether an operator can listen."""
 
     def chain(self, made: ir.FilterChain) -> ir.FilterChain:
         """Return ``made``, which tells of what passes it."""
@@ -47,6 +49,7 @@ class Signals:
                 handler,
                 access_logs=(*self.logs, *counted.http),
                 tracing=self.tracing,
+                tapped=self.tapped,
                 peer=self._peer(secure=secure) if counted else None,
             )
             return replace(made, filter=told)
@@ -178,4 +181,5 @@ def _signals(scope: Scope, side: WorkloadMode) -> Signals:
         secure=meters(scope, side, secure=True),
         plain=meters(scope, side, secure=False),
         reads_peers=side is SERVER,
+        tapped=scope.config.features.tap,
     )

@@ -57,6 +57,7 @@ JSON: Final = {
 EXPLAINING: Final = json.dumps(
     {
         **{name: value for name, value in JSON.items() if "forwarded" not in name},
+        "path": "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%",
         "filter_chain_name": "%FILTER_CHAIN_NAME%",
         "downstream_peer_uri_san": "%DOWNSTREAM_PEER_URI_SAN%",
         "downstream_transport_failure_reason": (
@@ -64,9 +65,13 @@ EXPLAINING: Final = json.dumps(
         ),
         "upstream_peer_uri_san": "%UPSTREAM_PEER_URI_SAN%",
         "upstream_cluster": "%UPSTREAM_CLUSTER%",
+        "token_issuer": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:iss)%",
     }
 )
-"""Istio's fields and those that explain a failure: what Pilot logs by default."""
+"""Istio's fields and those that explain a failure: what Pilot logs by default.
+
+Of a path not what is behind the ``?``: too often that is what lets somebody in.
+"""
 
 
 def file_log(config: MeshConfig, path: str) -> ir.FileLog:

@@ -1,0 +1,72 @@
+"""What passed each route, from what the callers' proxies logged. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from meltemi.ctl.why.hop import Hop
+
+SERVER_FAILURE: Final = 500
+QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of one proxy over one route to one service."""
+
+    route: str
+    """Its name in the VirtualService; ``default`` where none is written for it."""
+    service: str
+    proxy: str
+    """Whose requests: the caller's, or a gateway's."""
+    requests: int
+    failed: int
+    success: float
+    rps: float
+    latency_ms: dict[str, float]
+
+
+def routes(found: Iterable[Hop], now: datetime, seconds: float) -> list[RouteRow]:
+    """Return what passed each route in the last ``seconds``, the busiest first."""
+    groups: dict[tuple[str, str, str], list[Hop]] = defaultdict(list)
+    for hop in found:
+        if not hop.inbound and hop.start_time and 0 <= _age(hop, now) <= seconds:
+            service = hop.called or hop.authority or ""
+            groups[hop.route_name or "-", service, hop.proxy].append(hop)
+    rows = [_row(*key, each, seconds) for key, each in groups.items()]
+    return sorted(rows, key=lambda row: (-row.requests, row.route, row.proxy))
+
+
+def _age(hop: Hop, now: datetime) -> float:
+    return (now - datetime.fromisoformat(hop.start_time)).total_seconds()
+
+
+def _row(
+    route: str, service: str, proxy: str, found: Sequence[Hop], seconds: float
+) -> RouteRow:
+    failed = sum(_failed(each) for each in found)
+    took = sorted(float(each.duration or 0) for each in found)
+    return RouteRow(
+        route=route,
+        service=service,
+        proxy=proxy,
+        requests=len(found),
+        failed=failed,
+        success=1 - failed / len(found),
+        rps=len(found) / seconds,
+        latency_ms={
+            name: took[ceil(share * len(took)) - 1] for name, share in QUANTILES.items()
+        },
+    )
+
+
+def _failed(hop: Hop) -> bool:
+    """Tell whether the server failed, or nobody answered, as ``stat`` counts it."""
+    return hop.response_code >= SERVER_FAILURE or hop.response_code == 0

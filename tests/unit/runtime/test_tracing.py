@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from meltemi.events.trace_context import TraceContext
+from meltemi.kernel.clock import SystemClock
+from meltemi.runtime.tracing import Told, Tracing
+from meltemi.testkit.collector import Collector, collector
+from meltemi.testkit.processes import free_port
+from meltemi.testkit.waiting import until
+
+CONTEXT = TraceContext(2**100 + 1, 11, sampled=True)
+
+
+def tracing(heard: Collector | None) -> Tracing:
+    url = heard.url if heard else f"http://127.0.0.1:{free_port()}"
+    return Tracing(url, "galley", "galley-0", SystemClock())
+
+
+def say(made: Tracing, own: TraceContext, parent: TraceContext | None = None) -> None:
+    now = made.now()
+    made.tell(Told("galley.put", own, now, now + 5, parent, {"mesh.revision": "7"}))
+
+
+async def test_a_span_arrives_with_its_place_and_who_told_it() -> None:
+    with collector() as heard:
+        made = tracing(heard)
+        say(made, CONTEXT)
+        child = made.after(CONTEXT)
+        say(made, child, CONTEXT)
+        await until(lambda: len(heard.spans) == 2)
+        made.close()
+        root, second = heard.spans
+        assert (root.service, root.about["service.instance.id"]) == (
+            "galley",
+            "galley-0",
+        )
+        assert (root.trace, root.parent) == (f"{CONTEXT.trace_id:032x}", "")
+        assert (root.own, second.parent) == (f"{11:016x}", f"{11:016x}")
+        assert second.own == f"{child.span_id:016x}"
+        assert root.ended - root.started == 5
+        assert root.attributes == {"mesh.revision": "7"}
+
+
+async def test_nobody_hears_of_what_is_not_sampled() -> None:
+    with collector() as heard:
+        made = tracing(heard)
+        say(made, TraceContext(5, 5, sampled=False))
+        say(made, made.after(CONTEXT), CONTEXT)
+        made.close()
+        assert [each.parent for each in heard.spans] == [f"{11:016x}"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_collector_that_is_silent_or_away_costs_no_time(*, there: bool) -> None:
+    with collector() as heard:
+        heard.mute.set()
+        made = tracing(heard if there else None)
+        begun = time.perf_counter()
+        for _ in range(20_000):
+            say(made, CONTEXT)
+        told = time.perf_counter() - begun
+        made.close()
+        closed = time.perf_counter() - begun - told
+        heard.mute.clear()
+    assert told / 20_000 < 0.0005, "half a millisecond would be a wait"
+    assert closed < 2.0, "a service ends without it"
+
+
+def test_services_that_trace_nothing_load_nothing_for_it() -> None:
+    script = (
+        "import sys, meltemi.pilot.__main__, meltemi.galley.__main__;"
+        "print(sum(each.startswith('opentelemetry.sdk') for each in sys.modules))"
+    )
+    argv = [sys.executable, "-c", script]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "0"
