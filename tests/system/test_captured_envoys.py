@@ -15,10 +15,13 @@ import pytest
 
 from meltemi.ctl.galley.text import texts
 from meltemi.ctl.lens.proxies import named
-from meltemi.ctl.lens.world import written
+from meltemi.ctl.lens.world import World, written
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.identity import SpiffeId
-from meltemi.kernel.names import Namespace
+from meltemi.kernel.names import Epoch, Namespace, Revision
+from meltemi.pilot.model.features import Features
+from meltemi.pilot.model.index import index
+from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.scope.node import Interception
 from meltemi.testkit.authority import authority, credential
 from meltemi.testkit.lab import Lab, start
@@ -67,9 +70,22 @@ def envoys(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         each.chmod(0o755)  # Envoy is another user
     with contextlib.ExitStack() as stack:
         net = stack.enter_context(network())
-        lab = Lab({name: net.machine(at) for name, at in ADDRESSES.items()}, folder)
+        machines = {name: net.machine(at, six(at)) for name, at in ADDRESSES.items()}
+        lab = Lab(machines, folder)
         start((*applications(lab), *proxies(lab, Interception(mode))), stack)
         yield lab
+
+
+def dual_stack(world: World) -> World:
+    """Return ``world`` where proxies listen on both IP versions (ISTIO_DUAL_STACK)."""
+    at = world.mesh.at(Epoch("offline"), Revision(1))
+    config = replace(MeshConfig(), features=Features(dual_stack=True))
+    return replace(world, index=index(at, config, ()))
+
+
+def six(address: str) -> str:
+    """Return the IPv6 address of who has an IPv4 ``address``."""
+    return f"fd77::{address.rpartition('.')[2]}"
 
 
 def applications(lab: Lab) -> Iterator[Program]:
@@ -78,11 +94,13 @@ def applications(lab: Lab) -> Iterator[Program]:
 
 
 def proxies(lab: Lab, mode: Interception) -> Iterator[Program]:
-    world = written(texts([str(MESH)]), namespace="default")
+    world = dual_stack(written(texts([str(MESH)]), namespace="default"))
     now = SystemClock().now()
     for name in PROXIED:
         who = named(world, name)
-        who = replace(who, group=replace(who.group, interception=mode))
+        both = (ADDRESSES[name], six(ADDRESSES[name]))
+        group = replace(who.group, interception=mode, addresses=both)
+        who = replace(who, group=group)
         identity = SpiffeId("cluster.local", Namespace("default"), name)
         shown = credential(identity, now=now, signer=authority(now=now))
         yield lab.envoy(name, world, who, shown)
@@ -150,6 +168,16 @@ def test_a_service_is_reached_by_its_address_over_mutual_tls(
 def test_an_endpoint_is_reached_at_its_own_address(lab: Lab) -> None:
     found = on(lab, "caller", lambda: ask(ADDRESSES["server"], "server.default:9080"))
     assert (found["app"], known_as(found)) == ("server", "caller")
+
+
+def test_a_service_of_ipv6_is_reached_as_one_of_ipv4(lab: Lab) -> None:
+    found = on(lab, "caller", lambda: ask("fd88::1", "server6.default:9080"))
+    assert found["status"] == "200", found
+    assert (found["status"], found["app"], known_as(found)) == (
+        "200",
+        "server",
+        "caller",
+    )
 
 
 def test_bytes_of_any_protocol_are_carried(lab: Lab) -> None:

@@ -9,6 +9,7 @@ that checks lets those pass that say ``x-verdict: yes``.
 from __future__ import annotations
 
 import json
+import socket
 import socketserver
 import ssl
 import sys
@@ -37,7 +38,7 @@ class Http(BaseHTTPRequestHandler):
             status = 503
         found = {
             "app": sys.argv[1],
-            "peer": self.client_address[0],
+            "peer": self.client_address[0].removeprefix("::ffff:"),
             "path": self.path,
             "method": self.command,
             "headers": {key.lower(): value for key, value in self.headers.items()},
@@ -83,6 +84,8 @@ def serve(service: str) -> None:
     """Serve one port until the process ends."""
     kind, port, *files = service.split(":")
     where = ("", int(port))
+    if socket.has_dualstack_ipv6():
+        socketserver.TCPServer.address_family = socket.AF_INET6  # and IPv4 with it
     server: socketserver.TCPServer
     if kind in ("http", "check"):
         server = ThreadingHTTPServer(where, Check if kind == "check" else Http)

@@ -165,7 +165,9 @@ def _cluster(scope: Scope, of: Served) -> ir.Cluster:
         cluster = replace(cluster, origins=(*cluster.origins, rule))
     netns = scope.group.node.application_netns
     if netns or of.address not in (LOOPBACK, LOOPBACK6):
-        cluster = replace(cluster, source_addresses=magic(scope)[:1], netns=netns)
+        both = scope.config.features.dual_stack and not members
+        sources = magic(scope) if both else magic(scope)[:1]
+        cluster = replace(cluster, source_addresses=sources, netns=netns)
     return cluster
 
 
