@@ -193,7 +193,7 @@ def test_a_host_that_nobody_described_is_reached_as_it_is(lab: Lab) -> None:
 
 def test_mutual_tls_is_spoken_with_the_endpoints_that_speak_it(lab: Lab) -> None:
     def ask_often() -> list[dict[str, Any]]:
-        return [ask(VIPS["mixed"], "mixed.default:9080") for _ in range(12)]
+        return [ask(VIPS["mixed"], "mixed.default:9080") for _ in range(30)]
 
     seen = {(each["app"], known_as(each)) for each in on(lab, "caller", ask_often)}
     assert seen == {("server", "caller"), ("bare", "")}
