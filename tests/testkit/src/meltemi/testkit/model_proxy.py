@@ -168,6 +168,16 @@ class ModelProxy:
                     found[f"{kind.short} {name}"] = (has.get(name), due.get(name))
         return found
 
+    @property
+    def known(self) -> bool:
+        """Whether its Pilot can know what it holds.
+
+        On a new stream of the older variant nobody tells it, and a response with all
+        clusters takes away those of listeners that are yet to be replaced.
+        """
+        sent = (TypeUrl.LISTENER, TypeUrl.ROUTE)
+        return self.delta or all(k in self._last or k not in self._asked for k in sent)
+
     def missing(self) -> dict[bytes, set[str]]:
         """Return by listener and table the clusters it names that are not held."""
         return {
