@@ -17,6 +17,7 @@ import comparison
 import delivery
 import distribution
 import resolving
+import telemetry
 import validation
 import writes
 
@@ -27,6 +28,7 @@ SUITES = {
     "delivery": lambda: delivery.figures(comparison.CHOSEN),
     "certificates": certificates.figures,
     "dns": resolving.figures,
+    "telemetry": telemetry.figures,
 }
 
 

@@ -129,6 +129,8 @@ class Tracing:
         self, url: str, name: str, instance: str, clock: Clock, share: float = 1.0
     ) -> None:
         self._clock, self._share = clock, share
+        # The exporter's own log has a line for each try: ours has one for each change.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self._rng = Random()  # noqa: S311 - ids are no secret, they must only differ
         self._ids = _Given(TraceContext(1, 1, sampled=True))
         self._exporter = _Exporter(url.removesuffix("/") + PATH)
@@ -196,8 +198,6 @@ def _context(found: TraceContext) -> SpanContext:
 @contextlib.asynccontextmanager
 async def told(tracing: Tracing) -> AsyncIterator[Tracing]:
     """Have ``tracing`` while the context lasts; its last words are sent at the end."""
-    # The exporter's own log has a line for each try: ours has one for each change.
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     try:
         yield tracing
     finally:
