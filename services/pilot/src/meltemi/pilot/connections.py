@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
+
+from meltemi.pilot.scope.proxy import ProxyClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,6 +79,8 @@ class Connection:
     connected_at: str = ""
     """When the stream began, RFC 3339, UTC."""
     snapshot: Snapshot | None = None
+    arrived: int = 0
+    """The revision up to which it was counted how long each took."""
     proved: bool = False
     """Whether the stream's caller proved to be who the node says."""
 
@@ -125,6 +129,7 @@ class Connections:
     def __init__(self, pilot: str, clock: Clock) -> None:
         self._pilot, self._clock = pilot, clock
         self._open: dict[str, list[Connection]] = {}
+        self._groups = Counter[ProxyClass]()
         self._left: dict[str, tuple[float, ProxyRow]] = {}
 
     def joined(self, connection: Connection) -> None:
@@ -132,6 +137,7 @@ class Connections:
         name = connection.proxy.name
         connection.connected_at = timestamp(self._clock)
         self._open.setdefault(name, []).append(connection)
+        self._groups[connection.proxy.group] += 1
         self._left.pop(name, None)
 
     def progressed(self, connection: Connection) -> None:
@@ -148,7 +154,11 @@ class Connections:
             row = self._row(connection, connected=False)
             self._left[name] = (self._clock.monotonic(), row)
         group = connection.proxy.group
-        return all(each.proxy.group != group for each in self.all())
+        self._groups[group] -= 1
+        if self._groups[group]:
+            return False
+        del self._groups[group]
+        return True
 
     def all(self) -> Iterator[Connection]:
         """Yield every open stream."""

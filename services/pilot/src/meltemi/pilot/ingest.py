@@ -316,3 +316,4 @@ class Ingest:
         if epoch is not None:
             self._mesh.set(self._stored.mesh.at(epoch, revision))
             self._metrics.revision.set(revision)
+            self._metrics.convergence.knew(revision)

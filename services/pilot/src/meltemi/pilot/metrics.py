@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from meltemi.kernel.clock import SystemClock
+from meltemi.pilot.convergence import Convergence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from meltemi.kernel.clock import Clock
+    from meltemi.pilot.connections import Connection, Connections
     from meltemi.pilot.trail import Trail
 
+SYSTEM_CLOCK = SystemClock()
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -20,8 +29,9 @@ class Metrics:
     ``trail`` is where it tells of changes; None: nothing is traced.
     """
 
-    def __init__(self, trail: Trail | None = None) -> None:
+    def __init__(self, trail: Trail | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self.trail = trail
+        self.convergence = Convergence(clock)
         self.registry = registry = CollectorRegistry()
 
         def counter(name: str, what: str, *labels: str) -> Counter:
@@ -54,12 +64,45 @@ class Metrics:
         self.build_failures = counter(
             "snapshot_failures_total", "Resources not computed: each is a bug"
         )
-        self.build_seconds = Histogram(
+        self._timed()
+
+    def _timed(self) -> None:
+        self.build_seconds = self._seconds(
             "meltemi_pilot_snapshot_build_seconds",
             "Time to compute the resources of one class of proxies",
-            buckets=BUCKETS,
-            registry=registry,
         )
+        self.convergence_seconds = self._seconds(
+            "mesh_convergence_seconds",
+            "From when this Pilot knew of a revision until a proxy acknowledged it",
+        )
+        self.loop_lag_seconds = self._seconds(
+            "meltemi_pilot_loop_lag_seconds",
+            "How late the event loop was, looked at ten times a second",
+        )
+
+    def _seconds(self, name: str, what: str) -> Histogram:
+        return Histogram(name, what, buckets=BUCKETS, registry=self.registry)
+
+    def progressed(self, connection: Connection) -> None:
+        """Count what a proxy has come to hold."""
+        acked = connection.session.acked
+        for seconds in self.convergence.arrived(connection.arrived, acked):
+            self.convergence_seconds.observe(seconds)
+        connection.arrived = acked
+
+    def distribution(self, connections: Connections) -> None:
+        """Tell, whenever it is asked for, who is behind and what is refused."""
+        Gauge(
+            "mesh_proxy_config_lag_seconds",
+            "Since when the proxy that is furthest behind lacks a revision; 0: none is",
+            registry=self.registry,
+        ).set_function(
+            lambda: max(
+                (self.convergence.behind(e.session.acked) for e in connections.all()),
+                default=0.0,
+            )
+        )
+        self.registry.register(_Refused(connections))
 
     def edges(self, counted: Callable[[], float]) -> None:
         """Tell how many edges of the mesh's traffic are kept."""
@@ -68,3 +111,22 @@ class Metrics:
             "Edges whose traffic of the last 15 minutes is known, at most 1,006",
             registry=self.registry,
         ).set_function(counted)
+
+
+class _Refused(Collector):
+    """By object how many proxies refuse what was made of it."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the one metric: a series for each object that is refused now."""
+        found = GaugeMetricFamily(
+            "mesh_refused",
+            "Proxies that refuse what was made of an object",
+            labels=("object",),
+        )
+        who = {(row["object"], row["proxy"]) for row in self._connections.refusals()}
+        for name, count in sorted(Counts(each for each, _ in who).items()):
+            found.add_metric((name,), count)
+        yield found

@@ -36,6 +36,7 @@ from meltemi.pilot.stats.book import Book
 from meltemi.pilot.translate.telemetry.log_format import EXPLAINING
 from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
+from meltemi.runtime.loop_lag import watch_lag
 from meltemi.runtime.operations import Readiness, operations
 from meltemi.store.following import follow
 
@@ -64,7 +65,7 @@ class Pilot:
         tracing: Tracing | None = None,
     ) -> None:
         self._settings, self._upstream = settings, upstream
-        self._metrics = Metrics(_trail(tracing))
+        self._metrics = Metrics(_trail(tracing), clock)
         mesh = Latest(Mesh())
         self._connections = Connections(settings.name, clock)
         self._trust = TrustStreams()
@@ -88,6 +89,7 @@ class Pilot:
         self._book = Book(clock)
         self._stats = StatsDesk(self._book, door)
         self._metrics.edges(lambda: len(self._book.ring))
+        self._metrics.distribution(self._connections)
         self._secure = secure_port(settings, self._trust.bundle, clock, rng)
 
     async def run(
@@ -132,6 +134,7 @@ class Pilot:
             follow(ledger, trust_key(mesh), self._trust),
             follow(ledger, mesh_config_place(mesh, root), self._domains),
             follow(ledger, keys_prefix(mesh), self._bundles),
+            watch_lag(self._metrics.loop_lag_seconds.observe),
         )
 
     def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:

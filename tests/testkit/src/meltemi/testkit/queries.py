@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEPLOY = Path(__file__).parents[5] / "deploy"
-METRIC = re.compile(r"\b(?:istio|meltemi|galley|envoy)_\w+")
+METRIC = re.compile(r"\b(?:istio|mesh|meltemi|galley|envoy)_\w+")
 LABEL = "envoy_cluster_name"
 """Looks like a metric."""
 OF_HISTOGRAMS = ("_bucket", "_sum", "_count")

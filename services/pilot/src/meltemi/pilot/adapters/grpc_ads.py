@@ -215,6 +215,7 @@ class Discovery(grpc.GenericRpcHandler):
             self._metrics.sent_bytes.labels(kind.short).inc(size)
             await context.write(sent)
         self._connections.progressed(connection)
+        self._metrics.progressed(connection)
         if self._metrics.trail:
             self._metrics.trail.progressed(connection, sent=bool(due))
 
