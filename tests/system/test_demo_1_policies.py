@@ -68,7 +68,12 @@ def test_only_what_a_policy_allows_reaches_a_workload(mesh: Up) -> None:
 def test_tokens_are_verified_and_asked_for(mesh: Up) -> None:
     mesh.apply(ISSUER.format(keys=key_set()))
     try:
-        assert details(mesh, "/details/0").status_code == 403, "a token is asked for"
+        # Envoy acknowledges a listener a moment before all of its workers serve it.
+        eventually(
+            lambda: details(mesh, "/details/0").status_code == 403,
+            seconds=5,
+            what="a token is asked for",
+        )
         wrong = signed({"iss": "https://issuer.example", "sub": "me"}, forged=True)
         assert details(mesh, "/details/0", wrong).status_code == 401
         right = signed({"iss": "https://issuer.example", "sub": "me"})

@@ -156,9 +156,12 @@ def test_7_a_pilot_that_takes_over_is_not_stopped_by_a_refusal(mesh: Up) -> None
     mesh.do("kill", victim)
     try:
         eventually(
-            lambda: all(row["pilot"] != victim for row in mesh.proxies().values()),
+            lambda: (
+                [row["pilot"] != victim for row in mesh.proxies().values()]
+                == [True] * 7
+            ),
             seconds=20,
-            what=f"everybody leaves {victim}",
+            what=f"everybody leaves {victim} for the other",
         )
         assert "7/7" in mesh.apply(SUBSETS)
     finally:

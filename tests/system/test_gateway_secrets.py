@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import ssl
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from meltemi.pilot.adapters.grpc_ads import SERVICE
 from meltemi.proxy.settings import Explicit, ProxyType
 from meltemi.testkit.agents import local, member_settings, running_agent
 from meltemi.testkit.plane import plane
-from meltemi.testkit.waiting import POLL_SECONDS, until
+from meltemi.testkit.waiting import POLL_SECONDS, eventually, until
 from meltemi.testkit.web_certificates import web_certificate, web_root
 from meltemi.xds.types import TypeUrl
 
@@ -182,6 +183,16 @@ async def asked(dialled: grpc.aio.Channel) -> set[str]:
     return {each.name for each in answer.resources}
 
 
+async def known(mesh: Plane) -> bool:
+    """Tell whether Pilot has the Gateway that was applied last."""
+    path = "/apis/networking.istio.io/v1/namespaces/default/gateways/web"
+    written = (await mesh.galley.get(path)).json()
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        text = (await client.get(f"http://{mesh.pilot_http}/metrics")).text
+    (line,) = re.findall(r"^meltemi_pilot_revision (\S+)", text, re.MULTILINE)
+    return float(line) >= float(written["metadata"]["resourceVersion"])
+
+
 async def test_t9_and_t10_only_who_proves_to_be_the_gateway_is_given_its_secrets(
     tmp_path: Path,
 ) -> None:
@@ -191,6 +202,7 @@ async def test_t9_and_t10_only_who_proves_to_be_the_gateway_is_given_its_secrets
         held, other = await mesh.office.join(), await mesh.office.join("ratings")
         target = str(mesh.pilot)
         mine = secure_channel(target, held, "pilot")
+        await eventually(lambda: known(mesh))
         assert await asked(mine) == {"kubernetes://a"}
         plain = grpc.aio.insecure_channel(str(mesh.pilot_plain))
         assert await asked(plain) == set(), "nobody proved anything"

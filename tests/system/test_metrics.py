@@ -293,6 +293,15 @@ def test_4_stat_and_edges_tell_within_two_percent_what_callers_did(
 ) -> None:
     """They tell all of it: what the mesh is told is what proxies counted."""
     base = outbound(mesh, "reviews-v2", "ratings")
+    opened = "istio_tcp_connections_opened_total"
+    eventually(  # agents tell every five seconds; both ends count a connection
+        lambda: (
+            2 * int(_volume(mesh, *LEDGER).get("connections_opened", 0))
+            == guests.told.counted(opened).total()
+        ),
+        seconds=30,
+        what="what was counted before has been told",
+    )
     earlier = {row: _volume(mesh, *row) for row in (RATINGS, LEDGER)}
     codes: Counter[int] = Counter()
     for path, count in (("/ratings/0", 450), ("/nowhere", 50)):

@@ -24,9 +24,12 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> None
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0
+    condition: Callable[[], Awaitable[bool]],
+    *,
+    seconds: float = 20.0,
+    every: float = POLL_SECONDS,
 ) -> None:
-    """Like `until`, for a condition that has to be asked of somebody."""
+    """Like `until`, for a condition that has to be asked of somebody, so often."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - likewise
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(every)
