@@ -76,7 +76,7 @@ class Connection:
         self._reader, self._headers, self._toll = Reader(), Headers(), Toll()
         self._peer = Peer()
         self._window = USUAL_WINDOW
-        self._inward, self._owed = CONNECTION_WINDOW, 0
+        self._owed = 0
         self._last = 0
         self._greeted = False
         self._block: tuple[Frame, bytearray] | None = None
@@ -231,13 +231,10 @@ class Connection:
     def _data(self, given: Frame) -> Iterator[Event]:
         self._known(given)
         size = len(given.payload)
-        self._inward -= size
-        if self._inward < 0:
-            raise ConnectionEndedError(Code.FLOW_CONTROL_ERROR, "more than was allowed")
         self._owed += size
-        if self._owed >= CONNECTION_WINDOW // 2:
+        if self._owed >= CONNECTION_WINDOW // 2:  # each stream has bounds of its own
             self.out.append(_credit(0, self._owed))
-            self._inward, self._owed = self._inward + self._owed, 0
+            self._owed = 0
         found = self.streams.get(given.stream)
         if found is None:
             return  # what was on its way when the call ended
