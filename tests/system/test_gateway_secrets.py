@@ -17,7 +17,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 )
 
 from meltemi.credentials.mutual import secure_channel
-from meltemi.pilot.adapters.grpc_ads import SERVICE
+from meltemi.pilot.adapters.ads import SERVICE
 from meltemi.proxy.settings import Explicit, ProxyType
 from meltemi.testkit.agents import local, member_settings, running_agent
 from meltemi.testkit.plane import plane

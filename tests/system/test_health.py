@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from meltemi.pilot.settings import Carrier
 from meltemi.runtime.settings import Address
 from meltemi.testkit.agents import local
 from meltemi.testkit.members import Role, member
@@ -98,11 +99,13 @@ class Scene:
         return await self.answering() == set(names)
 
 
+@pytest.mark.parametrize("carrier", Carrier)
 async def test_an_endpoint_is_out_within_2_s_of_the_finding_and_back_when_well(
-    tmp_path: Path,
+    tmp_path: Path, carrier: Carrier
 ) -> None:
     galley = {"GALLEY_TRUST_BUNDLE_FILE": str(tmp_path / "state" / "root-cert.pem")}
-    async with plane(tmp_path, galley) as mesh:
+    pilot = {"PILOT_TRANSPORT": carrier.value}
+    async with plane(tmp_path, galley, pilot) as mesh:
         await mesh.apply(MESH)
         with contextlib.ExitStack() as stack:
             made = Scene(mesh, tmp_path, stack)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
+from meltemi.pilot.settings import Carrier
 from meltemi.testkit.pilots import NODE, REVIEWS, PilotAlone, Stream, connected
 from meltemi.xds.name_table import TYPE_URL, decode
 
@@ -32,10 +33,10 @@ def hosts(answer: DiscoveryResponse) -> list[str]:
     return sorted(decode(one.value))
 
 
-@pytest.fixture
-async def plane() -> PilotAlone:
+@pytest.fixture(params=Carrier)
+async def plane(request: pytest.FixtureRequest) -> PilotAlone:
     """Return a Pilot that is not running, whose ledger knows of reviews."""
-    made = PilotAlone()
+    made = PilotAlone(request.param)
     await made.write(REVIEWS)
     return made
 

@@ -22,7 +22,7 @@ from meltemi.credentials.mutual import secure_channel
 from meltemi.identity.denials import denied_prefix, identity_key, serial_key
 from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.service import Pilot
-from meltemi.pilot.settings import PilotSettings
+from meltemi.pilot.settings import Carrier, PilotSettings
 from meltemi.pilot.upstream import Upstream
 from meltemi.stats.edge import End
 from meltemi.stats.report import METHOD, Counted, Report, decoded, encoded
@@ -98,11 +98,14 @@ class Plane:
             call.cancel()
 
 
-async def pilot_settings(directory: Path, office: Citadel) -> PilotSettings:
+async def pilot_settings(
+    directory: Path, office: Citadel, carrier: Carrier
+) -> PilotSettings:
     body = {"namespace": "istio-system", "service_account": "pilot"}
     answer = await office.http.post("/v1/ca/tokens", json=body, headers=ADMIN)
     (directory / "token").write_text(str(answer.json()["token"]))
     return PilotSettings(
+        transport=carrier,
         xds_address=local(),
         xds_tls_address=local(),
         http_address=local(),
@@ -116,15 +119,15 @@ async def pilot_settings(directory: Path, office: Citadel) -> PilotSettings:
     )
 
 
-@pytest.fixture
-async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
+@pytest.fixture(params=Carrier)
+async def plane(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Plane]:
     ledger, stopping = MemoryLedger(), asyncio.Event()
     objects = resources(SERVICE)
     await ledger.commit(
         [Write(ledger_key("default", each.key), stored(each)) for each in objects]
     )
     async with citadel(tmp_path, MemoryLedger()) as office:
-        settings = await pilot_settings(tmp_path, office)
+        settings = await pilot_settings(tmp_path, office, request.param)
         upstream = Upstream(ledger, MemoryBus(), ledger)
         pilot = Pilot(settings, upstream, SystemClock(), Random(1))  # noqa: S311 - any will do
         options = [("grpc.so_reuseport", 0)]

@@ -14,6 +14,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryResponse,
 )
 
+from meltemi.pilot.settings import Carrier
 from meltemi.testkit.pilots import (
     CLUSTER,
     METADATA,
@@ -27,9 +28,9 @@ from meltemi.testkit.pilots import (
 from meltemi.xds.types import TypeUrl
 
 
-@pytest.fixture
-async def plane() -> PilotAlone:
-    made = PilotAlone()
+@pytest.fixture(params=Carrier)
+async def plane(request: pytest.FixtureRequest) -> PilotAlone:
+    made = PilotAlone(request.param)
     await made.write(REVIEWS)
     return made
 

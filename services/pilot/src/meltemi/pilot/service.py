@@ -16,12 +16,13 @@ from meltemi.config.schema.mesh_config import (
 from meltemi.config.trust_domains import MeshDomains, mesh_config_place
 from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.identity.trust import trust_key
+from meltemi.pilot.adapters.ads import Discovery, Trust
 from meltemi.pilot.adapters.announcement import announce
 from meltemi.pilot.adapters.door import Door
-from meltemi.pilot.adapters.grpc_ads import Discovery, Trust
 from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
 from meltemi.pilot.adapters.stats_desk import StatsDesk
+from meltemi.pilot.adapters.transport import transport
 from meltemi.pilot.adapters.trust_streams import TrustStreams
 from meltemi.pilot.connections import Connections
 from meltemi.pilot.foreign_bundles import ForeignBundles
@@ -34,7 +35,6 @@ from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
 from meltemi.pilot.stats.book import Book
 from meltemi.pilot.translate.telemetry.log_format import EXPLAINING
-from meltemi.runtime.grpc_server import serving
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.loop_lag import watch_lag
 from meltemi.runtime.operations import Readiness, operations
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     import grpc
 
     from meltemi.kernel.clock import Clock
+    from meltemi.pilot.adapters.call import Handlers
     from meltemi.pilot.settings import PilotSettings
     from meltemi.pilot.trail import Trail
     from meltemi.pilot.upstream import Upstream
@@ -107,17 +108,15 @@ class Pilot:
             readiness=readiness,
             registry=self._metrics.registry,
         )
-        server = self._answering(new_server())
+        carried = transport(self._settings.transport, self._handlers, new_server)
         address, tls = self._settings.http_address, self._settings.http_tls
         async with (
             asyncio.TaskGroup() as tasks,
-            serving(server, self._settings.xds_address, grace=GRACE_SECONDS),
+            carried.plain(self._settings.xds_address),
         ):
             background = [tasks.create_task(each) for each in self._work()]
             if self._secure:
-                behind = self._answering(new_server())
-                serve = self._secure.serve(behind, grace=GRACE_SECONDS)
-                background.append(tasks.create_task(serve))
+                background.append(tasks.create_task(self._secure.serve(carried)))
             await serve_http(app, address, stopping=stopping, tls=tls)
             for task in background:
                 task.cancel()
@@ -137,9 +136,9 @@ class Pilot:
             watch_lag(self._metrics.loop_lag_seconds.observe),
         )
 
-    def _answering(self, server: grpc.aio.Server) -> grpc.aio.Server:
-        server.add_generic_rpc_handlers((self._discovery, self._stats))
-        return server
+    @property
+    def _handlers(self) -> Handlers:
+        return {**self._discovery.handlers, **self._stats.handlers}
 
     def _federate(self) -> None:
         """Have every agent believe whom MeshConfig names."""
@@ -175,7 +174,3 @@ def _defaults(settings: PilotSettings) -> MeshConfig:
         default_providers=DefaultProviders(metrics=(counting,)) if counting else None,
     )
     return MeshConfig(over_defaults(told), settings.domain_suffix, settings.features)
-
-
-GRACE_SECONDS = 0.5
-"""Streams never end by themselves, and a proxy that loses one finds another Pilot."""

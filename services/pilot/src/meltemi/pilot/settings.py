@@ -1,6 +1,7 @@
 """What a Pilot is told by its environment."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -49,6 +50,15 @@ def _features(value: object) -> object:
     return given
 
 
+class Carrier(StrEnum):
+    """What carries the calls of proxies and agents."""
+
+    GRPC = "grpc"
+    """gRPC's own server."""
+    HTTP2 = "http2"
+    """Ours, which sends what many proxies share without a copy for each."""
+
+
 class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
     """One field, one unit, one default, one reason."""
 
@@ -62,6 +72,9 @@ class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
 
     xds_address: Address = ADDRESS_XDS
     """Where anybody connects, in plain text: 15010 as in Istio, on loopback only."""
+
+    transport: Carrier = Carrier.GRPC
+    """``grpc`` or ``http2``: both serve the same, and any proxy may go to either."""
 
     xds_tls_address: Address | None = None
     """Where proxies connect with their certificate, Istio's 15012; unset: nowhere."""

@@ -130,10 +130,10 @@ class Tables:
         default_factory=Fading["int", "tuple[Service, tuple[object, ...]]"]
     )
     """By its identity, what a service's names depend on."""
-    pieces: Fading[tuple[int, ...], Pieces] = field(
-        default_factory=Fading["tuple[int, ...]", "Pieces"]
+    pieces: Fading[tuple[object, ...], Pieces] = field(
+        default_factory=Fading["tuple[object, ...]", "Pieces"]
     )
-    """By the identity of the names and of the bodies."""
+    """By the identity of the names and of the bodies, and by the last one itself."""
     made: Fading[tuple[int, int], tuple[object, object, Stored]] = field(
         default_factory=Fading["tuple[int, int]", "tuple[object, object, Stored]"]
     )
@@ -184,7 +184,7 @@ class Tables:
             yield TypeUrl.ROUTE, each.asked.name, found[2]
 
     def _pieces(self, table: Table, named: Named) -> Pieces:
-        key = (id(named), *map(id, table.bodies), *map(id, table.last))
+        key = (id(named), *map(id, table.bodies), table.last)
         found = self.pieces.get(key)
         if found is None:
             bodies = (table.bodies[number] for number in named.wrappers)

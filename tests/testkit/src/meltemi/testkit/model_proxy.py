@@ -105,7 +105,7 @@ class ModelProxy:
         due = self._session.pushes()
         for kind, push in due:
             made = self._variant.response(kind, push, snapshot, "e/1")
-            self.inbox.append(made)
+            self.inbox.append(b"".join(made))
         return bool(due)
 
     def answer(self) -> None:

@@ -19,7 +19,7 @@ from meltemi.config.ledger_keys import ledger_key
 from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.__main__ import OPTIONS
 from meltemi.pilot.service import Pilot
-from meltemi.pilot.settings import PilotSettings
+from meltemi.pilot.settings import Carrier, PilotSettings
 from meltemi.pilot.upstream import Upstream
 from meltemi.runtime.settings import Address
 from meltemi.store.ports import Write
@@ -57,9 +57,10 @@ CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
 class PilotAlone:
     """A Pilot and what it reads from."""
 
-    def __init__(self) -> None:
+    def __init__(self, carrier: Carrier = Carrier.GRPC) -> None:
         self.ledger, self.bus = MemoryLedger(), MemoryBus()
         self.settings = PilotSettings(
+            transport=carrier,
             xds_address=Address("127.0.0.1", free_port()),
             http_address=Address("127.0.0.1", free_port()),
             etcd_endpoints=(Address("127.0.0.1", 1),),

@@ -16,7 +16,7 @@ from meltemi.pilot.snapshot import as_version
 from meltemi.xds.sotw import Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from meltemi.pilot.adapters.chunks import Chunks
     from meltemi.pilot.snapshot import Snapshot, Stored
@@ -40,8 +40,11 @@ class Variant(Protocol):
 
     def response(
         self, kind: TypeUrl, push: Push, snapshot: Snapshot, system_version: str
-    ) -> bytes:
-        """Return the message that carries ``push``, whose bodies ``snapshot`` has."""
+    ) -> Sequence[bytes]:
+        """Return the message that carries ``push``, in pieces that many share.
+
+        ``snapshot`` has the bodies.
+        """
         ...
 
     def answered(self, kind: TypeUrl, session: Session) -> None:
@@ -66,7 +69,7 @@ class Delta:
 
     def response(
         self, kind: TypeUrl, push: Push, snapshot: Snapshot, system_version: str
-    ) -> bytes:
+    ) -> Sequence[bytes]:
         """Return a DeltaDiscoveryResponse."""
 
         def find(name: str, version: str) -> Stored:
@@ -74,7 +77,7 @@ class Delta:
 
         removed = sorted(push.remove)
         head = frames.delta_response(kind, removed, system_version, push.nonce)
-        return b"".join((*head, *self._chunks.delta(push.upsert, find)))
+        return (*head, *self._chunks.delta(push.upsert, find))
 
     def answered(self, kind: TypeUrl, session: Session) -> None:
         """Do nothing: the session knows all there is."""
@@ -121,7 +124,7 @@ class WholeState:
 
     def response(
         self, kind: TypeUrl, push: Push, snapshot: Snapshot, system_version: str
-    ) -> bytes:
+    ) -> Sequence[bytes]:
         """Return a DiscoveryResponse; older bodies stand in for what is in doubt."""
         del system_version  # this variant has no field for it
         contents = self._wholes[kind].contents(push, self._holds.get(kind, {}))
@@ -138,7 +141,7 @@ class WholeState:
         body = self._chunks.whole(contents, find)
         self._sent[kind] = _Sent(contents, snapshot.resources[kind], older)
         version = self._chunks.version(contents)
-        return b"".join((*frames.whole_response(kind, version, push.nonce), *body))
+        return (*frames.whole_response(kind, version, push.nonce), *body)
 
     def answered(self, kind: TypeUrl, session: Session) -> None:
         """Remember what the proxy holds, as it is the base of the next response."""

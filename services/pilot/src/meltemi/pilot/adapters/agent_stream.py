@@ -14,23 +14,21 @@ from meltemi.pilot.adapters.allowance import Pace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import grpc
-
-    Context = grpc.aio.ServicerContext[bytes, bytes]
+    from meltemi.pilot.adapters.call import Call
 
 
 async def listen(
-    first: bytes, context: Context, take: Callable[[DiscoveryRequest], None]
+    first: bytes, call: Call, take: Callable[[DiscoveryRequest], None]
 ) -> None:
     """Give ``first`` and what follows to ``take`` until the agent leaves."""
-    raw: object = first
+    raw: bytes | None = first
     pace = Pace(asyncio.get_running_loop().time)
-    while isinstance(raw, bytes):
+    while raw is not None:
         request = _read(raw)
         if request is not None:
             take(request)
         await asyncio.sleep(pace.wait())
-        raw = await context.read()
+        raw = await call.read()
 
 
 def _read(raw: bytes) -> DiscoveryRequest | None:

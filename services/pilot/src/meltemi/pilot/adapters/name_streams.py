@@ -12,15 +12,13 @@ from meltemi.pilot.adapters.agent_stream import listen, whole
 from meltemi.xds.name_table import TYPE_URL
 
 if TYPE_CHECKING:
-    import grpc
     from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
+    from meltemi.pilot.adapters.call import Call
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.name_tables import NameTables
     from meltemi.pilot.scope.proxy import Proxy, ProxyClass
-
-    Context = grpc.aio.ServicerContext[bytes, bytes]
 
 log = structlog.get_logger("meltemi.pilot")
 
@@ -32,9 +30,7 @@ class NameStreams:
         self._mesh, self._tables = mesh, tables
         self._asking: Counter[ProxyClass] = Counter()
 
-    async def serve(
-        self, proxy: Proxy, first: DiscoveryRequest, context: Context
-    ) -> None:
+    async def serve(self, proxy: Proxy, first: DiscoveryRequest, call: Call) -> None:
         """Answer one agent until it leaves. It is not told what it says it holds."""
 
         def take(request: DiscoveryRequest) -> None:
@@ -45,9 +41,9 @@ class NameStreams:
         self._asking[proxy.group] += 1
         try:
             async with asyncio.TaskGroup() as tasks:
-                telling = self._tell(proxy.group, first.version_info, context)
+                telling = self._tell(proxy.group, first.version_info, call)
                 task = tasks.create_task(telling)
-                await listen(first.SerializeToString(), context, take)
+                await listen(first.SerializeToString(), call, take)
                 task.cancel()
         finally:
             self._asking[proxy.group] -= 1
@@ -55,11 +51,11 @@ class NameStreams:
                 del self._asking[proxy.group]
                 self._tables.forget(proxy.group)
 
-    async def _tell(self, group: ProxyClass, held: str, context: Context) -> None:
+    async def _tell(self, group: ProxyClass, held: str, call: Call) -> None:
         while True:
             generation = self._mesh.generation
             told = self._tables.of(group)
             if told is not None and told.version != held:
                 held = told.version
-                await context.write(whole(TYPE_URL, held, told.body))
+                await call.write((whole(TYPE_URL, held, told.body),))
             await self._mesh.newer(generation)

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from meltemi.credentials.mutual import server_credentials
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.kernel.identity import control_plane
-from meltemi.runtime.grpc_server import serving
 
 if TYPE_CHECKING:
     from random import Random
-
-    import grpc
 
     from meltemi.credentials.keeper import Keeper
     from meltemi.identity.credential import Credential
     from meltemi.identity.trust import TrustBundle
     from meltemi.kernel.clock import Clock
+    from meltemi.pilot.adapters.transport import Transport
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.settings import PilotSettings
     from meltemi.runtime.settings import Address
@@ -43,16 +40,13 @@ class SecurePort:
         """Return why nobody can connect, or None."""
         return self._keeper.trouble()
 
-    async def serve(self, server: grpc.aio.Server, *, grace: float) -> None:
+    async def serve(self, carried: Transport) -> None:
         """Get a certificate, serve with it and its successors, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keeper.keep(_shown_at_handshakes))
             await self._keeper.arrived.wait()
             tasks.create_task(self._follow_trust())
-            credentials = server_credentials(self._held)
-            async with serving(
-                server, self._address, credentials=credentials, grace=grace
-            ):
+            async with carried.secure(self._address, self._held):
                 await asyncio.Event().wait()
 
     async def _follow_trust(self) -> None:

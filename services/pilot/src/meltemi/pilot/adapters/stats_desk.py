@@ -7,45 +7,43 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
-from meltemi.credentials.mutual import caller
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.stats.report import METHOD, InvalidReportError, decoded
 
 if TYPE_CHECKING:
+    from meltemi.pilot.adapters.call import Call, Handlers
     from meltemi.pilot.adapters.door import Door
     from meltemi.pilot.stats.book import Book
-
-Context = grpc.aio.ServicerContext[bytes, bytes]
 
 log = structlog.get_logger("meltemi.pilot")
 
 
-class StatsDesk(grpc.GenericRpcHandler):
+class StatsDesk:
     """Writes what agents tell into the book."""
 
     def __init__(self, book: Book, door: Door) -> None:
         self._book, self._door = book, door
 
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """Return the handler of the one method; None for any other."""
-        if handler_call_details.method != METHOD:
-            return None
-        return grpc.unary_unary_rpc_method_handler(self.report)
+    @property
+    def handlers(self) -> Handlers:
+        """The one method, by its path."""
+        return {METHOD: self.report}
 
-    async def report(self, raw: bytes, context: Context) -> bytes:
+    async def report(self, call: Call) -> None:
         """Take one report."""
+        raw = await call.read()
+        if raw is None:
+            return
         try:
-            peer = caller(context)
+            peer = call.peer()
             self._door.check(peer)
             self._book.note(decoded(raw), peer.identity if peer else None)
         except InvalidReportError as error:
             log.warning("stats.refused", error=str(error))
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            await call.refuse(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except (InvalidCertificateError, ForbiddenNodeError, DeniedError) as error:
             log.warning("stats.forbidden", error=str(error))
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        return b""
+            await call.refuse(grpc.StatusCode.PERMISSION_DENIED, str(error))
+        await call.write((b"",))

@@ -21,10 +21,9 @@ from meltemi.pilot.latest import Latest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import grpc
     from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
-    Context = grpc.aio.ServicerContext[bytes, bytes]
+    from meltemi.pilot.adapters.call import Call
 
 log = structlog.get_logger("meltemi.pilot")
 
@@ -81,27 +80,27 @@ class TrustStreams:
             self._news.set(None)
             self._count()
 
-    async def serve(self, first: bytes, context: Context) -> None:
+    async def serve(self, first: bytes, call: Call) -> None:
         """Answer one agent until it leaves."""
         held = Held()
         self._agents.add(held)
         self._count()
         try:
             async with asyncio.TaskGroup() as tasks:
-                telling = tasks.create_task(self._tell(context))
-                await listen(first, context, partial(self._heard, held))
+                telling = tasks.create_task(self._tell(call))
+                await listen(first, call, partial(self._heard, held))
                 telling.cancel()
         finally:
             self._agents.remove(held)
             self._count()
 
-    async def _tell(self, context: Context) -> None:
+    async def _tell(self, call: Call) -> None:
         while True:
             generation = self._news.generation
             bundle, beside = self.bundle.value, self._beside
             if bundle is not None and beside is not None:
                 version, body = _version(bundle, beside), bundle.to_wire(beside)
-                await context.write(whole(TYPE_URL, version, body))
+                await call.write((whole(TYPE_URL, version, body),))
             await self._news.newer(generation)
 
     def _heard(self, held: Held, request: DiscoveryRequest) -> None:

@@ -1,4 +1,4 @@
-"""Aggregated discovery on grpc.aio: one stream a proxy, in either protocol variant.
+"""Aggregated discovery: one stream a proxy, in either protocol variant.
 
 ::
 
@@ -19,7 +19,6 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DiscoveryRequest,
 )
 
-from meltemi.credentials.mutual import caller
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.identity.trust import TYPE_URL
 from meltemi.kernel.errors import Blame, MeshError
@@ -49,6 +48,7 @@ from meltemi.xds.types import TypeUrl
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from meltemi.pilot.adapters.call import Call, Handlers
     from meltemi.pilot.adapters.door import Door
     from meltemi.pilot.adapters.trust_streams import TrustStreams
     from meltemi.pilot.latest import Latest
@@ -77,7 +77,6 @@ class DebugTypeError(MeshError):
 DEBUG = "istio.io/debug"
 """What Istio's types about the control plane begin with: of every proxy's
 configuration, some say. No proxy has a use for them."""
-Context = grpc.aio.ServicerContext[bytes, bytes]
 
 STATUS: dict[type[MeshError], grpc.StatusCode] = {
     InvalidNodeError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -100,7 +99,7 @@ class Trust:
     streams: TrustStreams
 
 
-class Discovery(grpc.GenericRpcHandler):
+class Discovery:
     """Streams to every proxy what its class is to hold, and listens to its answers."""
 
     def __init__(
@@ -117,62 +116,58 @@ class Discovery(grpc.GenericRpcHandler):
         self._places = Places()
         self._chunks, self._differences = Chunks(), Differences()
 
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """Return the handler of the two streaming methods; None for any other."""
-        made: dict[str, type[Delta | WholeState]] = {
-            f"/{SERVICE}/DeltaAggregatedResources": Delta,
-            f"/{SERVICE}/StreamAggregatedResources": WholeState,
+    @property
+    def handlers(self) -> Handlers:
+        """The two streaming methods, by their paths."""
+        return {
+            f"/{SERVICE}/DeltaAggregatedResources": self._delta,
+            f"/{SERVICE}/StreamAggregatedResources": self._whole,
         }
-        variant = made.get(str(handler_call_details.method))
-        if variant is None:
-            return None
 
-        async def stream(_: object, context: Context) -> None:
-            await self._serve(variant(self._chunks), context)
+    async def _delta(self, call: Call) -> None:
+        await self._serve(Delta(self._chunks), call)
 
-        return grpc.stream_stream_rpc_method_handler(stream)
+    async def _whole(self, call: Call) -> None:
+        await self._serve(WholeState(self._chunks), call)
 
-    async def _serve(self, variant: Variant, context: Context) -> None:
+    async def _serve(self, variant: Variant, call: Call) -> None:
         """Serve one stream from its first message to its end."""
         if self._mesh.value.revision == 0:
-            await context.abort(
+            await call.refuse(
                 grpc.StatusCode.UNAVAILABLE,
                 "this Pilot has not read the configuration yet: try another",
             )
-        first = await _first_word(context)
+        first = await _first_word(call)
         if first is None:
             return
         try:
-            message, peer = variant.parse(first), caller(context)
+            message, peer = variant.parse(first), call.peer()
             proxy = self._door.proxy(message.node, peer)
         except (InvalidNodeError, MalformedRequestError) as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-            raise  # abort has raised already; this tells the type checker so
+            await call.refuse(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except (ForbiddenNodeError, InvalidCertificateError, DeniedError) as error:
             self._metrics.strangers.inc()
             log.warning("proxy.forbidden", error=str(error))
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            await call.refuse(grpc.StatusCode.PERMISSION_DENIED, str(error))
             raise
         # Headers tell the agent that it is served, even where nothing is to be sent.
-        await context.send_initial_metadata(())
+        await call.accept()
         with self._places.place(peer.serial if peer else proxy.node_id) as lost:
             ends = (self._door.until_denied(peer), until_lost(lost))
             if message.type_url == TYPE_URL:
-                why = await ended(self._trust.serve(first, context), *ends)
+                why = await ended(self._trust.serve(first, call), *ends)
             elif asks_for_names(message):
-                why = await ended(self._names.serve(proxy, message, context), *ends)
+                why = await ended(self._names.serve(proxy, message, call), *ends)
             else:
                 session = Session(differences=self._differences)
                 connection = Connection(proxy, session, proved=peer is not None)
-                stream = _Stream(self, connection, variant, context)
+                stream = _Stream(self, connection, variant, call)
                 why = await self._joined(connection, ended(stream.run(first), *ends))
         if why is not None:
             self._metrics.ended.labels(why.code).inc()
             log.warning("proxy.ended", node=proxy.node_id, error=str(why))
             status = STATUS.get(type(why), grpc.StatusCode.PERMISSION_DENIED)
-            await context.abort(status, str(why))
+            await call.refuse(status, str(why))
 
     async def _joined(
         self, connection: Connection, serving: Coroutine[None, None, MeshError | None]
@@ -192,9 +187,7 @@ class Discovery(grpc.GenericRpcHandler):
                 self._snapshots.forget(proxy.group)
             log.info("proxy.left", node=proxy.node_id)
 
-    async def push(
-        self, connection: Connection, variant: Variant, context: Context
-    ) -> None:
+    async def push(self, connection: Connection, variant: Variant, call: Call) -> None:
         """Send ``connection`` everything that is due now, in order."""
         snapshot = self._snapshots.of(connection.proxy.group)
         if snapshot is None:
@@ -210,10 +203,10 @@ class Discovery(grpc.GenericRpcHandler):
         due = session.pushes()
         for kind, push in due:
             sent = variant.response(kind, push, snapshot, system)
-            size = len(sent)
+            size = sum(map(len, sent))
             connection.sent_bytes += size
             self._metrics.sent_bytes.labels(kind.short).inc(size)
-            await context.write(sent)
+            await call.write(sent)
         self._connections.progressed(connection)
         self._metrics.progressed(connection)
         if self._metrics.trail:
@@ -258,10 +251,10 @@ class _Stream:
         discovery: Discovery,
         connection: Connection,
         variant: Variant,
-        context: Context,
+        call: Call,
     ) -> None:
         self._discovery, self._connection = discovery, connection
-        self._variant, self._context = variant, context
+        self._variant, self._call = variant, call
         self._wake = asyncio.Event()
 
     async def run(self, first: bytes) -> MeshError | None:
@@ -288,7 +281,7 @@ class _Stream:
 
     async def _read(self) -> None:
         pace = Pace(asyncio.get_running_loop().time)
-        while isinstance(message := await self._context.read(), bytes):
+        while (message := await self._call.read()) is not None:
             self._take(message)
             self._wake.set()
             if wait := pace.wait():
@@ -304,7 +297,7 @@ class _Stream:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self._discovery.push(self._connection, self._variant, self._context)
+            await self._discovery.push(self._connection, self._variant, self._call)
 
     def _take(self, data: bytes) -> None:
         message = self._variant.parse(data)
@@ -326,14 +319,13 @@ def asks_for_names(message: Message) -> TypeGuard[DiscoveryRequest]:
     return whole and message.type_url == name_table.TYPE_URL
 
 
-async def _first_word(context: Context) -> bytes | None:
+async def _first_word(call: Call) -> bytes | None:
     """Return the first message; None from who leaves or says nothing for long."""
     try:
         async with asyncio.timeout(FIRST_WORD_SECONDS):
-            first = await context.read()
+            return await call.read()
     except TimeoutError:
         return None
-    return first if isinstance(first, bytes) else None
 
 
 async def ended(

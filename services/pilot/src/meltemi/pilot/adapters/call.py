@@ -1,0 +1,100 @@
+"""A call of a proxy or an agent, whichever transport carries it: the Stream port.
+
+Two implementations: gRPC's own server (`GrpcCall`), and ours over HTTP/2
+(`meltemi.pilot.adapters.http2_call`), which sends shared bytes without copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NoReturn, Protocol
+
+import grpc
+
+from meltemi.credentials.mutual import Peer, caller
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Call(Protocol):
+    """One call: messages both ways, and who the handshake verified."""
+
+    def peer(self) -> Peer | None:
+        """Return who calls; None where nobody showed anything.
+
+        Raises:
+            InvalidCertificateError: If the certificate names no workload.
+
+        """
+        ...
+
+    async def read(self) -> bytes | None:
+        """Return the next message; None when the caller sends nothing more."""
+        ...
+
+    async def accept(self) -> None:
+        """Tell the caller that it is served, even if nothing is to be sent yet."""
+        ...
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Send one message, in pieces; return when the caller could take all of it."""
+        ...
+
+    async def refuse(self, status: grpc.StatusCode, message: str) -> NoReturn:
+        """End the call with ``status``. It raises what ends its handler."""
+        ...
+
+
+Handler = Callable[[Call], Awaitable[None]]
+"""Serves one call to its end."""
+Handlers = Mapping[str, Handler]
+"""By the path of the method, such as ``/package.Service/Method``."""
+
+
+class GrpcCall:
+    """A call that gRPC's server carries."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def peer(self) -> Peer | None:
+        """Return who the handshake verified; raise `InvalidCertificateError`."""
+        return caller(self._context)
+
+    async def read(self) -> bytes | None:
+        """Return the next message; None at the end."""
+        message = await self._context.read()
+        return message if isinstance(message, bytes) else None
+
+    async def accept(self) -> None:
+        """Send the headers."""
+        await self._context.send_initial_metadata(())
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Send ``pieces``, joined: gRPC takes a message as one."""
+        await self._context.write(b"".join(pieces))
+
+    async def refuse(self, status: grpc.StatusCode, message: str) -> NoReturn:
+        """Abort the call."""
+        await self._context.abort(status, message)
+        raise AssertionError("abort has raised already")
+
+
+class GrpcHandlers(grpc.GenericRpcHandler):
+    """Gives the calls of gRPC's server to ``handlers``."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Return the handler of a method; None for one that is not served."""
+        serve = self._handlers.get(str(handler_call_details.method))
+        if serve is None:
+            return None
+
+        async def stream(_: object, context: Context) -> None:
+            await serve(GrpcCall(context))
+
+        return grpc.stream_stream_rpc_method_handler(stream)

@@ -1,0 +1,248 @@
+"""Calls over our own HTTP/2: one task a call, and a connection that carries several."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, NoReturn, cast
+
+import grpc
+import structlog
+from cryptography import x509
+
+from meltemi.credentials.mutual import Peer
+from meltemi.http2.connection import Connection
+from meltemi.http2.frame import ConnectionEndedError
+from meltemi.http2.stream import Drained, Event, Finished, Opened, Received, Reset
+from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Sequence
+
+    from meltemi.pilot.adapters.call import Handler, Handlers
+
+log = structlog.get_logger("meltemi.pilot")
+
+PING_SECONDS = 10.0
+"""Of silence, after which a client is asked whether it is there."""
+PONG_SECONDS = 5.0
+"""In which it has to say something."""
+MOST_UNWRITTEN = 1 << 20
+"""Bytes that wait in the socket's buffer beside what calls send: answers to frames."""
+SMALL = 4096
+"""Pieces that are smaller are joined: one write is cheaper than several."""
+
+
+class _RefusedError(Exception):
+    """Ends the handler of a call that was refused."""
+
+
+class Http2Call:
+    """One call (`meltemi.pilot.adapters.call.Call`)."""
+
+    def __init__(self, protocol: Http2Protocol, stream: int) -> None:
+        self._protocol, self._stream = protocol, stream
+        self._inbox: deque[bytes] = deque()
+        self._finished = False
+        self._news = asyncio.Event()
+        self._drained = asyncio.Event()
+
+    def peer(self) -> Peer | None:
+        """Return who the handshake verified; raise `InvalidCertificateError`."""
+        return self._protocol.peer()
+
+    async def read(self) -> bytes | None:
+        """Return the next message; None when there will be no more."""
+        while not self._inbox:
+            if self._finished:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        message = self._inbox.popleft()
+        self._protocol.connection.read(self._stream, len(message))
+        self._protocol.flush()
+        return message
+
+    async def accept(self) -> None:
+        """Send the headers."""
+        self._protocol.connection.accept(self._stream)
+        self._protocol.flush()
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Send ``pieces`` as they are; wait while the client takes no more."""
+        self._drained.clear()
+        handed_on = self._protocol.connection.send(self._stream, pieces)
+        self._protocol.flush()
+        if not handed_on:
+            await self._drained.wait()
+        await self._protocol.writable.wait()
+
+    async def refuse(self, status: grpc.StatusCode, message: str) -> NoReturn:
+        """End the call."""
+        self.end(status, message)
+        raise _RefusedError
+
+    def end(self, status: grpc.StatusCode, message: str = "") -> None:
+        """End the call after what it sends still."""
+        number: int = status.value[0]
+        self._protocol.connection.end(self._stream, number, message)
+        self._protocol.flush()
+
+    def told(self, event: Event) -> None:
+        """Take what the connection tells of the call."""
+        match event:
+            case Received(_, message):
+                self._inbox.append(message)
+            case Finished():
+                self._finished = True
+            case Drained():
+                self._drained.set()
+            case _:
+                pass
+        self._news.set()
+
+
+class Http2Protocol(asyncio.Protocol):
+    """One connection: gives calls to their handlers, and writes what they send."""
+
+    def __init__(
+        self, handlers: Handlers, tasks: asyncio.TaskGroup, largest_message: int
+    ) -> None:
+        self.connection = Connection(largest_message)
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self._handlers, self._tasks = handlers, tasks
+        self._calls: dict[int, tuple[Http2Call, asyncio.Task[None]]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has its own
+        self.flush()
+        self._timer = self._loop.call_later(PING_SECONDS, self._still_there)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self._heard = self._loop.time()
+        try:
+            for event in self.connection.receive(data, self._heard):
+                self._told(event)
+        except ConnectionEndedError as error:
+            self.connection.goodbye(error.reason, str(error))
+            self._end(error)
+        self.flush()
+        waits = self._transport.get_write_buffer_size() if self._transport else 0
+        if waits > MOST_UNWRITTEN and self.writable.is_set():
+            self._end(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End every call."""
+        del exc  # a client may leave as it likes
+        if self._timer:
+            self._timer.cancel()
+        self.writable.set()
+        for _, task in self._calls.values():
+            task.cancel()
+        self._calls.clear()
+
+    def pause_writing(self) -> None:
+        """Have calls wait: the socket takes no more."""
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        """Have them go on."""
+        self.writable.set()
+
+    def flush(self) -> None:
+        """Write what the connection has for the client."""
+        out, transport = self.connection.out, self._transport
+        if not out or transport is None or transport.is_closing():
+            out.clear()
+            return
+        if len(out) == 1:
+            transport.write(out[0])
+        else:
+            transport.writelines(out)
+        self.connection.out = []
+
+    def peer(self) -> Peer | None:
+        """Return whom the handshake verified; raise `InvalidCertificateError`."""
+        secure: ssl.SSLObject | None = (
+            self._transport.get_extra_info("ssl_object") if self._transport else None
+        )
+        shown = secure.getpeercert(binary_form=True) if secure else None
+        if not shown:
+            return None
+        try:
+            leaf = x509.load_der_x509_certificate(shown)
+        except ValueError as error:
+            raise InvalidCertificateError(f"client certificate: {error}") from error
+        return Peer(spiffe_id(leaf), leaf.serial_number)
+
+    def close(self) -> None:
+        """Take no new call, and end those there are."""
+        self.connection.goodbye()
+        self.flush()
+        self._end(None)
+
+    def _told(self, event: Event) -> None:
+        if isinstance(event, Opened):
+            self._opened(event)
+            return
+        known = self._calls.get(event.stream)
+        if known is None:
+            return
+        call, task = known
+        if isinstance(event, Reset):
+            task.cancel()
+        else:
+            call.told(event)
+
+    def _opened(self, event: Opened) -> None:
+        call = Http2Call(self, event.stream)
+        handler = self._handlers.get(event.headers.get(":path", ""))
+        kind = event.headers.get("content-type", "")
+        if handler is None or not kind.startswith("application/grpc"):
+            call.end(grpc.StatusCode.UNIMPLEMENTED, "this is not served here")
+            return
+        task = self._tasks.create_task(self._serve(call, event.stream, handler))
+        self._calls[event.stream] = (call, task)
+
+    async def _serve(self, call: Http2Call, stream: int, handler: Handler) -> None:
+        """Run a handler; whatever it does, the call ends and the others go on."""
+        try:
+            await handler(call)
+        except _RefusedError:
+            pass
+        except Exception:
+            log.exception("call.failed")
+            call.end(grpc.StatusCode.INTERNAL, "a bug: see this Pilot's log")
+        else:
+            call.end(grpc.StatusCode.OK)
+        finally:
+            self._calls.pop(stream, None)
+
+    def _end(self, error: Exception | None) -> None:
+        if error is not None:
+            log.warning("connection.ended", error=str(error))
+        self.flush()
+        if self._transport:
+            self._transport.close()
+
+    def _still_there(self) -> None:
+        """Ask a silent client whether it is there; leave one that does not say so."""
+        silent = self._loop.time() - self._heard
+        if silent >= PING_SECONDS + PONG_SECONDS:
+            if self._transport:
+                self._transport.abort()
+            return
+        wait = PING_SECONDS - silent
+        if wait <= 0:
+            self.connection.ping()
+            self.flush()
+            wait = PONG_SECONDS
+        self._timer = self._loop.call_later(max(wait, 0.05), self._still_there)
