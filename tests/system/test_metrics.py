@@ -293,15 +293,7 @@ def test_4_stat_and_edges_tell_within_two_percent_what_callers_did(
 ) -> None:
     """They tell all of it: what the mesh is told is what proxies counted."""
     base = outbound(mesh, "reviews-v2", "ratings")
-    opened = "istio_tcp_connections_opened_total"
-    eventually(  # agents tell every five seconds; both ends count a connection
-        lambda: (
-            2 * int(_volume(mesh, *LEDGER).get("connections_opened", 0))
-            == guests.told.counted(opened).total()
-        ),
-        seconds=30,
-        what="what was counted before has been told",
-    )
+    _all_is_told(mesh, guests)
     earlier = {row: _volume(mesh, *row) for row in (RATINGS, LEDGER)}
     codes: Counter[int] = Counter()
     for path, count in (("/ratings/0", 450), ("/nowhere", 50)):
@@ -333,6 +325,19 @@ def test_4_stat_and_edges_tell_within_two_percent_what_callers_did(
     assert edge["destination"]["principal"] == f"{accounts}ratings"
     assert "reviews-v2" in mesh.do("edges", "ratings-v1", "--window", "15m")
     assert "ratings-v1.default" in mesh.do("metrics", "ratings-v1")
+
+
+def _all_is_told(mesh: Up, guests: Guests) -> None:
+    """Wait for the agents, which tell every five seconds, to have told of the past."""
+    opened = "istio_tcp_connections_opened_total"
+    eventually(
+        lambda: (
+            2 * int(_volume(mesh, *LEDGER).get("connections_opened", 0))
+            == guests.told.counted(opened).total()
+        ),  # both ends count a connection
+        seconds=30,
+        what="what was counted before has been told",
+    )
 
 
 RATINGS, LEDGER = ("reviews-v2", "ratings-v1"), ("chat-v1", "ledger-v1")
