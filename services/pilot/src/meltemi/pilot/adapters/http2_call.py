@@ -15,6 +15,7 @@ from meltemi.http2.connection import Connection
 from meltemi.http2.frame import ConnectionEndedError
 from meltemi.http2.stream import Drained, Event, Finished, Opened, Received, Reset
 from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
+from meltemi.runtime.containment import Failed, contained_wait
 
 if TYPE_CHECKING:
     import ssl
@@ -215,16 +216,17 @@ class Http2Protocol(asyncio.Protocol):
     async def _serve(self, call: Http2Call, stream: int, handler: Handler) -> None:
         """Run a handler; whatever it does, the call ends and the others go on."""
         try:
-            await handler(call)
-        except _RefusedError:
-            pass
-        except Exception:
-            log.exception("call.failed")
-            call.end(grpc.StatusCode.INTERNAL, "a bug: see this Pilot's log")
-        else:
-            call.end(grpc.StatusCode.OK)
+            came = await contained_wait(handler(call))
         finally:
             self._calls.pop(stream, None)
+        match came:
+            case Failed(_RefusedError()):
+                pass  # it has its status
+            case Failed(error):
+                log.error("call.failed", exc_info=error)
+                call.end(grpc.StatusCode.INTERNAL, "a bug: see this Pilot's log")
+            case _:
+                call.end(grpc.StatusCode.OK)
 
     def _end(self, error: Exception | None) -> None:
         if error is not None:

@@ -35,19 +35,22 @@ async def serving_http2(
     """
     loop = asyncio.get_running_loop()
     open_: set[Http2Protocol] = set()
-    async with asyncio.TaskGroup() as tasks:
+    tasks = asyncio.TaskGroup()  # owns every call; nothing is begun before it is open
 
-        def made() -> Http2Protocol:
-            protocol = _Counted(handlers, tasks, largest_message, open_)
-            open_.add(protocol)
-            return protocol
+    def made() -> Http2Protocol:
+        protocol = _Counted(handlers, tasks, largest_message, open_)
+        open_.add(protocol)
+        return protocol
 
-        try:
-            server = await loop.create_server(
-                made, address.host, address.port, backlog=BACKLOG, ssl=tls
-            )
-        except OSError as error:
-            raise AddressInUseError(address, str(error)) from None
+    host, port = address.host, address.port
+    try:
+        server = await loop.create_server(
+            made, host, port, backlog=BACKLOG, ssl=tls, start_serving=False
+        )
+    except OSError as error:
+        raise AddressInUseError(address, str(error)) from None
+    async with tasks:
+        await server.start_serving()
         try:
             yield
         finally:

@@ -1,0 +1,115 @@
+"""Our own server of calls, and gRPC's client."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from meltemi.pilot.adapters.http2_server import serving_http2
+from meltemi.runtime.http import AddressInUseError
+from meltemi.runtime.settings import Address
+from meltemi.testkit.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from meltemi.pilot.adapters.call import Call
+
+LARGEST = 1 << 20
+ECHO, BUG, MUCH = "/a.Service/Echo", "/a.Service/Bug", "/a.Service/Much"
+PIECE = bytes(1 << 20)
+PIECES = 64
+
+
+class Service:
+    """Calls that go well, end in a bug, or send more than anybody reads."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.ended = asyncio.Event()
+
+    async def echo(self, call: Call) -> None:
+        while (message := await call.read()) is not None:
+            await call.write((message, b"!"))
+
+    async def bug(self, call: Call) -> None:
+        await call.read()
+        raise ZeroDivisionError
+
+    async def much(self, call: Call) -> None:
+        try:
+            for _ in range(PIECES):
+                await call.write((PIECE,))
+                self.sent += 1
+        finally:
+            self.ended.set()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[tuple[Service, grpc.aio.Channel]]:
+    service, address = Service(), Address("127.0.0.1", free_port())
+    handlers = {ECHO: service.echo, BUG: service.bug, MUCH: service.much}
+    options = [("grpc.max_receive_message_length", -1)]
+    async with serving_http2(handlers, address, largest_message=LARGEST):
+        async with grpc.aio.insecure_channel(str(address), options) as channel:
+            yield service, channel
+        with pytest.raises(AddressInUseError):
+            async with serving_http2(handlers, address, largest_message=LARGEST):
+                pass
+
+
+async def said(channel: grpc.aio.Channel, path: str, message: bytes) -> bytes:
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+    return await method(message, timeout=10)
+
+
+async def status(channel: grpc.aio.Channel, path: str) -> grpc.StatusCode:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await said(channel, path, b"x")
+    return failure.value.code()
+
+
+async def test_a_bug_ends_its_call_and_the_others_go_on(
+    served: tuple[Service, grpc.aio.Channel],
+) -> None:
+    _, channel = served
+    stream: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+        ECHO
+    )
+    call = stream()
+    await call.write(b"one")
+    assert await call.read() == b"one!"
+    assert await status(channel, BUG) is grpc.StatusCode.INTERNAL
+    assert await status(channel, "/a.Service/No") is grpc.StatusCode.UNIMPLEMENTED
+    await call.write(b"two")
+    assert await call.read() == b"two!"
+    await call.done_writing()
+    assert await call.read() is grpc.aio.EOF
+    assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_who_does_not_read_is_sent_no_more_than_there_is_room_for(
+    served: tuple[Service, grpc.aio.Channel],
+) -> None:
+    service, channel = served
+    stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(MUCH)
+    call = stream(b"")
+    await call.initial_metadata()
+    assert await said(channel, ECHO, b"others are served") == b"others are served!"
+    assert service.sent < PIECES // 2
+    call.cancel()
+    async with asyncio.timeout(10):
+        await service.ended.wait()
+    assert service.sent < PIECES // 2, "nobody waits for room any more"
+
+
+async def test_all_of_a_large_answer_comes(
+    served: tuple[Service, grpc.aio.Channel],
+) -> None:
+    service, channel = served
+    stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(MUCH)
+    assert [len(each) async for each in stream(b"")] == [len(PIECE)] * PIECES
+    assert service.sent == PIECES
