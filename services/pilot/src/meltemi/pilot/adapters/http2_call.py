@@ -29,10 +29,6 @@ PING_SECONDS = 10.0
 """Of silence, after which a client is asked whether it is there."""
 PONG_SECONDS = 5.0
 """In which it has to say something."""
-MOST_UNWRITTEN = 1 << 20
-"""Bytes that wait in the socket's buffer beside what calls send: answers to frames."""
-SMALL = 4096
-"""Pieces that are smaller are joined: one write is cheaper than several."""
 
 
 class _RefusedError(Exception):
@@ -136,9 +132,6 @@ class Http2Protocol(asyncio.Protocol):
             self.connection.goodbye(error.reason, str(error))
             self._end(error)
         self.flush()
-        waits = self._transport.get_write_buffer_size() if self._transport else 0
-        if waits > MOST_UNWRITTEN and self.writable.is_set():
-            self._end(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End every call."""
