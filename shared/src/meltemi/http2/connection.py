@@ -149,11 +149,6 @@ class Connection:
         told = struct.pack(">II", self._last, reason) + message.encode()[:200]
         self.out.append(frame(Kind.GOAWAY, told))
 
-    @property
-    def waiting(self) -> int:
-        """Bytes that wait for the client to take more."""
-        return sum(each.sending.size for each in self.streams.values())
-
     def _take(self, given: Frame) -> Iterator[Event]:
         match given.kind:
             case Kind.DATA:
