@@ -51,9 +51,9 @@ def come_to(mesh: Up, phase: str, *, seconds: float = 60) -> None:
 
 
 def synced(mesh: Up) -> None:
-    """Wait until every proxy is connected again."""
+    """Wait until each of the seven proxies is connected again."""
     eventually(
-        lambda: all(row["connected"] for row in mesh.proxies().values()),
+        lambda: [row["connected"] for row in mesh.proxies().values()] == [True] * 7,
         seconds=SYNCED_SECONDS,
         what="every proxy is connected",
     )

@@ -157,7 +157,8 @@ def test_a_delayed_request_takes_as_long_as_trace_said(
     assert fault["why"] == "1 of the requests wait 0.2 s"
     start = time.perf_counter()
     assert sent(lab, request) == "reviews-v1"
-    assert time.perf_counter() - start >= 0.2
+    # Envoy counts from when its loop last read the clock, a little before the request.
+    assert time.perf_counter() - start >= 0.19
 
 
 def test_what_a_script_answers_was_not_said_for_sure(
