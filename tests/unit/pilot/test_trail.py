@@ -11,9 +11,7 @@ from meltemi.pilot.connections import Connection
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.pilot.trail import REVISIONS_KEPT, Trail
 from meltemi.runtime.tracing import Told, Tracing
-from meltemi.xds.session import Progress, Session
-from meltemi.xds.types import TypeUrl
-from meltemi.xds.watch import Watch
+from meltemi.xds.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,17 +35,11 @@ def trail() -> Iterator[Trail]:
 
 
 def stream(revision: int) -> Connection:
-    session = Session(revision=revision)
-    for kind in TypeUrl:
-        if kind.wildcard:
-            session.watches[kind] = Watch()
-            session.progress[kind] = Progress(acked=revision)
-    return Connection(proxy(NODE, {}), session)
+    return Connection(proxy(NODE, {}), Session(revision=revision, acked=revision))
 
 
 def acked(connection: Connection, revision: int) -> None:
-    for progress in connection.session.progress.values():
-        progress.acked = revision
+    connection.session.acked = revision
 
 
 def rung(trail: Trail, *revisions: int) -> None:

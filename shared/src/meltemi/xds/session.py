@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meltemi.xds.differences import Differences
-from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, TypeUrl
+from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, WILDCARD, TypeUrl
 from meltemi.xds.watch import REFUSED, Push, Watch
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ Spare = Mapping[TypeUrl, Mapping[str, Container[str]]]
 
 NO_SPARE: Spare = MappingProxyType({})
 NO_RESOURCES: Mapping[str, str] = MappingProxyType({})
+
+FIRST: Final = MappingProxyType(
+    {TypeUrl.ENDPOINT: True, TypeUrl.SECRET: True, TypeUrl.EXTENSION: False}
+)
+"""What goes right after clusters, and whether what is gone of it leaves at once."""
+LAST: Final = (TypeUrl.CLUSTER, TypeUrl.EXTENSION)
+"""What leaves when nothing needs it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,12 @@ class Session:
     )
     spare: Spare = field(default_factory=dict[TypeUrl, "Mapping[str, Container[str]]"])
     revision: int = 0
+    acked: int = 0
+    """The revision the proxy holds in every type; 0 while it lacks a whole type.
+
+    Every proxy watches clusters and listeners: one that has not asked for them yet
+    holds nothing.
+    """
     replaced: set[str] = field(default_factory=set[str])
     """Clusters that were sent before the proxy asked for endpoints."""
     needs: dict[TypeUrl, Need] = field(default_factory=dict["TypeUrl", "Need"])
@@ -115,31 +128,30 @@ class Session:
 
     def pushes(self) -> list[tuple[TypeUrl, Push]]:
         """Return what to send now, in the order it must be sent."""
-        due = [
-            *self._push(TypeUrl.CLUSTER, removals=False),
-            *self._push(TypeUrl.ENDPOINT, removals=True),
-            *self._push(TypeUrl.SECRET, removals=True),
-            *self._push(TypeUrl.EXTENSION, removals=False),
-        ]
-        if self._settled(TARGETS):
-            for kind in REFERRERS:
-                due += self._push(kind, removals=True)
-            if self._settled(REFERRERS) and not self._refused():
-                due += self._push(TypeUrl.CLUSTER, removals=True)
-                due += self._push(TypeUrl.EXTENSION, removals=True)
-        self._advance()
+        busy = {
+            kind: watch
+            for kind, watch in self.watches.items()
+            if watch.busy or not self._need(kind, watch).met
+        }
+        due = list(self._due(busy)) if busy and self.revision else []
+        self._advance(busy)
         return due
 
-    @property
-    def acked(self) -> int:
-        """The revision the proxy holds in every type; 0 while it lacks a whole type.
-
-        Every proxy watches clusters and listeners: one that has not asked for them yet
-        holds nothing.
-        """
-        if not all(kind in self.watches for kind in TypeUrl if kind.wildcard):
-            return 0
-        return min(each.acked for each in self.progress.values())
+    def _due(self, busy: dict[TypeUrl, Watch]) -> Iterator[tuple[TypeUrl, Push]]:
+        """Yield what to send for ``busy``, which holds what waits for something."""
+        if TypeUrl.CLUSTER in busy:
+            yield from self._push(TypeUrl.CLUSTER, busy, removals=False)
+            if TypeUrl.ENDPOINT in self.watches:  # those of a cluster that was replaced
+                busy[TypeUrl.ENDPOINT] = self.watches[TypeUrl.ENDPOINT]
+        for kind, removals in FIRST.items():
+            yield from self._push(kind, busy, removals=removals)
+        if not self._settled(TARGETS, busy):
+            return
+        for kind in REFERRERS:
+            yield from self._push(kind, busy, removals=True)
+        if self._settled(REFERRERS, busy) and not self._refused():
+            for kind in LAST:
+                yield from self._push(kind, busy, removals=True)
 
     def _open(self, request: Request) -> Watch:
         everything = request.type_url.wildcard and request.subscribe <= {"*"}
@@ -157,9 +169,11 @@ class Session:
         watch.again.clear()  # it told that it has them
         return watch
 
-    def _push(self, kind: TypeUrl, *, removals: bool) -> Iterator[tuple[TypeUrl, Push]]:
-        watch = self.watches.get(kind)
-        if watch is None or self.revision == 0:
+    def _push(
+        self, kind: TypeUrl, busy: Mapping[TypeUrl, Watch], *, removals: bool
+    ) -> Iterator[tuple[TypeUrl, Push]]:
+        watch = busy.get(kind)
+        if watch is None:
             return
         need = self._need(kind, watch)
         if need.met and not (watch.unanswered or watch.stuck or watch.refused):
@@ -210,10 +224,10 @@ class Session:
         absent = EMPTY if kind is TypeUrl.ENDPOINT else ""
         return self.differences.among(watch.names, available, absent)
 
-    def _settled(self, kinds: Iterable[TypeUrl]) -> bool:
+    def _settled(self, kinds: Iterable[TypeUrl], busy: Mapping[TypeUrl, Watch]) -> bool:
         """Tell whether nothing of ``kinds`` is in flight or still to be sent."""
         for kind in kinds:
-            watch = self.watches.get(kind)
+            watch = busy.get(kind)
             if watch is None:
                 continue
             if watch.flight is not None or self._need(kind, watch).lacking:
@@ -232,16 +246,20 @@ class Session:
         if refused:
             self.progress[kind].refused = self.progress[kind].sent
 
-    def _advance(self) -> None:
+    def _advance(self, busy: Mapping[TypeUrl, Watch]) -> None:
         """Every type that has nothing left to do holds the revision aimed at.
 
         That includes types the revision did not touch: a change a proxy needs nothing
         of must not leave it looking late.
         """
-        for kind, watch in self.watches.items():
-            need = self._need(kind, watch)
-            if watch.flight is not None or need.lacking or watch.stuck:
-                continue
-            if need.leftovers and not self._refused():
-                continue
-            self.progress[kind].acked = self.revision
+        for kind, progress in self.progress.items():
+            if kind not in busy or self._arrived(kind, busy[kind]):
+                progress.acked = self.revision
+        whole = all(kind in self.progress for kind in WILDCARD)
+        self.acked = min(each.acked for each in self.progress.values()) if whole else 0
+
+    def _arrived(self, kind: TypeUrl, watch: Watch) -> bool:
+        need = self._need(kind, watch)
+        if watch.flight is not None or need.lacking or watch.stuck:
+            return False
+        return not need.leftovers or self._refused()

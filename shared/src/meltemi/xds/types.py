@@ -23,8 +23,10 @@ class TypeUrl(StrEnum):
     @property
     def wildcard(self) -> bool:
         """Whether a proxy gets all resources, rather than those it names."""
-        return self in (TypeUrl.CLUSTER, TypeUrl.LISTENER)
+        return self in WILDCARD
 
+
+WILDCARD = (TypeUrl.CLUSTER, TypeUrl.LISTENER)
 
 SHORT = {
     TypeUrl.CLUSTER: "cds",

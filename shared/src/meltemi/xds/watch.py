@@ -108,6 +108,13 @@ class Watch:
         """How many names it keeps account of because the proxy said them."""
         return max(len(self.names or ()), len(self.doubt))
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is more to do than what it lacks of its target."""
+        return bool(
+            self.flight or self.unanswered or self.stuck or self.refused or self.again
+        )
+
     def subscribe(self, names: Iterable[str]) -> None:
         """Add ``names`` to what the proxy wants; each will be answered, even if absent.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -13,7 +13,7 @@ from meltemi.pilot.parts import Outward, Parts
 from meltemi.pilot.scope.membership import member
 from meltemi.pilot.scope.scope import outward as outward_scope
 from meltemi.pilot.scope.scope import scope, with_own
-from meltemi.pilot.scope.shared import ByClass, ByScope, Kept
+from meltemi.pilot.scope.shared import ByClass, ByScope, Kept, Memory
 from meltemi.pilot.snapshot import (
     Snapshot,
     following,
@@ -57,7 +57,7 @@ class Seen:
 
     scope: Scope
     outward: Outward
-    routes: ByClass[Snapshot] = field(default_factory=ByClass["Snapshot"])
+    routes: ByClass[Snapshot]
     """The tables by what their virtual hosts are called."""
 
 
@@ -101,7 +101,8 @@ class Snapshots:
         self._indexed: Stamp | None = None
         self._before: Stamp | None = None
         self._changed = frozenset[str]()
-        self._seen = ByClass[Seen]()
+        self._memory = Memory()
+        self._seen = ByClass[Seen](self._memory)
         self._outward = Parts()
         self._told = ByScope[Snapshot]()
         self._own = ByScope[Snapshot]()
@@ -127,9 +128,9 @@ class Snapshots:
             )
             self._changed = differing(known, self._index) if known else frozenset()
             self._before, self._indexed = self._indexed, mesh.stamp
-            self._seen = ByClass[Seen]()
+            self._seen = ByClass[Seen](self._memory)
             self._followed = {}
-            for each in (self._outward, self._told, self._own):
+            for each in (self._memory.said, self._outward, self._told, self._own):
                 each.turn()
         return self._index
 
@@ -148,8 +149,9 @@ class Snapshots:
             fresh, near = found
             parts, whole = self._after(earlier, fresh, mesh.revision)
             self._made[group] = Made(stamp, fresh, parts, whole, near)
+            earlier = self._made[group]
         self.metrics.build_seconds.observe(self._clock.monotonic() - started)
-        return self._made.get(group)
+        return earlier
 
     def _after(
         self, earlier: Made | None, fresh: tuple[Snapshot, ...], revision: Revision
@@ -230,7 +232,8 @@ class Snapshots:
 
     def _look(self, mesh: Index, group: ProxyClass) -> Seen:
         scope = outward_scope(mesh, group)
-        return Seen(scope, self._outward.outward(scope))
+        routes = ByClass[Snapshot](self._memory)
+        return Seen(scope, self._outward.outward(scope), routes)
 
     def _routed(self, group: ProxyClass, seen: Seen) -> Snapshot:
         made = self._outward.tables.routed(group, seen.outward.tables)

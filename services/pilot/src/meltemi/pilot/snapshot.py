@@ -165,40 +165,42 @@ def joined(
     """
     if len(parts) == 1:
         return parts[0]
-    resources, versions, retired = {}, {}, {}
-    for kind in TypeUrl:
-        if before is not None and _steady(kind, before[0], parts):
-            whole = before[1]
-            resources[kind] = whole.resources[kind]
-            versions[kind] = whole.versions[kind]
-            retired[kind] = whole.retired.get(kind, NOTHING_RETIRED)
-            continue
-        resources[kind] = layered(each.resources[kind] for each in parts)
-        versions[kind] = layered(each.versions[kind] for each in parts)
-        retired[kind] = layered(each.retired.get(kind, {}) for each in parts)
+    if before is None or len(before[0]) != len(parts):
+        anew = set(TypeUrl)
+        resources, versions, retired = {}, {}, {}
+    else:
+        earlier, whole = before
+        anew = _changed(earlier, parts)
+        resources, versions = dict(whole.resources), dict(whole.versions)
+        retired = dict(whole.retired)
+    for kind in anew:
+        resources[kind] = layered([each.resources[kind] for each in parts])
+        versions[kind] = layered([each.versions[kind] for each in parts])
+        retired[kind] = layered([each.retired.get(kind, {}) for each in parts])
     return Snapshot(
         revision=revision,
         resources=resources,
         versions=versions,
         retired=retired,
-        unmade=_every(each.unmade for each in parts),
-        matches=_every(each.matches for each in parts),
+        unmade=_every([each.unmade for each in parts if each.unmade]),
+        matches=_every([each.matches for each in parts if each.matches]),
         behind=next((each.behind for each in parts if each.behind), {}),
     )
 
 
-def _every(parts: Iterable[Mapping[ir.Origin, V]]) -> Mapping[ir.Origin, V]:
-    full = [each for each in parts if each]
+def _every(full: list[Mapping[ir.Origin, V]]) -> Mapping[ir.Origin, V]:
     return MappingProxyType(dict(ChainMap(*map(dict, full)))) if full else {}
 
 
-def _steady(
-    kind: TypeUrl, before: tuple[Snapshot, ...], parts: tuple[Snapshot, ...]
-) -> bool:
-    return len(before) == len(parts) and all(
-        a is b or a.resources[kind] is b.resources[kind]
+def _changed(before: tuple[Snapshot, ...], parts: tuple[Snapshot, ...]) -> set[TypeUrl]:
+    """Return the types of which some part has another mapping than it had."""
+    return {
+        kind
         for a, b in zip(before, parts, strict=True)
-    )
+        if a is not b
+        for kind in TypeUrl
+        if a.resources[kind] is not b.resources[kind]
+    }
 
 
 def following(earlier: Snapshot, later: Snapshot) -> Snapshot:

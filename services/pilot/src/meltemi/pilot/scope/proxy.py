@@ -92,6 +92,15 @@ class ProxyClass:
     dns_domain: str = ""
     locality: Locality = field(default_factory=Locality)
     node: NodeSettings = field(default_factory=NodeSettings)
+    hashed: int = field(init=False, repr=False, compare=False)
+    """Found out once: a class is looked up for every push."""
+
+    def __post_init__(self) -> None:
+        words = (self.role, self.namespace, self.labels, self.addresses, self.node.raw)
+        object.__setattr__(self, "hashed", hash(words))
+
+    def __hash__(self) -> int:
+        return self.hashed
 
     @property
     def label_map(self) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meltemi.pilot.model.host import covers, specificity
@@ -249,7 +249,18 @@ def with_own(seen: Scope, group: ProxyClass, before: Scope | None = None) -> Sco
     if before is not None:
         targets = before.targets if before.targets == targets else targets
         own = before.own if before.own == own else own
-    return replace(seen, group=group, targets=targets, own=own)
+    return Scope(
+        group=group,
+        index=seen.index,
+        egress=seen.egress,
+        services=seen.services,
+        rules=seen.rules,
+        sidecar=seen.sidecar,
+        targets=targets,
+        own=own,
+        delegates=seen.delegates,
+        gateways=seen.gateways,
+    )
 
 
 def _sidecar(index: Index, group: ProxyClass) -> Resource[Sidecar] | None:

@@ -35,9 +35,33 @@ Answers = tuple[object, ...]
 
 
 @dataclass(slots=True)
+class Memory:
+    """What classes answered: one never answers otherwise.
+
+    ``said`` is by the identity of a class: that class, and by questions its answers.
+    """
+
+    said: Fading[int, tuple[ProxyClass, dict[Questions, Answers]]] = field(
+        default_factory=Fading["int", "tuple[ProxyClass, dict[Questions, Answers]]"]
+    )
+
+    def answers(self, group: ProxyClass, questions: Questions) -> Answers:
+        """Return what ``group`` answers to each of ``questions``."""
+        known = self.said.get(id(group))
+        if known is None:
+            known = self.said.put(id(group), (group, {}))
+        answers = known[1].get(questions)
+        if answers is None:
+            answers = tuple(of_class(group, each) for each in questions)
+            known[1][questions] = answers
+        return answers
+
+
+@dataclass(slots=True)
 class ByClass(Generic[T]):
     """Things made for classes at one revision, each once for all that answer alike."""
 
+    memory: Memory = field(default_factory=Memory)
     made: dict[Questions, dict[Answers, T]] = field(
         default_factory=dict["Questions", "dict[Answers, T]"]
     )
@@ -49,8 +73,7 @@ class ByClass(Generic[T]):
         all who ask here.
         """
         for questions, by_answers in self.made.items():
-            answers = tuple(of_class(group, each) for each in questions)
-            found = by_answers.get(answers)
+            found = by_answers.get(self.memory.answers(group, questions))
             if found is not None:
                 return found
         observer = Asking(group, of_class)
