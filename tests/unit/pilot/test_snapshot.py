@@ -26,7 +26,7 @@ def known(*snapshots: Snapshot) -> dict[str, list[str]]:
     """Return the older versions that the last of ``snapshots`` can still send."""
     made = snapshots[0]
     for later in snapshots[1:]:
-        made = following(made, later)
+        made = following(made, later).made
     return {name: list(before) for name, before in made.retired[CDS].items()}
 
 
@@ -48,8 +48,8 @@ def test_what_left_is_not_kept() -> None:
 
 def test_a_type_in_which_nothing_changed_keeps_its_mapping() -> None:
     first = holding(a="1", b="1")
-    second = following(first, holding(a="1", b="1"))
+    second = following(first, holding(a="1", b="1")).made
     assert second.versions[CDS] is first.versions[CDS]
-    third = following(second, holding(a="2", b="1"))
+    third = following(second, holding(a="2", b="1")).made
     assert third.versions[CDS] is not second.versions[CDS]
     assert third.versions[CDS]["a"] == "2"

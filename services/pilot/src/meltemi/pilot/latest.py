@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Generic, TypeVar
+import contextlib
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meltemi.runtime.wake import Wake
 
 T = TypeVar("T")
 
@@ -18,6 +24,7 @@ class Latest(Generic[T]):
         self._value = value
         self._generation = 0
         self._changed = asyncio.Event()
+        self._wakes: dict[Wake, None] = {}
 
     @property
     def value(self) -> T:
@@ -35,6 +42,17 @@ class Latest(Generic[T]):
         self._generation += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+        for each in self._wakes:
+            each.set()
+
+    @contextlib.contextmanager
+    def waking(self, wake: Wake) -> Iterator[None]:
+        """Set ``wake`` whenever the value is set, while the context lasts."""
+        self._wakes[wake] = None
+        try:
+            yield
+        finally:
+            del self._wakes[wake]
 
     async def newer(self, generation: int) -> int:
         """Wait until the value was set after ``generation``; return which it is now."""

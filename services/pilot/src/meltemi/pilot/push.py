@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -15,6 +15,7 @@ from meltemi.pilot.scope.scope import outward as outward_scope
 from meltemi.pilot.scope.scope import scope, with_own
 from meltemi.pilot.scope.shared import ByClass, ByScope, Kept, Memory
 from meltemi.pilot.snapshot import (
+    Followed,
     Snapshot,
     following,
     items,
@@ -29,6 +30,7 @@ from meltemi.pilot.translate.resources import (
     shareable,
 )
 from meltemi.runtime.containment import Failed, contained
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.scope import Scope
 
 Stamp = tuple[int, int, int]
-Followed = tuple[Snapshot, Snapshot, Snapshot]
-"""Two snapshots, kept so that their ids stay theirs, and `following` of them."""
-
 T = TypeVar("T")
 
 log = structlog.get_logger("meltemi.pilot")
@@ -159,25 +158,23 @@ class Snapshots:
         """Return ``fresh`` and the whole of it, both with what they replace."""
         if earlier is None or len(earlier.fresh) != len(fresh):
             whole = joined(fresh, revision)
-            return fresh, following(earlier.whole, whole) if earlier else whole
-        parts = tuple(
-            held if known is each else self._following(held, each)
-            for known, held, each in zip(
-                earlier.fresh, earlier.parts, fresh, strict=True
-            )
-        )
-        if parts == earlier.parts:
-            return parts, replace(earlier.whole, revision=revision)
-        return parts, joined(parts, revision, (earlier.parts, earlier.whole))
+            return fresh, following(earlier.whole, whole).made if earlier else whole
+        parts, anew = list(earlier.parts), set[TypeUrl]()
+        for place, (known, each) in enumerate(zip(earlier.fresh, fresh, strict=True)):
+            if known is not each:
+                step = self._following(parts[place], each)
+                parts[place] = step.made
+                anew |= step.anew
+        held = tuple(parts)
+        return held, joined(held, revision, earlier.whole, anew)
 
-    def _following(self, earlier: Snapshot, later: Snapshot) -> Snapshot:
+    def _following(self, earlier: Snapshot, later: Snapshot) -> Followed:
         """Return `following` of the two, made once for all that share them."""
         key = (id(earlier), id(later))
         known = self._followed.get(key)
         if known is None:
-            known = (earlier, later, following(earlier, later))
-            self._followed[key] = known
-        return known[2]
+            known = self._followed[key] = following(earlier, later)
+        return known
 
     def attempt(
         self, event: str, group: ProxyClass, mesh: Index, make: Callable[[], T]

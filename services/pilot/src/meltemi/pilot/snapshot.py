@@ -16,7 +16,7 @@ from meltemi.xds.layers import layered
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from meltemi.kernel.names import Revision
     from meltemi.pilot import ir
@@ -103,6 +103,19 @@ class Snapshot:
         return (*stored.origins, *more)
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """``made`` is ``later``, which also knows what it replaces of ``earlier``.
+
+    ``anew`` are the types in which the two differ.
+    """
+
+    earlier: Snapshot
+    later: Snapshot
+    made: Snapshot
+    anew: frozenset[TypeUrl]
+
+
 Item = tuple[TypeUrl, str, Stored]
 """Type, name and bytes of a resource."""
 
@@ -151,28 +164,25 @@ def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     )
 
 
-Layered = tuple[tuple[Snapshot, ...], Snapshot]
-"""Parts, which have no resource in common, and all that they hold together."""
+KINDS: Final = tuple(TypeUrl)
 
 
 def joined(
-    parts: tuple[Snapshot, ...], revision: Revision, before: Layered | None = None
+    parts: tuple[Snapshot, ...],
+    revision: Revision,
+    before: Snapshot | None = None,
+    anew: Collection[TypeUrl] = KINDS,
 ) -> Snapshot:
     """Return all that ``parts``, which have no resource in common, hold together.
 
-    Nothing is copied. Of the types of which the parts hold the same objects as they
-    did ``before``, it is the same mapping: a stream sees that it has nothing to do.
+    Nothing is copied. Of the types that are not ``anew`` it has the mappings that
+    ``before`` has: a stream sees that it has nothing to do.
     """
     if len(parts) == 1:
         return parts[0]
-    if before is None or len(before[0]) != len(parts):
-        anew = set(TypeUrl)
-        resources, versions, retired = {}, {}, {}
-    else:
-        earlier, whole = before
-        anew = _changed(earlier, parts)
-        resources, versions = dict(whole.resources), dict(whole.versions)
-        retired = dict(whole.retired)
+    resources = dict(before.resources) if before else {}
+    versions = dict(before.versions) if before else {}
+    retired = dict(before.retired) if before else {}
     for kind in anew:
         resources[kind] = layered([each.resources[kind] for each in parts])
         versions[kind] = layered([each.versions[kind] for each in parts])
@@ -192,38 +202,30 @@ def _every(full: list[Mapping[ir.Origin, V]]) -> Mapping[ir.Origin, V]:
     return MappingProxyType(dict(ChainMap(*map(dict, full)))) if full else {}
 
 
-def _changed(before: tuple[Snapshot, ...], parts: tuple[Snapshot, ...]) -> set[TypeUrl]:
-    """Return the types of which some part has another mapping than it had."""
-    return {
-        kind
-        for a, b in zip(before, parts, strict=True)
-        if a is not b
-        for kind in TypeUrl
-        if a.resources[kind] is not b.resources[kind]
-    }
-
-
-def following(earlier: Snapshot, later: Snapshot) -> Snapshot:
+def following(earlier: Snapshot, later: Snapshot) -> Followed:
     """Return ``later``, which also knows what ``earlier`` had and it replaces.
 
     What left altogether is not kept: nobody will be given it again. Of the types in
     which nothing changed it has the mappings that ``earlier`` had.
     """
-    resources, retired = dict(later.resources), {}
+    resources, retired, anew = dict(later.resources), {}, set[TypeUrl]()
     for kind, now in later.resources.items():
         if earlier.resources[kind] == now:
             resources[kind] = earlier.resources[kind]
+        else:
+            anew.add(kind)
         retired[kind] = {
             name: before
             for name, stored in now.items()
             if (before := _replaced(earlier, kind, name, stored))
         }
-    return replace(
+    made = replace(
         later,
         resources=MappingProxyType(resources),
         versions=steady(earlier.versions, later.versions),
         retired=MappingProxyType(retired),
     )
+    return Followed(earlier, later, made, frozenset(anew))
 
 
 def steady(earlier: Versions, later: Versions) -> Versions:

@@ -40,6 +40,7 @@ from meltemi.pilot.connections import Connection, Connections
 from meltemi.pilot.name_tables import NameTables
 from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.pilot.scope.node import InvalidNodeError
+from meltemi.runtime.wake import Wake
 from meltemi.xds import name_table
 from meltemi.xds.differences import Differences
 from meltemi.xds.session import Session
@@ -47,6 +48,7 @@ from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from contextlib import AbstractContextManager
 
     from meltemi.pilot.adapters.call import Call, Handlers
     from meltemi.pilot.adapters.door import Door
@@ -233,18 +235,13 @@ class Discovery:
             snapshot = self._snapshots.of(connection.proxy.group)
             check_names(named, len(snapshot.versions[kind]) if snapshot else 0)
 
-    async def newer(self, generation: int) -> int:
-        """Wait for a mesh after ``generation``; return which it is."""
-        return await self._mesh.newer(generation)
-
-    @property
-    def generation(self) -> int:
-        """Which mesh is the newest."""
-        return self._mesh.generation
+    def waking(self, wake: Wake) -> AbstractContextManager[None]:
+        """Set ``wake`` whenever there is a newer mesh, while the context lasts."""
+        return self._mesh.waking(wake)
 
 
 class _Stream:
-    """The tasks of one stream: one reads, one waits for a newer mesh, one writes."""
+    """The two tasks of one stream: one reads, one writes."""
 
     def __init__(
         self,
@@ -255,18 +252,15 @@ class _Stream:
     ) -> None:
         self._discovery, self._connection = discovery, connection
         self._variant, self._call = variant, call
-        self._wake = asyncio.Event()
+        self._wake = Wake()
 
     async def run(self, first: bytes) -> MeshError | None:
         """Serve until the proxy ends the stream, or says what ends it: that error."""
         async with asyncio.TaskGroup() as tasks:
-            serving = (
-                tasks.create_task(self._follow_mesh()),
-                tasks.create_task(self._write()),
-            )
-            error = await self._until_left(first)
-            for task in serving:
-                task.cancel()
+            writing = tasks.create_task(self._write())
+            with self._discovery.waking(self._wake):
+                error = await self._until_left(first)
+            writing.cancel()
         return error
 
     async def _until_left(self, first: bytes) -> MeshError | None:
@@ -287,16 +281,9 @@ class _Stream:
             if wait := pace.wait():
                 await asyncio.sleep(wait)
 
-    async def _follow_mesh(self) -> None:
-        generation = self._discovery.generation
-        while True:
-            generation = await self._discovery.newer(generation)
-            self._wake.set()
-
     async def _write(self) -> None:
         while True:
             await self._wake.wait()
-            self._wake.clear()
             await self._discovery.push(self._connection, self._variant, self._call)
 
     def _take(self, data: bytes) -> None:

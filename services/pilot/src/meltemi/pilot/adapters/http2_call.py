@@ -16,6 +16,7 @@ from meltemi.http2.frame import ConnectionEndedError
 from meltemi.http2.stream import Drained, Event, Finished, Opened, Received, Reset
 from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
 from meltemi.runtime.containment import Failed, contained_wait
+from meltemi.runtime.wake import Wake
 
 if TYPE_CHECKING:
     import ssl
@@ -42,7 +43,7 @@ class Http2Call:
         self._protocol, self._stream = protocol, stream
         self._inbox: deque[bytes] = deque()
         self._finished = False
-        self._news = asyncio.Event()
+        self._news = Wake()
         self._drained = asyncio.Event()
 
     def peer(self) -> Peer | None:
@@ -54,7 +55,6 @@ class Http2Call:
         while not self._inbox:
             if self._finished:
                 return None
-            self._news.clear()
             await self._news.wait()
         message = self._inbox.popleft()
         self._protocol.connection.read(self._stream, len(message))

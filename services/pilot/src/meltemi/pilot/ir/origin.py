@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,9 +28,13 @@ class Origin:
     @property
     def config(self) -> str:
         """The object as Istio writes it into Envoy's metadata, for its tools."""
-        kind = re.sub(r"(?<!^)(?=[A-Z])", "-", self.kind).lower()
         base = f"/apis/networking.istio.io/v1/namespaces/{self.namespace}"
-        return f"{base}/{kind}/{self.name}"
+        return f"{base}/{_hyphenated(self.kind)}/{self.name}"
+
+
+@cache
+def _hyphenated(kind: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
 
 
 Origins = tuple[Origin, ...]

@@ -16,7 +16,7 @@ from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot.model.service import UNSPECIFIED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from meltemi.pilot.model.service import Service
 
@@ -31,18 +31,6 @@ FNV_PRIME: Final = 16777619
 WORD: Final = 0xFFFFFFFF
 
 
-def automatic_addresses(
-    services: Iterable[Service],
-) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return by namespace and host the addresses, IPv4 first, that the mesh gives.
-
-    Services of one host and namespace share theirs (`wants_address`).
-    """
-    return _allocated(
-        [(each.namespace, each.host) for each in services if wants_address(each)]
-    )
-
-
 def wants_address(service: Service) -> bool:
     """Tell whether ``service`` can use an address of the mesh's.
 
@@ -53,12 +41,14 @@ def wants_address(service: Service) -> bool:
     return service.address == UNSPECIFIED and service.resolution is not Resolution.NONE
 
 
-def _allocated(
-    wanting: Sequence[tuple[str, str]],
+def automatic_addresses(
+    wanting: Iterable[tuple[str, str]],
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return IPv4 and IPv6 addresses; collisions are solved by double hashing.
+    """Return the addresses, IPv4 first, of what wants some, by namespace and host.
 
-    A host that is wanted twice takes two slots, as in Istio, and has the lower one.
+    Services of one host and namespace share theirs. Collisions are solved by double
+    hashing. A host that is wanted twice takes two slots, as in Istio, and has the
+    lower one.
     """
     slots: dict[int, tuple[str, str]] = {}
     for namespace, host in sorted(wanting)[:SLOTS]:

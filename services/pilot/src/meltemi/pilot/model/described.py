@@ -46,6 +46,8 @@ class Described:
         services: In the entries' order.
         entries: By namespace and name of the entry, before the mesh gave addresses.
         members: The WorkloadEntries, by namespace.
+        wanting: By namespace and host what wants an address of the mesh, in order.
+        given: The addresses that it has.
         addressed: By the id of a service what it is with the addresses of the mesh.
 
     """
@@ -55,6 +57,10 @@ class Described:
         default_factory=lambda: MappingProxyType({})
     )
     members: Mapping[str, Members] = field(default_factory=lambda: MappingProxyType({}))
+    wanting: tuple[tuple[str, str], ...] = ()
+    given: Mapping[tuple[str, str], tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     addressed: Mapping[int, Service] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -80,7 +86,9 @@ def described(mesh: Mesh, config: MeshConfig, before: Described = NOTHING) -> De
     plain = tuple(each for known in entries.values() for each in known.services)
     if not config.features.ip_autoallocate:
         return Described(plain, entries, members)
-    given = automatic_addresses(plain)
+    wanting = tuple((it.namespace, it.host) for it in plain if wants_address(it))
+    steady = wanting == before.wanting
+    given = before.given if steady else automatic_addresses(wanting)
     addressed: dict[int, Service] = {}
     for each in plain:
         addresses = given[each.namespace, each.host] if wants_address(each) else ()
@@ -89,7 +97,7 @@ def described(mesh: Mesh, config: MeshConfig, before: Described = NOTHING) -> De
             held = replace(each, automatic_addresses=addresses) if addresses else each
         addressed[id(each)] = held
     services = tuple(addressed[id(each)] for each in plain)
-    return Described(services, entries, members, addressed)
+    return Described(services, entries, members, wanting, given, addressed)
 
 
 def _members(mesh: Mesh, before: Described) -> dict[str, Members]:

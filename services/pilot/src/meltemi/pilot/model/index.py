@@ -87,7 +87,8 @@ def index(
     """
     config = _documents(mesh, config)
     known = before.services.described if before else NOTHING
-    services = arranged(described(mesh, config, known), config, more)
+    held = before.services if before and before.config == config else None
+    services = arranged(described(mesh, config, known), config, more, held)
     made = _arranged(mesh, config, services)
     return _settled(made, before) if before else made
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meltemi.pilot.model.service import Registry, by_age
@@ -26,8 +25,10 @@ class Services:
         by_host: For each host, by namespace: the one that has the name there.
         exported: Which namespaces see which.
         selecting: By namespace those that select workloads, oldest first.
+        places: By the identity of a service how far on it is in the order of all.
         answering: By address which instances of which ports answer there, oldest
-            service first; the number says how far on they are in the order of all.
+            service first.
+        answers: By the identity of a service what of it answers where.
         described: What the services came from, as far as those of the next revision
             may come from the same.
 
@@ -37,32 +38,48 @@ class Services:
     by_host: Mapping[str, Mapping[str, Service]]
     exported: Exported[Service]
     selecting: Mapping[str, tuple[Service, ...]]
+    places: Mapping[int, int]
     answering: Mapping[str, tuple[Answering, ...]]
+    answers: Mapping[int, Answers]
     described: Described
+
+    def place(self, answering: Answering) -> tuple[int, int]:
+        """Return what orders all that answers."""
+        return self.places[id(answering.service)], answering.number
 
 
 class Answering(NamedTuple):
-    """An instance of a service's port; ``place`` orders all there are."""
+    """An instance of a service's port; ``number`` orders those of the service."""
 
-    place: int
+    number: int
     service: Service
     port: Port
     instance: Instance
 
 
+Answers = tuple[tuple[str, Answering], ...]
+"""Each with the address where it answers."""
+
+
 def arranged(
-    described: Described, config: MeshConfig, more: Iterable[Service] = ()
+    described: Described,
+    config: MeshConfig,
+    more: Iterable[Service] = (),
+    before: Services | None = None,
 ) -> Services:
     """Return the services that are ``described``, and ``more``, for use by scopes.
 
     Of two with one host in one namespace the older has the name, unless the younger
-    alone is Kubernetes' own.
+    alone is Kubernetes' own. ``before`` is what the same ``config`` came to at an
+    earlier revision: it only saves work.
 
     Source:
         pilot/pkg/model/push_context.go initServiceRegistry.
 
     """
     ordered = tuple(sorted((*described.services, *more), key=by_age))
+    if before is not None and before.all == ordered:
+        return replace(before, described=described)
     by_host: dict[str, dict[str, Service]] = {}
     for each in ordered:
         homes = by_host.setdefault(each.host, {})
@@ -72,6 +89,8 @@ def arranged(
             and each.registry is Registry.KUBERNETES
         ):
             homes[each.namespace] = each
+    known = before.answers if before else {}
+    answers = {id(each): known.get(id(each)) or _answers(each) for each in ordered}
     return Services(
         all=ordered,
         by_host=by_host,
@@ -80,7 +99,9 @@ def arranged(
             config.document.default_service_export_to,
         ),
         selecting=_selecting(ordered),
-        answering=_answering(ordered),
+        places={id(each): place for place, each in enumerate(ordered)},
+        answering=_answering(answers.values()),
+        answers=answers,
         described=described,
     )
 
@@ -93,13 +114,20 @@ def _selecting(ordered: Iterable[Service]) -> dict[str, tuple[Service, ...]]:
     return {namespace: tuple(each) for namespace, each in found.items()}
 
 
-def _answering(ordered: Iterable[Service]) -> dict[str, tuple[Answering, ...]]:
+def _answering(every: Iterable[Answers]) -> dict[str, tuple[Answering, ...]]:
     found: dict[str, list[Answering]] = {}
-    places = count()
-    for service in ordered:
-        for port in service.ports:
-            for instance in service.of(port):
-                made = Answering(next(places), service, port, instance)
-                for address in instance.addresses:
-                    found.setdefault(address, []).append(made)
+    for answers in every:
+        for address, each in answers:
+            found.setdefault(address, []).append(each)
     return {address: tuple(each) for address, each in found.items()}
+
+
+def _answers(service: Service) -> Answers:
+    every = (
+        (port, instance) for port in service.ports for instance in service.of(port)
+    )
+    return tuple(
+        (address, Answering(number, service, port, instance))
+        for number, (port, instance) in enumerate(every)
+        for address in instance.addresses
+    )

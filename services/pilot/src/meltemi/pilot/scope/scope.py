@@ -300,7 +300,7 @@ def _targets(services: Services, group: ProxyClass) -> list[Target]:
     proxy proves its account, and only says what its address is.
     """
     found = {
-        each.place: each
+        services.place(each): each
         for address in group.addresses
         for each in services.answering.get(address, ())
         if _may_be(each.instance, group)

@@ -117,8 +117,9 @@ def _openings(scope: Scope, egress: Egress) -> Iterator[Opening]:
                 scope, port, bind, bound=bound
             ):
                 continue
-            for opening in _of_service(scope, egress, service, port, bind):
-                yield replace(opening, bound=bound)
+            if not service.alias_of:
+                opening = Opening(service, port, (bind,), egress, bound)
+                yield from _of_service(scope, opening)
 
 
 def _bound(scope: Scope, egress: Egress) -> bool:
@@ -176,13 +177,10 @@ def _listed(scope: Scope, egress: Egress, *, bound: bool) -> Iterator[Opening]:
         )
 
 
-def _of_service(
-    scope: Scope, egress: Egress, service: Service, port: Port, bind: str
-) -> Iterator[Opening]:
-    if service.alias_of:
-        return
-    opening = Opening(service, port, (bind,), egress)
-    if bind:
+def _of_service(scope: Scope, opening: Opening) -> Iterator[Opening]:
+    """Yield ``opening``, whose bind is what its listener says, where it listens."""
+    service, port = opening.service, opening.port
+    if opening.binds[0]:
         yield replace(opening, chosen=True)
         return
     if port.protocol.is_http:
@@ -245,7 +243,9 @@ def _joined(held: Held, others: Iterable[Held]) -> Held:
     for new in others:
         if _alone(held.opening.port.protocol, new.opening.port.protocol):
             continue
-        fresh = [each for each in new.chains if _networks(each.match) not in known]
+        same = new.chains is held.chains
+        rest = () if same else new.chains
+        fresh = [each for each in rest if _networks(each.match) not in known]
         known.update(_networks(each.match) for each in fresh)
         chains += fresh
         origins += new.origins
