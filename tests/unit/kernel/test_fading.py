@@ -25,3 +25,14 @@ def test_nothing_is_forgotten_while_little_is_put_in() -> None:
     for _ in range(5):
         held.turn()
     assert held.get(1) == "one"
+
+
+def test_of_what_is_large_nothing_stays_that_was_not_asked_for() -> None:
+    held = Fading[int, str](large=True)
+    for number in range(3):
+        held.put(number, f"{number}")
+        held.turn()
+    assert held.get(0) is None
+    assert held.get(2) == "2"
+    held.turn()
+    assert held.get(2) == "2", "nothing was put in that could take its place"

@@ -17,8 +17,14 @@ class Fading(Generic[K, V]):
 
     Whoever uses it says when everything in use has been asked for (`turn`). What was
     not asked for from one turn to the next but one is forgotten.
+
+    Attributes:
+        large: Whether what it holds is large: then it forgets at every turn, and not
+            only if enough was put in to be worth it.
+
     """
 
+    large: bool = False
     newer: dict[K, V] = field(default_factory=dict["K", "V"])
     older: dict[K, V] = field(default_factory=dict["K", "V"])
     fresh: int = 0
@@ -40,6 +46,7 @@ class Fading(Generic[K, V]):
         return value
 
     def turn(self) -> None:
-        """Forget what was not asked for, if enough was put in to be worth it."""
-        if self.fresh > max(FEWEST, len(self.newer) // 2):
+        """Forget what was not asked for since the last turn but one."""
+        worth_it = 1 if self.large else max(FEWEST, len(self.newer) // 2)
+        if self.fresh >= worth_it:
             self.older, self.newer, self.fresh = self.newer, {}, 0

@@ -10,6 +10,7 @@ from meltemi.pilot.scope.proxy import ProxyClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from meltemi.kernel.clock import Clock
     from meltemi.pilot.ir import Origin
@@ -74,7 +75,7 @@ class Connection:
 
     proxy: Proxy
     session: Session
-    acked_at: OrderedDict[int, str] = field(default_factory=OrderedDict)
+    acked_at: OrderedDict[int, datetime] = field(default_factory=OrderedDict)
     sent_bytes: int = 0
     connected_at: str = ""
     """When the stream began, RFC 3339, UTC."""
@@ -88,7 +89,7 @@ class Connection:
         """Remember when the newest acknowledged revision was reached."""
         acked = self.session.acked
         if acked and acked not in self.acked_at:
-            self.acked_at[acked] = timestamp(clock)
+            self.acked_at[acked] = clock.now()
             while len(self.acked_at) > REVISIONS_KEPT:
                 self.acked_at.popitem(last=False)
 
@@ -135,7 +136,7 @@ class Connections:
     def joined(self, connection: Connection) -> None:
         """Note a new stream; the newest of a proxy is the one that is shown."""
         name = connection.proxy.name
-        connection.connected_at = timestamp(self._clock)
+        connection.connected_at = written(self._clock.now())
         self._open.setdefault(name, []).append(connection)
         self._groups[connection.proxy.group] += 1
         self._left.pop(name, None)
@@ -197,15 +198,15 @@ class Connections:
             connected=connected,
             revision=_revision(session.acked),
             types={kind.short: _type_row(session, kind) for kind in session.watches},
-            acked_at={str(at): when for at, when in connection.acked_at.items()},
+            acked_at={f"{at}": written(it) for at, it in connection.acked_at.items()},
             connected_at=connection.connected_at,
             sent_bytes=connection.sent_bytes,
         )
 
 
-def timestamp(clock: Clock) -> str:
-    """Return the time in RFC 3339, UTC, with microseconds."""
-    return clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
+def written(time: datetime) -> str:
+    """Return a UTC time in RFC 3339, with microseconds."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _type_row(session: Session, kind: TypeUrl) -> TypeRow:

@@ -71,6 +71,10 @@ Versions = Mapping[TypeUrl, Mapping[str, str]]
 
 NOTHING_RETIRED: Final[_Versions] = MappingProxyType({})
 
+LARGE: Final = 1 << 16
+"""Of a resource of so many bytes only the last version is kept: it is a table of routes
+or a listener, of which Envoy goes on using the good one by itself."""
+
 VERSIONS_KEPT = 4
 """Earlier versions of one resource: refused ones in a row, and the last good one."""
 
@@ -248,4 +252,5 @@ def _replaced(
     if last is not None and last.version != stored.version:
         before[last.version] = last
     before.pop(stored.version, None)
-    return dict(list(before.items())[-VERSIONS_KEPT:])
+    most = 1 if len(stored.body) >= LARGE else VERSIONS_KEPT
+    return dict(list(before.items())[-most:])

@@ -116,6 +116,10 @@ class Pieces:
     made_of: tuple[object, ...]
 
 
+Joined = tuple[Pieces, Own, "Stored"]
+"""A table, and what it was joined of."""
+
+
 @dataclass(slots=True)
 class Tables:
     """Makes tables, and finds again what it made of them."""
@@ -131,11 +135,11 @@ class Tables:
     )
     """By its identity, what a service's names depend on."""
     pieces: Fading[tuple[object, ...], Pieces] = field(
-        default_factory=Fading["tuple[object, ...]", "Pieces"]
+        default_factory=lambda: Fading["tuple[object, ...]", "Pieces"](large=True)
     )
     """By the identity of the names and of the bodies, and by the last one itself."""
-    made: Fading[tuple[int, int], tuple[object, object, Stored]] = field(
-        default_factory=Fading["tuple[int, int]", "tuple[object, object, Stored]"]
+    made: Fading[tuple[int, int], Joined] = field(
+        default_factory=lambda: Fading["tuple[int, int]", "Joined"](large=True)
     )
     """By the identity of the pieces and of a class's own names."""
 

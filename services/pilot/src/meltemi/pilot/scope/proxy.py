@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from meltemi.config.schema.message import Message
 from meltemi.pilot.ir import Locality
@@ -75,6 +75,10 @@ class Explicit:
     http_proxy: Bind | None = None
 
 
+CAPTURED: Final = Explicit()
+"""Where nothing was told, traffic is captured."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyClass:
     """All that the resources of a proxy depend on, besides the mesh.
@@ -132,7 +136,7 @@ class ProxyClass:
     @property
     def captured(self) -> bool:
         """Whether it serves ports of services, and not addresses it was told."""
-        return self.explicit == Explicit()
+        return self.explicit == CAPTURED
 
     @property
     def ipv4(self) -> bool:
@@ -198,7 +202,7 @@ def proxy(
         labels=tuple(sorted(labels.items())),
         explicit=explicit,
         interception=_interception(metadata, explicit),
-        addresses=addresses if explicit == Explicit() else (),
+        addresses=addresses if explicit == CAPTURED else (),
         dns_domain=parts[3],
         locality=_place(labels) or locality,
         node=node_settings(metadata, extensions),
@@ -207,7 +211,7 @@ def proxy(
 
 
 def _interception(metadata: Mapping[str, object], explicit: Explicit) -> Interception:
-    default = "REDIRECT" if explicit == Explicit() else "NONE"
+    default = "REDIRECT" if explicit == CAPTURED else "NONE"
     word = str(metadata.get("INTERCEPTION_MODE") or default)
     if word not in set(Interception):
         raise InvalidNodeError(
