@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,4 +69,4 @@ def test_what_cannot_be_served_is_refused_with_the_reason(folder: Path) -> None:
     assert "not that of the first certificate" in refused.output
     absent = create(folder, "absent.key")
     assert absent.exit_code != 0
-    assert "absent.key" in absent.output
+    assert "absent.key" in "".join(re.findall(r"[\w./-]+", absent.output))  # it wraps

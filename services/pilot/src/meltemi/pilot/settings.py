@@ -73,7 +73,7 @@ class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
     xds_address: Address = ADDRESS_XDS
     """Where anybody connects, in plain text: 15010 as in Istio, on loopback only."""
 
-    transport: Carrier = Carrier.GRPC
+    transport: Carrier = Carrier.HTTP2
     """``grpc`` or ``http2``: both serve the same, and any proxy may go to either."""
 
     xds_tls_address: Address | None = None
