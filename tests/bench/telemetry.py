@@ -20,9 +20,7 @@ from meltemi.pilot.trail import Trail
 from meltemi.runtime.tracing import Tracing
 from meltemi.testkit.pair import Pair, pair
 from meltemi.testkit.processes import free_port
-from meltemi.xds.session import Progress, Session
-from meltemi.xds.types import TypeUrl
-from meltemi.xds.watch import Watch
+from meltemi.xds.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +103,7 @@ def _pushes(trail: Trail | None) -> float:
             each.session.revision = revision
             _told(trail, each, sent=True)
         for each in streams:
-            for progress in each.session.progress.values():
-                progress.acked = revision
+            each.session.acked = revision
             _told(trail, each, sent=False)
     return (time.perf_counter() - begun) / CHANGES / PROXIES
 
@@ -117,12 +114,7 @@ def _told(trail: Trail | None, stream: Connection, *, sent: bool) -> None:
 
 
 def _stream(number: int) -> Connection:
-    session = Session(revision=1)
-    for kind in TypeUrl:
-        if kind.wildcard:
-            session.watches[kind] = Watch()
-            session.progress[kind] = Progress(acked=1)
-    return Connection(proxy(NODE.format(number), {}), session)
+    return Connection(proxy(NODE.format(number), {}), Session(revision=1, acked=1))
 
 
 def _change(revision: Revision) -> Change:
