@@ -41,6 +41,8 @@ class Chosen:
 
     sizes: tuple[Size, ...] = ()
     peer: Peer | None = None
+    churn_seconds: float = 0.0
+    witnesses: int = 0
 
 
 CHOSEN = Chosen()
@@ -50,6 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Let the command line say what to measure."""
     add = parser.add_argument
     add("--sizes", default="100x100", help="delivery: SERVICESxPROXIES, by comma")
+    add("--churn", type=float, default=60, help="delivery: seconds of changes, 0: none")
+    add("--witnesses", type=int, default=5, help="delivery: real Envoys, 0: none")
     add("--peer-ads", default="", help="delivery: HOST:PORT where another Pilot serves")
     add("--peer-source", default="", help="delivery: HOST:PORT where it asks for MCP")
 
@@ -57,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def take(said: argparse.Namespace) -> None:
     """Keep what the command line said; end the program where it makes no sense."""
     CHOSEN.sizes = tuple(Size.parse(each) for each in str(said.sizes).split(","))
+    CHOSEN.churn_seconds, CHOSEN.witnesses = float(said.churn), int(said.witnesses)
     ads, source = str(said.peer_ads), str(said.peer_source)
     if bool(ads) != bool(source):
         sys.exit("a peer is --peer-ads and --peer-source, both HOST:PORT")

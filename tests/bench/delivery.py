@@ -1,108 +1,63 @@
 """How fast Pilot, or a peer, delivers: many proxies, one change, the last ACK.
 
 The proxies are played by ``load/xdsload``, configuration comes from
-``load/mcpsource.py`` over MCP; of what is measured only two addresses are known.
+``load/mcpsource.py`` over MCP; of what is measured only two addresses are known. At
+the end real Envoys join, and tell whether they hold what they should.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
+import time
+from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import psutil
 from measure import Figure
+from returning import reconnect
+from stage import load_average, staged, started
+from steady import churn, idle
 
-from meltemi.testkit.processes import Program, accepts, free_port, running
+from meltemi.testkit.witness import witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from comparison import Chosen, Peer, Size
+    from stage import Stage
 
-LOAD = Path(__file__).parent / "load"
 ROUNDS = 5
-QUIET_SECONDS = 0.7
-LIMIT_SECONDS = 600.0
 CHANGES = ("endpoint", "weight", "add")
-METADATA = (
-    "CLUSTER_ID=Kubernetes",
-    "ISTIO_VERSION=1.29.6",
-    "INTERCEPTION_MODE=REDIRECT",
-)
+WITNESS_SECONDS = 120.0
+SHOWN = 5
+"""Differences that are printed."""
 
-
-@dataclass
-class Speaker:
-    """A program that takes commands and answers with lines of JSON."""
-
-    process: subprocess.Popen[str]
-    name: str
-
-    def do(self, command: str) -> None:
-        """Give it a command."""
-        assert self.process.stdin
-        self.process.stdin.write(f"{command}\n")
-        self.process.stdin.flush()
-
-    def says(self, event: str) -> dict[str, object]:
-        """Return its next line about ``event``."""
-        assert self.process.stdout
-        while line := self.process.stdout.readline():
-            found: dict[str, object] = json.loads(line)
-            if found.get("event") == event:
-                return found
-        raise RuntimeError(f"{self.name} ended before {event}")
-
-
-@contextlib.contextmanager
-def speaking(argv: list[str]) -> Iterator[Speaker]:
-    """Run a program while the context lasts."""
-    process = subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield Speaker(process, argv[0])
-    finally:
-        process.kill()
-        process.wait()
-
-
-def generator(folder: Path) -> str:
-    """Compile the load generator; say what is missing where that cannot be done."""
-    made = folder / "xdsload"
-    if not shutil.which("cc"):
-        sys.exit("the load generator is C: install cc and libnghttp2-dev")
-    argv = ["cc", "-O2", "-o", str(made), str(LOAD / "xdsload.c"), "-lnghttp2"]
-    if subprocess.run(argv, check=False).returncode:
-        sys.exit("the load generator was not compiled: install libnghttp2-dev")
-    return str(made)
-
-
-@contextlib.contextmanager
-def pilot(folder: Path, source: int) -> Iterator[tuple[int, psutil.Process]]:
-    """Run a Pilot that is fed from ``source``; yield its port, and its process."""
-    ads, views = free_port(), free_port()
-    environ = {
-        **os.environ,  # noqa: TID251 - a program that starts another
-        "PILOT_CONFIG_SOURCE": f"xds://127.0.0.1:{source}",
-        "PILOT_XDS_ADDRESS": f"127.0.0.1:{ads}",
-        "PILOT_HTTP_ADDRESS": f"127.0.0.1:{views}",
-    }
-    argv = [sys.executable, "-m", "meltemi.pilot"]
-    program = Program(argv, lambda: accepts(ads), folder / "pilot.log", environ)
-    with running(program):
-        assert program.process
-        yield ads, psutil.Process(program.process.pid)
+TARGETS: dict[str, dict[str, float]] = {
+    "1000x1000": {
+        "connect all": 2.5,
+        "connect all RSS": 200,
+        "endpoint last proxy, median of 5": 40,
+        "weight last proxy, median of 5": 200,
+        "weight CPU": 0.3,
+        "add last proxy, median of 5": 230,
+        "add RSS": 250,
+        "reconnect all, of a cold connect's bytes": 1,
+        "reconnect all, one endpoint changed": 1,
+        "churn 60 s last proxy, 99 %": 150,
+        "idle, of a core": 1,
+    },
+    "100x100": {
+        "endpoint last proxy, median of 5": 6,
+        "weight last proxy, median of 5": 15,
+    },
+    "10000x1000": {
+        "endpoint last proxy, median of 5": 80,
+        "start to the first proxy": 8,
+    },
+}
+"""By size, then by what is measured."""
+ANYWHERE = {"witnesses, refused": 0.0, "witnesses, differences": 0.0}
 
 
 def figures(chosen: Chosen) -> Iterator[Figure]:
@@ -110,12 +65,18 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
 
     Each of the two is measured on its own, so that neither has the other's load.
     """
+    for size in chosen.sizes:
+        yield _judged(
+            size, Figure(f"{size} start to the first proxy", started(size), "s")
+        )
     for size, delta in product(chosen.sizes, (True, False)):
-        ours = list(measured(size, delta=delta))
-        yield from ours
+        ours: list[Figure] = []
+        for each in measured(size, chosen, delta=delta):
+            ours.append(_judged(size, each))
+            yield ours[-1]
         if chosen.peer is None:
             continue
-        theirs = measured(size, delta=delta, peer=chosen.peer)
+        theirs = measured(size, chosen, delta=delta, peer=chosen.peer)
         by_name = {each.name: each for each in theirs}
         for each in ours:
             if found := by_name.get(each.name):
@@ -123,90 +84,75 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
                 yield Figure(f"ratio: {each.name}", each.value / found.value, "")
 
 
-def measured(size: Size, *, delta: bool, peer: Peer | None = None) -> Iterator[Figure]:
+def _judged(size: Size, figure: Figure) -> Figure:
+    """Return ``figure`` with the target there is for it."""
+    what = figure.name.removeprefix(f"{size} ")
+    what = what.removeprefix("delta ").removeprefix("sotw ")
+    targets = {**TARGETS.get(str(size), {}), **ANYWHERE}
+    return replace(figure, target=targets.get(what))
+
+
+def measured(
+    size: Size, chosen: Chosen, *, delta: bool, peer: Peer | None = None
+) -> Iterator[Figure]:
     """Yield what one size costs: the connection of all, then changes one by one."""
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        port = peer.source if peer else free_port()
-        source = stack.enter_context(speaking(_source(port, size)))
-        source.says("listening")
-        process = None
-        if peer:
-            ads = peer.ads
-        else:
-            ads, process = stack.enter_context(pilot(folder, port))
-        source.says("watch")
-        argv = [generator(folder), *_proxies(ads, size, delta=delta)]
-        begun = _cpu(process)
-        load = stack.enter_context(speaking(argv))
-        ready = load.says("ready")
-        title = f"{size} {'delta' if delta else 'sotw'}"
-        full = ready["full_since_begin_s"]
-        assert isinstance(full, dict)
-        yield Figure(f"{title} connect all", full["max"], "s")
-        yield from _spent(f"{title} connect all", process, begun)
+    yield load_average(f"{size} {'delta' if delta else 'sotw'}")
+    with staged(size, delta=delta, peer=peer) as stage:
+        yield from _connected(stage)
         for change in CHANGES:
-            yield from _changes(f"{title} {change}", change, (source, load), process)
+            yield from _changes(stage, change)
+        if delta:
+            yield from reconnect(stage)
+        if chosen.churn_seconds:
+            yield from churn(stage, chosen.churn_seconds)
+        yield from idle(stage)
+        if chosen.witnesses and stage.pilot:
+            yield from _witnessed(stage, chosen.witnesses)
 
 
-def _changes(
-    title: str,
-    change: str,
-    speakers: tuple[Speaker, Speaker],
-    process: psutil.Process | None,
-) -> Iterator[Figure]:
+def _connected(stage: Stage) -> Iterator[Figure]:
+    title = f"{stage.title} connect all"
+    yield Figure(title, float(stage.ready["full_since_begin_s"]["max"]), "s")
+    yield Figure(f"{title}, received", float(stage.ready["wire_in"]) / 2**20, "MiB")
+    yield from stage.spent("connect all", stage.cpu_seconds)
+
+
+def _changes(stage: Stage, change: str) -> Iterator[Figure]:
     """Yield the time to the last proxy of a change, and what it costs; of several."""
-    source, load = speakers
-    walls: list[float] = []
-    begun = 0.0
-    for number in range(ROUNDS + 1):
-        name = f"{change}-{number}"
-        source.do(f"prepare {name} {change} {number % 2}")
-        prepared = source.says("prepared")
-        load.do(f"mark {name} {prepared['types']} {prepared['marker']} {QUIET_SECONDS}")
-        load.says("marked")
-        source.do(f"go {name}")
-        sent = source.says("sent")
-        push = load.says("push")
-        assert not push["timed_out"], push
-        if number == 0:
-            begun = _cpu(process)  # the first is for warming up
-            continue
-        walls.append(float(str(push["t_all"])) - float(str(sent["t"])))
-    yield Figure(f"{title} last proxy, median of {ROUNDS}", median(walls) * 1000, "ms")
-    if process:
-        spent = (_cpu(process) - begun) / ROUNDS
-        yield Figure(f"{title} CPU each", spent, "s")
-        yield Figure(f"{title} RSS", process.memory_info().rss / 2**20, "MiB")
-
-
-def _spent(
-    title: str, process: psutil.Process | None, begun: float
-) -> Iterator[Figure]:
-    if process:
-        yield Figure(f"{title} CPU", _cpu(process) - begun, "s")
-        yield Figure(f"{title} RSS", process.memory_info().rss / 2**20, "MiB")
-
-
-def _cpu(process: psutil.Process | None) -> float:
-    if process is None:
-        return 0.0
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _source(port: int, size: Size) -> list[str]:
-    routes = str(max(size.services // 10, 1))
-    return [
-        *(sys.executable, str(LOAD / "mcpsource.py"), "--port", str(port)),
-        *("--services", str(size.services), "--virtual-services", routes),
+    stage.change(f"{change}-first", change)  # for warming up
+    before = stage.spent_before
+    took = [
+        stage.change(f"{change}-{number}", change, number % 2)
+        for number in range(ROUNDS)
     ]
+    name = f"{stage.title} {change} last proxy, median of {ROUNDS}"
+    yield Figure(name, median(took) * 1000, "ms")
+    yield from stage.spent(change, before, ROUNDS)
 
 
-def _proxies(ads: int, size: Size, *, delta: bool) -> list[str]:
-    return [
-        *("--port", str(ads), "--streams", str(size.proxies)),
-        *("--services", str(size.services), "--timeout", str(LIMIT_SECONDS)),
-        *(word for each in METADATA for word in ("--meta", each)),
-        *(["--delta"] if delta else []),
-    ]
+def _witnessed(stage: Stage, count: int) -> Iterator[Figure]:
+    """Have real Envoys join, live through every change, and tell what they hold."""
+    begun = time.perf_counter()
+    with witnesses(stage.folder, stage.ads, count) as envoys:
+        while not all(each.live for each in envoys):
+            _in_time(begun, "Envoys do not come up")
+            time.sleep(0.05)
+        took = time.perf_counter() - begun
+        for change in CHANGES:
+            stage.change(f"{change}-witnessed", change)
+        begun = time.perf_counter()
+        odd = [line for each in envoys for line in each.differences()]
+        while odd and time.perf_counter() < begun + WITNESS_SECONDS:
+            odd = [line for each in envoys for line in each.differences()]
+        for line in odd[:SHOWN]:
+            print(line, file=sys.stderr)
+        title = f"{stage.title} witnesses"
+        yield Figure(f"{title}, {count} Envoys live", took, "s")
+        refused = sum(each.rejected() for each in envoys)
+        yield Figure(f"{title}, refused", refused, "")
+        yield Figure(f"{title}, differences", len(odd), "")
+
+
+def _in_time(begun: float, what: str) -> None:
+    if time.perf_counter() > begun + WITNESS_SECONDS:
+        raise TimeoutError(f"{what} within {WITNESS_SECONDS:g} s")

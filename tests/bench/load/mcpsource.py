@@ -3,7 +3,7 @@
 It answers every type that is asked for, once at first (with nothing for unknown types) and again after a change.
 Messages are encoded by hand from field numbers, so the server needs grpcio only. Commands come on stdin, one a line:
 
-  endpoint J   service J's last endpoint gets a new address       weight J   VirtualService J splits its traffic differently
+  endpoint J [IP]   service J's last endpoint gets a new address  weight J   VirtualService J splits its traffic differently
   add          a new service with one endpoint appears            quit
   prepare ID endpoint|weight|add [J], then go ID                  the same in two steps, so that a load generator can be armed
 
@@ -253,13 +253,16 @@ class Source:
 
     def change(self, verb: str, rest: list[str]) -> bytes:
         """Make the change, told to nobody yet; return its marker."""
-        verbs = {"endpoint": self.endpoint, "weight": self.weight, "add": self.add}
-        return verbs[verb](int(rest[0]) if rest else 0)
+        which = int(rest[0]) if rest else 0
+        if verb == "endpoint":
+            return self.endpoint(which, *rest[1:2])
+        return self.weight(which) if verb == "weight" else self.add()
 
-    def endpoint(self, j: int) -> bytes:
+    def endpoint(self, j: int, ip: str = "") -> bytes:
         s = self.services[j]
         s.version += 1
-        ip = f"10.{200 + s.version // 60000}.{s.version // 250 % 250}.{1 + s.version % 250}"
+        n = s.version
+        ip = ip or f"10.{200 + n // 60000}.{n // 250 % 250}.{1 + n % 250}"
         s.endpoints[-1] = ip
         return self.changed(SERVICE_ENTRY, j, s.encode(), msg(2, ip))
 
@@ -272,7 +275,7 @@ class Source:
         )  # ClusterWeight{name, weight} of Envoy
         return self.changed(VIRTUAL_SERVICE, j, r.encode(), marker)
 
-    def add(self, _j: int) -> bytes:
+    def add(self) -> bytes:
         j = len(self.services)
         self.services.append(
             make_service(

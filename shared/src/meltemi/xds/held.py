@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from meltemi.xds.layers import NOTHING
+from meltemi.xds.layers import NOTHING, layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,9 @@ class Held(Mapping[str, str]):
 
     def put(self, versions: Mapping[str, str]) -> None:
         """Hold ``versions``, whatever was held under their names."""
+        if not self.base:
+            self.changed.update(versions)
+            return
         for name, version in versions.items():
             if self.base.get(name) == version:
                 self.changed.pop(name, None)
@@ -45,6 +48,25 @@ class Held(Mapping[str, str]):
         """Hold exactly ``whole``."""
         self.base = whole
         self.changed = {}
+
+    def compare(self, whole: Mapping[str, str]) -> None:
+        """Keep what is held as what differs from ``whole``, where that is shorter.
+
+        A proxy that comes back tells all it holds: from then on it costs what differs.
+        """
+        if self.base or not self.changed:
+            return
+        have, shared = self.changed, layers_of(whole)
+        changed = {
+            name: have.get(name)
+            for each in shared
+            for name, version in each.items()
+            if have.get(name) != version
+        }
+        others = set(have).difference(*shared)
+        if len(changed) + len(others) < len(have):
+            changed.update((name, have[name]) for name in others)
+            self.base, self.changed = whole, changed
 
     def __getitem__(self, name: str) -> str:
         if name in self.changed:

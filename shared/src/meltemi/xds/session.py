@@ -163,10 +163,10 @@ class Session:
             warms=warms,
         )
         told = request.initial
-        watch.stuck = {name: "" for name in told if told[name] == REFUSED}
-        watch.holds.put({name: told[name] for name in told if told[name] != REFUSED})
-        watch.subscribe(request.subscribe - {"*"})
-        watch.again.clear()  # it told that it has them
+        if REFUSED in told.values():
+            watch.stuck = {name: "" for name in told if told[name] == REFUSED}
+            told = {name: told[name] for name in told if name not in watch.stuck}
+        watch.resume(request.subscribe - {"*"}, told)
         return watch
 
     def _push(
@@ -209,6 +209,7 @@ class Session:
         if known and known.available is available and known.edition == watch.edition:
             return known
         wanted = self._wanted(kind, available, watch)
+        watch.holds.compare(wanted)
         lacking, leftovers = watch.wants(wanted), watch.leftovers(wanted)
         need = Need(available, watch.edition, wanted, lacking, leftovers)
         if need.met and watch.holds.changed and not watch.refused:

@@ -115,6 +115,14 @@ class Watch:
             self.flight or self.unanswered or self.stuck or self.refused or self.again
         )
 
+    def resume(self, names: frozenset[str], holds: Mapping[str, str]) -> None:
+        """Begin as the watch of a proxy that wants ``names`` and has ``holds`` yet."""
+        self.edition += 1
+        if self.names is not None:
+            self.names = self.differences.interned(names)
+        self.holds.put(holds)
+        self.doubt.update(names.difference(holds))
+
     def subscribe(self, names: Iterable[str]) -> None:
         """Add ``names`` to what the proxy wants; each will be answered, even if absent.
 

@@ -33,6 +33,7 @@ from meltemi.pilot.adapters.allowance import (
     check_names,
     until_lost,
 )
+from meltemi.pilot.adapters.call import BegunCall
 from meltemi.pilot.adapters.chunks import Chunks
 from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.adapters.name_streams import NameStreams
@@ -40,6 +41,7 @@ from meltemi.pilot.connections import Connection, Connections
 from meltemi.pilot.name_tables import NameTables
 from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.pilot.scope.node import InvalidNodeError
+from meltemi.runtime.release import released
 from meltemi.runtime.wake import Wake
 from meltemi.xds import name_table
 from meltemi.xds.differences import Differences
@@ -127,10 +129,10 @@ class Discovery:
         }
 
     async def _delta(self, call: Call) -> None:
-        await self._serve(Delta(self._chunks), call)
+        await released(self._serve(Delta(self._chunks), call))
 
     async def _whole(self, call: Call) -> None:
-        await self._serve(WholeState(self._chunks), call)
+        await released(self._serve(WholeState(self._chunks), call))
 
     async def _serve(self, variant: Variant, call: Call) -> None:
         """Serve one stream from its first message to its end."""
@@ -163,8 +165,10 @@ class Discovery:
             else:
                 session = Session(differences=self._differences)
                 connection = Connection(proxy, session, proved=peer is not None)
-                stream = _Stream(self, connection, variant, call)
-                why = await self._joined(connection, ended(stream.run(first), *ends))
+                stream = _Stream(self, connection, variant, BegunCall(call, first))
+                # Who comes back tells all it holds: not to be kept while it stays.
+                del first, message
+                why = await self._joined(connection, ended(stream.run(), *ends))
         if why is not None:
             self._metrics.ended.labels(why.code).inc()
             log.warning("proxy.ended", node=proxy.node_id, error=str(why))
@@ -254,20 +258,18 @@ class _Stream:
         self._variant, self._call = variant, call
         self._wake = Wake()
 
-    async def run(self, first: bytes) -> MeshError | None:
+    async def run(self) -> MeshError | None:
         """Serve until the proxy ends the stream, or says what ends it: that error."""
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(self._write())
             with self._discovery.waking(self._wake):
-                error = await self._until_left(first)
+                error = await self._until_left()
             writing.cancel()
         return error
 
-    async def _until_left(self, first: bytes) -> MeshError | None:
+    async def _until_left(self) -> MeshError | None:
         """Take what the proxy says, until it leaves or says what nobody may."""
         try:
-            self._take(first)
-            self._wake.set()
             await self._read()
         except MISCONDUCT as error:
             return error
@@ -277,6 +279,7 @@ class _Stream:
         pace = Pace(asyncio.get_running_loop().time)
         while (message := await self._call.read()) is not None:
             self._take(message)
+            del message  # while the next is waited for
             self._wake.set()
             if wait := pace.wait():
                 await asyncio.sleep(wait)
@@ -321,7 +324,7 @@ async def ended(
 ) -> MeshError | None:
     """Run ``serving`` until it is done, or one of ``ends``; return what it ended by."""
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(each) for each in (serving, *ends)]
+        running = [tasks.create_task(released(each)) for each in (serving, *ends)]
         done, others = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in others:
             task.cancel()

@@ -80,6 +80,38 @@ class GrpcCall:
         raise AssertionError("abort has raised already")
 
 
+class BegunCall:
+    """A call of which the first message was read already, and is read once more."""
+
+    def __init__(self, call: Call, first: bytes) -> None:
+        self._call = call
+        self._first: bytes | None = first
+
+    async def read(self) -> bytes | None:
+        """Return the next message; None at the end."""
+        if self._first is None:
+            return await self._call.read()
+        first, self._first = self._first, None
+        return first
+
+    def peer(self) -> Peer | None:
+        """Return who calls; raise `InvalidCertificateError`."""
+        return self._call.peer()
+
+    async def accept(self) -> None:
+        """Tell the caller that it is served."""
+        await self._call.accept()
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Send one message."""
+        await self._call.write(pieces)
+
+    async def refuse(self, status: grpc.StatusCode, message: str) -> NoReturn:
+        """End the call."""
+        await self._call.refuse(status, message)
+        raise AssertionError("refuse has raised already")
+
+
 class GrpcHandlers(grpc.GenericRpcHandler):
     """Gives the calls of gRPC's server to ``handlers``."""
 

@@ -1,0 +1,50 @@
+"""All proxies lose their stream at once, and come back telling what they hold."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from measure import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stage import Stage
+
+QUIET_SECONDS = 1.0
+
+
+def reconnect(stage: Stage) -> Iterator[Figure]:
+    """Yield what that costs when nothing changed, and how long one change takes then.
+
+    A proxy that lacks nothing may be told nothing, so when it is back is not to be
+    seen. The time is that of a change which is made just when all streams end: until
+    the last proxy, on its new stream, has acknowledged it.
+    """
+    title, before = f"{stage.title} reconnect all", stage.spent_before
+    received = _until_quiet(stage)
+    stage.load.do("reconnect")
+    stage.load.says("reconnected")
+    came = _until_quiet(stage) - received
+    yield Figure(f"{title}, received", came / 1024, "KiB")
+    share = came / float(stage.ready["wire_in"]) * 100
+    yield Figure(f"{title}, of a cold connect's bytes", share, "%")
+    yield from stage.spent("reconnect all", before)
+    stage.arm("returned", "endpoint")
+    stage.load.do("reconnect")
+    stage.source.do("go returned")
+    back, push = stage.load.says("reconnected"), stage.load.says("push", "returned")
+    if push["timed_out"]:
+        raise TimeoutError(f"{title}: {push['missing']} wait for a change")
+    took = float(push["t_all"]) - float(back["t_begin"])
+    yield Figure(f"{title}, one endpoint changed", took, "s")
+
+
+def _until_quiet(stage: Stage) -> int:
+    """Return how many bytes the proxies received, once nothing comes any more."""
+    received = -1
+    while (now := int(stage.load.state()["wire_in"])) != received:
+        received = now
+        time.sleep(QUIET_SECONDS)
+    return received
