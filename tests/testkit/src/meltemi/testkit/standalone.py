@@ -1,4 +1,4 @@
-"""A bootstrap that needs nobody: its secrets stand in it, or in files it names."""
+"""A bootstrap that needs no Pilot: its secrets stand in it, or are asked for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.json_format import MessageToDict
 
 from meltemi.pilot.trace import read
-from meltemi.pilot.trace.static import bootstrap
+from meltemi.pilot.trace.static import AGENT, bootstrap
+from meltemi.proxy.boot.clusters import pipe
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 
     from meltemi.identity.credential import Credential
@@ -35,6 +38,15 @@ def standalone(made: Bootstrap, shown: Credential) -> str:
     config["staticResources"]["secrets"] = [
         {"name": name, **_secret(name, shown)} for name in sorted(names)
     ]
+    return json.dumps(config)
+
+
+def asking(made: Bootstrap, socket: Path) -> str:
+    """Return ``made`` as JSON; it asks for its secrets on ``socket``, by SDS."""
+    config: dict[str, Any] = MessageToDict(made, preserving_proto_field_name=True)
+    resources = config["static_resources"]
+    others = [each for each in resources["clusters"] if each["name"] != AGENT]
+    resources["clusters"] = [*others, pipe(AGENT, socket)]
     return json.dumps(config)
 
 
