@@ -23,19 +23,21 @@ ADDRESS_HTTP = Address("127.0.0.1", 15014)
 
 
 def _source(value: object) -> object:
-    """Return the address in ``xds://HOST:PORT``."""
+    """Return the address in ``xds://HOST:PORT``, or the path in ``file:///PATH``."""
     if not isinstance(value, str):
         return value
-    scheme, _, address = value.rpartition("://")
+    scheme, _, rest = value.partition("://")
+    if scheme == "file" and rest.startswith("/"):
+        return Path(rest)
     if scheme != "xds":
-        raise ValueError(f"expected xds://HOST:PORT, found {value!r}")
-    found = Address.parse(address)
+        raise ValueError(f"expected xds://HOST:PORT or file:///FOLDER, found {value!r}")
+    found = Address.parse(rest)
     if not found.is_loopback:
-        raise ValueError(f"{address} is not on loopback, and nothing is encrypted")
+        raise ValueError(f"{rest} is not on loopback, and nothing is encrypted")
     return found
 
 
-ConfigSource = Annotated[Address, BeforeValidator(_source)]
+ConfigSource = Annotated[Address | Path, BeforeValidator(_source)]
 
 
 def _features(value: object) -> object:
@@ -114,9 +116,10 @@ class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
     """The doorbell."""
 
     config_source: ConfigSource | None = None
-    """``xds://HOST:PORT`` of a server that speaks Istio's MCP, in place of ledger and
-    doorbell: for migration and measuring. ServiceEntry, WorkloadEntry and
-    VirtualService are read from it, in plain text, so on loopback only."""
+    """What stands in place of ledger and doorbell. ``xds://HOST:PORT`` of a server that
+    speaks Istio's MCP, for migration and measuring: ServiceEntry, WorkloadEntry and
+    VirtualService are read from it, in plain text, so on loopback only. Or a folder of
+    files, ``file:///FOLDER``."""
 
     trust_domain: str = "cluster.local"
     """What workload identities start with, as MeshConfig.trustDomain."""

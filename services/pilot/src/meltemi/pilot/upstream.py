@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from meltemi.pilot.adapters.file_ledger import FileLedger
 from meltemi.pilot.adapters.mcp_ledger import McpLedger
 from meltemi.store.arrival import arrival
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from meltemi.bus.ports import Subscriber
     from meltemi.pilot.settings import PilotSettings
+    from meltemi.runtime.settings import Address
     from meltemi.store.ports import LedgerReader, LedgerWriter
 
 
@@ -37,14 +40,14 @@ class Upstream:
 
 @contextlib.asynccontextmanager
 async def upstream(settings: PilotSettings) -> AsyncIterator[Upstream]:
-    """Connect to ledger and doorbell, or to the one server that stands for both.
+    """Connect to ledger and doorbell, or to the one source that stands for both.
 
     Raises:
         LedgerUnavailableError: If there is no ledger.
 
     """
     if settings.config_source is not None:
-        source = McpLedger(settings.config_source, settings.mesh, Random())  # noqa: S311 - it spreads load
+        source = _told(settings.config_source, settings.mesh)
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(source.run())
             yield Upstream(source, bus=None, announcing=None)
@@ -56,3 +59,9 @@ async def upstream(settings: PilotSettings) -> AsyncIterator[Upstream]:
     ):
         await arrival(ledger)
         yield Upstream(ledger, bus, announcing=ledger)
+
+
+def _told(source: Address | Path, mesh: str) -> McpLedger | FileLedger:
+    if isinstance(source, Path):
+        return FileLedger(source, mesh)
+    return McpLedger(source, mesh, Random())  # noqa: S311 - it spreads load

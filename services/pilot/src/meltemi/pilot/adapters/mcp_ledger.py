@@ -12,7 +12,6 @@ Source: istio.io/istio, architecture/environments and pkg/adsc: state of the wor
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -23,82 +22,34 @@ from google.rpc.status_pb2 import Status
 
 from meltemi.config.kinds import KIND_BY_NAME
 from meltemi.kernel.backoff import Backoff
-from meltemi.kernel.names import Epoch, Revision
-from meltemi.pilot.latest import Latest
+from meltemi.kernel.names import Epoch
+from meltemi.pilot.adapters.told_ledger import ToldLedger
 from meltemi.pilot.mcp.held import Held
 from meltemi.pilot.mcp.numbers import KINDS
-from meltemi.store.ports import (
-    CompactedError,
-    Entry,
-    LedgerUnavailableError,
-    Listing,
-    Step,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from random import Random
 
     from meltemi.runtime.settings import Address
-    from meltemi.store.ports import Page
 
 METHOD: Final = (
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 )
 OPTIONS: Final = (("grpc.max_receive_message_length", -1),)
-STEPS_KEPT: Final = 1024
-ANSWER_SECONDS: Final = 2.0
 PAUSE: Final = Backoff(first=0.2, ceiling=5.0)
 INVALID_ARGUMENT: Final = 3
 
 log = structlog.get_logger("meltemi.pilot")
 
 
-class McpLedger:
+class McpLedger(ToldLedger):
     """What the server at ``address`` says, as one mesh's part of a ledger."""
 
     def __init__(self, address: Address, mesh: str, rng: Random) -> None:
         self._address, self._rng = str(address), rng
-        self._epoch = Epoch(f"xds://{self._address}")
+        super().__init__(Epoch(f"xds://{self._address}"), self._untold)
         self._held = {_type_url(kind): Held(kind, mesh) for kind in KINDS}
-        self._entries: dict[str, Entry] = {}
-        self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
         self._told: set[str] = set()
-        self._complete = asyncio.Event()
-        self._revision: Latest[Revision] = Latest(Revision(0))
-
-    async def get(self, key: str) -> Entry | None:
-        """Return the entry at ``key``."""
-        await self._first_state()
-        return self._entries.get(key)
-
-    async def list(
-        self, prefix: str, *, keys_only: bool = False, page: Page | None = None
-    ) -> Listing:
-        """Return everything under ``prefix``; whole, whatever ``page`` says."""
-        del keys_only, page  # more than is asked for is an answer, too
-        await self._first_state()
-        found = [each for key, each in self._entries.items() if key.startswith(prefix)]
-        return Listing(
-            self._epoch,
-            self._revision.value,
-            tuple(sorted(found, key=lambda each: each.key)),
-        )
-
-    async def watch(self, prefix: str, start: Revision) -> AsyncGenerator[Step]:
-        """Yield what changed under ``prefix`` from ``start`` on, then as it changes."""
-        generation = -1
-        while True:
-            generation = await self._revision.newer(generation)
-            if self._steps and start < self._steps[0].revision:
-                raise CompactedError(self._steps[0].revision)
-            for step in [each for each in self._steps if each.revision >= start]:
-                start = Revision(step.revision + 1)
-                touched = (
-                    each for each in step.mutations if each.key.startswith(prefix)
-                )
-                if mutations := tuple(touched):
-                    yield Step(step.epoch, step.revision, mutations)
 
     async def run(self) -> None:
         """Follow the server until cancelled; without it what it said last holds."""
@@ -144,31 +95,15 @@ class McpLedger:
         found = held.replace(each.value for each in response.resources)
         for problem in found.unreadable:
             log.warning("mcp.unreadable", server=self._address, error=problem)
-        revision = Revision(self._revision.value + 1)
-        for each in found.mutations:
-            if each.value is None:
-                del self._entries[each.key]
-                continue
-            before = self._entries.get(each.key)
-            created = before.created if before else revision
-            self._entries[each.key] = Entry(each.key, each.value, revision, created)
         self._told.add(response.type_url)
+        self.take(found.mutations)
         if len(self._told) == len(self._held):
-            self._complete.set()
-        self._steps.append(Step(self._epoch, revision, found.mutations))
-        self._revision.set(revision)
+            self.complete()
         return found.unreadable
 
-    async def _first_state(self) -> None:
-        """Wait until the server has told every kind once."""
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._complete.wait()
-        except TimeoutError:
-            missing = ", ".join(sorted(self._held.keys() - self._told))
-            raise LedgerUnavailableError(
-                f"xds://{self._address} has not told {missing} yet"
-            ) from None
+    def _untold(self) -> str:
+        missing = ", ".join(sorted(self._held.keys() - self._told))
+        return f"xds://{self._address} has not told {missing} yet"
 
 
 def _type_url(kind: type) -> str:

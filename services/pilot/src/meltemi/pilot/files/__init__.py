@@ -1,0 +1,1 @@
+"""Configuration from files, with no Galley."""
