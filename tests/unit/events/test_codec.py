@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,23 @@ def test_a_change_travels_on_its_own_subject_with_the_name_last() -> None:
 )
 def test_what_is_encoded_is_decoded(change: Change) -> None:
     assert decode_change(encode_change(change)) == change
+
+
+@pytest.mark.parametrize(
+    ("told", "written"),
+    [
+        ("2026-01-02T03:04:05.000006Z", datetime(2026, 1, 2, 3, 4, 5, 6, UTC)),
+        ("2026-01-02T03:04:05", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_change_knows_when_it_was_written_if_that_is_told(
+    told: str, written: datetime | None
+) -> None:
+    message = encode_change(CHANGE)
+    headers = {**message.headers, "ce-time": told}
+    assert decode_change(replace(message, headers=headers)).written == written
 
 
 def test_a_big_object_is_named_and_not_sent() -> None:

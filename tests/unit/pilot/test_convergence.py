@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from meltemi.pilot.convergence import REVISIONS_KEPT, Convergence
 from meltemi.testkit.authority import NOON
 from meltemi.testkit.fakes.clock import StillClock
@@ -15,6 +17,16 @@ def test_each_revision_counts_from_when_it_was_known() -> None:
         clock.advance(1.0)
     assert list(known.arrived(7, 12)) == [2.0, 1.0]
     assert list(known.arrived(12, 12)) == []
+
+
+def test_a_revision_counts_from_when_it_was_written_where_that_is_told() -> None:
+    clock = StillClock(NOON)
+    known = Convergence(clock)
+    known.knew(7, NOON - timedelta(seconds=3))
+    known.knew(9, NOON + timedelta(seconds=60))
+    known.knew(7)
+    clock.advance(1.0)
+    assert list(known.arrived(6, 9)) == [4.0, 1.0]
 
 
 def test_who_only_comes_has_waited_for_nothing() -> None:

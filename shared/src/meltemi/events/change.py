@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from meltemi.kernel.names import Epoch, Revision
 
 
@@ -43,6 +45,9 @@ class Change:
 
     trace: str = ""
     """The ``traceparent`` of the ring; empty where nobody traces."""
+
+    written: datetime | None = field(default=None, compare=False)
+    """When the object was written, by its writer's clock, as the event says."""
 
 
 @dataclass(frozen=True, slots=True)

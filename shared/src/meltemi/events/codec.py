@@ -11,6 +11,7 @@ The operation stands before the name, and the name last, because names may have 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -181,6 +182,7 @@ def decode_change(message: Message) -> Change:
         part=part,
         parts=parts,
         trace=headers.get("traceparent", ""),
+        written=_time(headers.get("ce-time", "")),
     )
     if change.previous >= change.revision:
         raise MalformedEventError(
@@ -217,6 +219,15 @@ def _revision(text: str) -> Revision:
     if DIGITS.fullmatch(text) and int(text) <= LARGEST_REVISION:
         return Revision(int(text))
     raise MalformedEventError(f"{text[:40]!r} is not a revision: expected digits")
+
+
+def _time(text: str) -> datetime | None:
+    """Return the time in RFC 3339; None where none is told: it is but the object's."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _part(text: str) -> tuple[int, int]:

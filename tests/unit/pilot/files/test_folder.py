@@ -67,8 +67,10 @@ def test_an_object_that_two_files_have_is_the_first_ones() -> None:
     assert made.value
     assert b"one.org" in made.value
     assert found.problems == (
-        ("two.yaml: serviceentries/default/a is in one.yaml too, which holds: "
-        "take one of them out"),
+        (
+            "two.yaml: serviceentries/default/a is in one.yaml too, which holds: "
+            "take one of them out"
+        ),
     )
     (other,) = take(folder, two=entry("a", "two.org")).mutations
     assert other.value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from meltemi.kernel.clock import Clock
 
@@ -17,14 +18,22 @@ REVISIONS_KEPT: Final = 256
 
 @dataclass(slots=True)
 class Convergence:
-    """When this Pilot knew of each revision, in seconds of ``clock``."""
+    """When each revision was written, in monotonic seconds of ``clock``.
+
+    Of one that no event told of, such as a deletion or what was missed and read from
+    the ledger, it is when this Pilot knew of it.
+    """
 
     clock: Clock
     known: OrderedDict[int, float] = field(default_factory=OrderedDict[int, float])
 
-    def knew(self, revision: int) -> None:
-        """Note that the mesh is at ``revision`` since now."""
-        self.known.setdefault(revision, self.clock.monotonic())
+    def knew(self, revision: int, written: datetime | None = None) -> None:
+        """Note a ``revision``: it is there since it was ``written``, or since now.
+
+        Clocks of two machines differ: what was written later than now was so just now.
+        """
+        ago = (self.clock.now() - written).total_seconds() if written else 0.0
+        self.known.setdefault(revision, self.clock.monotonic() - max(ago, 0.0))
         while len(self.known) > REVISIONS_KEPT:
             self.known.popitem(last=False)
 

@@ -243,6 +243,7 @@ class Ingest:
                 started = trail.now() if trail else 0
                 for change in changes:
                     await self._change(change)
+                    self._metrics.convergence.knew(change.revision, change.written)
                 if trail:
                     trail.rung(changes, started)
                 self._publish()

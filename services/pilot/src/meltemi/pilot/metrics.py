@@ -73,7 +73,7 @@ class Metrics:
         )
         self.convergence_seconds = self._seconds(
             "mesh_convergence_seconds",
-            "From when this Pilot knew of a revision until a proxy acknowledged it",
+            "From when a revision was written until a proxy acknowledged it",
         )
         self.loop_lag_seconds = self._seconds(
             "meltemi_pilot_loop_lag_seconds",
