@@ -2,12 +2,13 @@
 
 ::
 
-    bus ── changes ─┐                    ┌─▶ Apply ──▶ mesh.put / mesh.drop ─┐
-        ── beats ───┼─▶ signals ─▶ GapDetector                               ├─▶ Latest
-    ledger ─ watch ─┘   (bounded)        └─▶ Resync ─▶ list, replace ────────┘
+    bus ── changes ─┐                    ┌─▶ Apply ─▶ mesh.put,.drop ─┐
+        ── beats ───┼─▶ signals ─▶ GapDetector                       ├▶ Rounds ▶ Latest
+    ledger ─ watch ─┘   (bounded)        └─▶ Resync ─▶ list, replace ─┘
             (only while the bell is silent)
 
-One task applies signals one at a time, so the mesh changes in one place only.
+One task applies signals one at a time, so the mesh changes in one place only. What
+comes while proxies are told of a change waits for the next round.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from meltemi.pilot.following import following
 from meltemi.pilot.model.fetched_keys import FetchedKeys
 from meltemi.pilot.model.secret_store import SecretStore
 from meltemi.pilot.model.stored import Kept, StoredMesh
+from meltemi.pilot.rounds import Rounds
 from meltemi.store.ports import (
     CompactedError,
     LedgerUnavailableError,
@@ -110,6 +112,7 @@ class Ingest:
         self._stored = StoredMesh()
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(SIGNALS)
         self._bell = asyncio.Event()
+        self._rounds = Rounds(self._show)
 
     @property
     def ready(self) -> bool:
@@ -125,6 +128,7 @@ class Ingest:
                 tasks.create_task(self._watch_when_silent())
             else:
                 tasks.create_task(self._follow(Revision(1)))
+            tasks.create_task(self._rounds.run())
             tasks.create_task(self._compare_now_and_then())
             tasks.create_task(self._apply(tasks))
 
@@ -312,9 +316,13 @@ class Ingest:
             log.warning("object.unreadable", key=problem.key, error=problem.message)
 
     def _publish(self) -> None:
-        """Let everyone see the mesh at the place the detector has reached."""
+        """Let everyone see, soon, the mesh at the place the detector has reached."""
+        if self._detector.epoch is not None:
+            self._metrics.convergence.knew(self._detector.position)
+            self._rounds.due()
+
+    def _show(self) -> None:
         epoch, revision = self._detector.epoch, self._detector.position
-        if epoch is not None:
-            self._mesh.set(self._stored.mesh.at(epoch, revision))
-            self._metrics.revision.set(revision)
-            self._metrics.convergence.knew(revision)
+        assert epoch is not None  # noqa: S101 - what is due was read
+        self._mesh.set(self._stored.mesh.at(epoch, revision))
+        self._metrics.revision.set(revision)
