@@ -119,7 +119,8 @@ class Session:
             watch = self.watches[kind] = self._open(request)
             self.progress[kind] = Progress()
             if kind is TypeUrl.ENDPOINT:
-                self._replaced(())
+                watch.resend(self.replaced)
+                self.replaced = set()
         else:
             watch.subscribe(request.subscribe - {"*"})
         watch.unsubscribe(request.unsubscribe)
@@ -196,11 +197,11 @@ class Session:
         Envoy drops the endpoints of a replaced cluster and, over delta, does not ask
         for them again. A new stream may even tell that it has them.
         """
-        self.replaced |= set(clusters)
         endpoints = self.watches.get(TypeUrl.ENDPOINT)
-        if endpoints is not None:
-            endpoints.resend(self.replaced)
-            self.replaced.clear()
+        if endpoints is None:
+            self.replaced.update(clusters)
+        else:
+            endpoints.resend(clusters)
 
     def _need(self, kind: TypeUrl, watch: Watch) -> Need:
         """Return what ``watch`` lacks of the target, found out once an edition."""

@@ -135,7 +135,7 @@ class Watch:
         self.edition += 1
         if self.names is not None:
             self.names = self.differences.interned(self.names | wanted)
-        known = {name for name in wanted if name in self.holds}
+        known = {name for name in wanted if name in self.holds} if self.holds else NONE
         self.again |= known
         self.doubt |= wanted - known
 
@@ -156,8 +156,10 @@ class Watch:
 
     def resend(self, names: Iterable[str]) -> None:
         """Send ``names`` once more, if the proxy holds or is about to hold them."""
+        if not self.holds and not self.flight:
+            return
         self.edition += 1
-        flying = self.flight.upsert.keys() if self.flight else frozenset[str]()
+        flying = self.flight.upsert.keys() if self.flight else NONE
         self.again |= {name for name in names if name in self.holds or name in flying}
 
     def wants(self, target: Mapping[str, str]) -> Mapping[str, str]:
@@ -182,7 +184,8 @@ class Watch:
         if not (changed or self.doubt):
             return gone
         held = (name for name in {*gone, *changed} if name in self.holds)
-        return frozenset(name for name in (*held, *self.doubt) if name not in target)
+        gone = frozenset(name for name in held if name not in target)
+        return gone | self.doubt.difference(target)
 
     def offer(
         self,
@@ -214,7 +217,8 @@ class Watch:
             return None
         self.unanswered = False
         self.pushes += 1
-        self.again.difference_update(upsert)
+        if self.again:
+            self.again.difference_update(upsert)
         self.flight = Push(str(self.pushes), upsert, remove, whole)
         return self.flight
 
@@ -265,7 +269,8 @@ class Watch:
         return True
 
     def _accept(self, flight: Push) -> None:
-        self.doubt.difference_update(flight.upsert, flight.remove)
+        if self.doubt:
+            self.doubt.difference_update(flight.upsert, flight.remove)
         if flight.whole is not None:
             self.holds.become(flight.whole)
             self.again -= flight.remove
