@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meltemi.identity.tls_secret import TlsSecret
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
 from meltemi.pilot.model.mesh_config import MeshConfig
+from meltemi.pilot.model.secret_store import SecretStore
 from meltemi.pilot.push import Snapshots
 from meltemi.pilot.scope.node import Interception
 from meltemi.pilot.scope.proxy import ProxyClass, proxy
@@ -22,6 +24,7 @@ from meltemi.testkit.mesh import resources
 from meltemi.testkit.mesh_grower import grow_kinds, grow_mesh
 from meltemi.testkit.small_mesh import service, the
 from meltemi.testkit.translation import CLASSES, holding, translated
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from meltemi.pilot.model.mesh import Mesh
@@ -44,6 +47,7 @@ NOT_FILTERS = (
     *("DestinationRule",) * 4,
     *("ServiceEntry", "WorkloadEntry", "Sidecar", "PeerAuthentication") * 2,
     *("AuthorizationPolicy", "RequestAuthentication", "Telemetry", "WasmPlugin"),
+    *("Gateway",) * 2,
 )
 MESH = resources(
     service("reviews", "80 http HTTP", "9000 tcp TCP")
@@ -166,6 +170,71 @@ def origins(made: Snapshot | None) -> object:
         for kind, named in made.resources.items()
         for name, each in named.items()
     }
+
+
+EDGE = resources(
+    "".join(
+        service(f"{name}.prod", "443 https TLS", "80 http HTTP")
+        for name in ("one", "two", "three", "four")
+    )
+    + the(
+        "Gateway",
+        "edge",
+        "selector: {app: reviews}, servers: ["
+        "{port: {number: 443, name: https, protocol: HTTPS}, hosts: [a.example], "
+        "tls: {mode: MUTUAL, credentialName: web}}, "
+        "{port: {number: 15443, name: tls, protocol: TLS}, hosts: ['*.prod'], "
+        "tls: {mode: AUTO_PASSTHROUGH}}]",
+        "istio-system",
+    )
+    + "".join(
+        the("DestinationRule", host, f"host: {host}.prod, {policy}", "istio-system")
+        for host, policy in {
+            "one": "trafficPolicy: {tls: {mode: MUTUAL, credentialName: one}}",
+            "two": "trafficPolicy: {portLevelSettings: [{port: {number: 80}, "
+            "tls: {mode: SIMPLE, credentialName: two}}]}",
+            "three": "subsets: [{name: v1, labels: {version: v1}, "
+            "trafficPolicy: {tls: {mode: SIMPLE, credentialName: three}}}]",
+            "four": "trafficPolicy: {tls: {mode: SIMPLE}}",
+        }.items()
+    )
+)
+
+
+def test_a_gateway_is_given_what_it_would_be_given_alone_and_every_secret() -> None:
+    kept = {
+        ("istio-system", name): TlsSecret("CHAIN", "KEY", "ROOTS")
+        for name in ("web", "one", "two", "three", "four")
+    }
+    mesh = replace(holding(EDGE), secrets=SecretStore(Revision(1), kept))
+    shared = snapshots(Latest(mesh))
+    gateway = CLASSES["gateway"]
+    made = shared.of(gateway)
+    assert bodies(made) == bodies(translated(mesh, gateway))
+    assert origins(made) == origins(translated(mesh, gateway))
+    assert made is not None
+    served = {name.partition("://")[2] for name in made.resources[TypeUrl.SECRET]}
+    assert served >= {"web", "web-cacert", "one", "two-cacert", "three-cacert"}
+    assert not [name for name in served if "four" in name]
+    assert [name for name in made.resources[TypeUrl.CLUSTER] if "outbound_." in name]
+
+
+def test_of_a_gateway_only_what_an_edit_reaches_is_made_again() -> None:
+    cell = Latest(holding((*MESH, *EDGE)))
+    shared, gateway = snapshots(cell), CLASSES["gateway"]
+    before = shared.of(gateway)
+    entry = resources(service("reviews", "80 http HTTP", "9001 tcp TCP"))[0]
+    cell.set(cell.value.put(entry).at(Epoch("cafe"), Revision(11)))
+    after = shared.of(gateway)
+    assert before is not None
+    assert after is not None
+    again = {
+        name
+        for name, each in after.resources[TypeUrl.CLUSTER].items()
+        if before.resources[TypeUrl.CLUSTER].get(name) is not each
+    }
+    assert again
+    assert all("reviews" in name or "outbound_." in name for name in again)
 
 
 def test_proxies_that_differ_in_nothing_that_counts_share_one() -> None:

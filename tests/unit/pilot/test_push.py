@@ -60,7 +60,7 @@ def test_a_bug_in_translation_keeps_what_the_class_had(
     def broken(_: object) -> object:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(push, "resources", broken)
+    monkeypatch.setattr(push, "besides", broken)
     cell.set(mesh(SERVICE).at(Epoch("cafe"), Revision(9)))
     assert snapshots.of(GROUP) is before, "reliability F-32"
     failures = metrics.registry.get_sample_value(

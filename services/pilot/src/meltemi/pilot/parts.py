@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.pilot import ir
 from meltemi.pilot.scope.shared import Grounds
-from meltemi.pilot.snapshot import Item, items, of_items
+from meltemi.pilot.snapshot import NOTHING_BEHIND, Item, items, of_items
 from meltemi.pilot.tables import Tables
 from meltemi.pilot.translate.cluster.clusters import called
 from meltemi.pilot.translate.resources import beyond, leaving, of_service
 from meltemi.pilot.translate.route.wrapper import ruled, service_route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.virtual_service import VirtualService
@@ -78,12 +78,18 @@ class Parts:
         asked = {each.name: each for _, every in served for each in every}
         making = _Found(scope, self.routes.of(scope))
         return Outward(
-            reached=of_items(self._reached(scope), scope.index.revision, behind),
+            reached=self.reached(scope, behind),
             listeners=self.listeners,
             tables=tuple(
                 self.tables.of(scope, each, making) for each in asked.values()
             ),
         )
+
+    def reached(
+        self, scope: Scope, behind: Mapping[str, ir.Origins] = NOTHING_BEHIND
+    ) -> Snapshot:
+        """Return the clusters and endpoints of all that is called."""
+        return of_items(self._reached(scope), scope.index.revision, behind)
 
     def turn(self) -> None:
         """Forget what nobody asked for lately: a new revision begins."""
@@ -93,7 +99,8 @@ class Parts:
 
     def _reached(self, scope: Scope) -> Iterator[Item]:
         ground = self.services.of(scope)
-        yield from ground.of((BEYOND,), lambda scope: items(beyond(scope)))
+        if scope.group.captured:
+            yield from ground.of((BEYOND,), lambda scope: items(beyond(scope)))
         for each in called(scope):
             yield from _reaching(ground, each, scope)
 

@@ -24,6 +24,8 @@ from meltemi.pilot.snapshot import (
     snapshot,
 )
 from meltemi.pilot.translate.resources import (
+    besides,
+    in_layers,
     outward_listeners,
     own,
     resources,
@@ -200,9 +202,13 @@ class Snapshots:
 
         And its own parts; ``earlier`` is what it held at an earlier revision.
         """
-        if not shareable(mesh, group):
+        if not shareable(mesh):
             whole = resources(scope(mesh, group))
             return (snapshot(whole, revision=mesh.revision),), None
+        if not in_layers(group):
+            seeing = scope(mesh, group)
+            rest = of_items(items(besides(seeing)), mesh.revision)
+            return (self._outward.reached(seeing), rest), None
         group = member(mesh, group)
         seen = self._seen.of(group, lambda asking: self._look(mesh, asking))
         before = earlier.near.scope if earlier and earlier.near else None

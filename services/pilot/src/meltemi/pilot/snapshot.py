@@ -69,6 +69,8 @@ Retired = Mapping[TypeUrl, _Versions]
 Versions = Mapping[TypeUrl, Mapping[str, str]]
 """By type and name."""
 
+NOTHING_BEHIND: Final[Mapping[str, ir.Origins]] = MappingProxyType({})
+
 NOTHING_RETIRED: Final[_Versions] = MappingProxyType({})
 
 LARGE: Final = 1 << 16
@@ -135,7 +137,7 @@ def items(made: ir.Resources) -> tuple[Item, ...]:
 def of_items(
     every: Iterable[Item],
     revision: Revision,
-    behind: Mapping[str, ir.Origins] = MappingProxyType({}),
+    behind: Mapping[str, ir.Origins] = NOTHING_BEHIND,
 ) -> Snapshot:
     """Return the snapshot that holds ``every``; ``behind`` is its attribute."""
     resources: dict[TypeUrl, dict[str, Stored]] = {kind: {} for kind in TypeUrl}

@@ -203,7 +203,7 @@ def test_pings_need_an_interval_and_a_timeout() -> None:
 
 
 def test_a_name_that_is_looked_up_once_has_one_endpoint() -> None:
-    found = clusters.captured(
+    found = clusters.outbound(
         sidecar_scope(
             """
             apiVersion: networking.istio.io/v1

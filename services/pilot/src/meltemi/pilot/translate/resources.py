@@ -41,36 +41,54 @@ if TYPE_CHECKING:
 
 def resources(scope: Scope) -> ir.Resources:
     """Return what proxies with ``scope`` are to hold. ``scope`` is all it reads."""
-    served: list[Served] = []
+    served, more = _besides(scope)
+    reached = [*clusters.outbound(scope), *more]
     if scope.group.captured:
-        reached = list(clusters.captured(scope))
-    else:
-        reached = list(clusters.outbound(scope))
-    if scope.group.role is Role.GATEWAY:
-        served += gateway(scope)
-    elif scope.group.captured:
-        served += sidecar(scope)
-    else:
-        served += outbound(scope)
-        reached += clusters.inbound(dict(scope.group.explicit.apps), ports(scope))
-        arriving = inbound(scope)
-        if arriving:
-            served.append(Served(arriving))
+        reached += special_clusters(scope)
     return _put_together(scope, reached, served)
 
 
-def shareable(index: Index, group: ProxyClass) -> bool:
-    """Whether what leaves and what is `own` can be made each by itself.
+def besides(scope: Scope) -> ir.Resources:
+    """Return what is neither `of_service` nor `beyond`, for all but captured sidecars.
 
-    Changes of a person's own are made to all that a proxy holds, and what a gateway
-    or a proxy that captures nothing holds is its own to the last listener.
+    These have `outward_listeners` and their `own`.
     """
-    sidecar = group.captured and group.role is Role.SIDECAR
-    return sidecar and not index.envoy_filters
+    served, more = _besides(scope)
+    return _put_together(scope, more, served, clusters.credentialed(scope))
+
+
+def _besides(scope: Scope) -> tuple[list[Served], list[Reached]]:
+    """Return all listeners, and those clusters that are not for what is called."""
+    captured = scope.group.captured
+    if scope.group.role is Role.GATEWAY:
+        return list(gateway(scope)), list(clusters.unopened(scope) if captured else ())
+    if captured:
+        return list(sidecar(scope)), list(inbound_clusters(scope))
+    served = list(outbound(scope))
+    apps = clusters.inbound(dict(scope.group.explicit.apps), ports(scope))
+    arriving = inbound(scope)
+    return [*served, Served(arriving)] if arriving else served, list(apps)
+
+
+def shareable(index: Index) -> bool:
+    """Whether what proxies hold can be made in parts.
+
+    Changes of a person's own are made to all that a proxy holds.
+    """
+    return not index.envoy_filters
+
+
+def in_layers(group: ProxyClass) -> bool:
+    """Whether what leaves, and what is `own`, can be made each by itself.
+
+    What a gateway or a proxy that captures nothing holds `besides` is its own to the
+    last listener.
+    """
+    return group.captured and group.role is Role.SIDECAR
 
 
 def of_service(scope: Scope, service: Service, merged: Merged | None) -> ir.Resources:
-    """Return the clusters and endpoints by which sidecars reach one service.
+    """Return the clusters and endpoints by which proxies reach one service.
 
     ``merged`` is the DestinationRule that holds for it; no other is read, nor is any
     other service.
@@ -79,7 +97,7 @@ def of_service(scope: Scope, service: Service, merged: Merged | None) -> ir.Reso
 
 
 def beyond(scope: Scope) -> ir.Resources:
-    """Return the clusters by which sidecars reach what is no service."""
+    """Return the clusters by which captured proxies reach what is no service."""
     return _reaching(scope, tuple(special_clusters(scope)))
 
 
@@ -125,16 +143,26 @@ def _listening(
 
 
 def _put_together(
-    scope: Scope, reached: Sequence[Reached], served: Sequence[Served]
+    scope: Scope,
+    reached: Sequence[Reached],
+    served: Sequence[Served],
+    more: Iterable[Reached] = (),
 ) -> ir.Resources:
-    """Return all of them as one proxy holds them."""
+    """Return all of them as one proxy holds them.
+
+    ``more`` are clusters it holds too, whose secrets it needs.
+    """
     listeners = _listening(scope, (each.listener for each in served))
     made = _reaching(scope, reached)
     return replace(
         made,
         listeners=listeners,
         routes=tuple(_tables(served)),
-        secrets=tuple(secrets(scope, listeners, made.clusters)),
+        secrets=tuple(
+            secrets(
+                scope, listeners, (*made.clusters, *(each.cluster for each in more))
+            )
+        ),
         extensions=tuple(fitting(scope).extensions()),
         patches=patches(scope),
         gateway=scope.group.role is Role.GATEWAY,

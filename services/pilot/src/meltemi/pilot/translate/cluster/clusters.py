@@ -8,14 +8,14 @@ from meltemi.config.schema.gateway import ServerTLSMode
 from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot import ir
 from meltemi.pilot.translate import name
-from meltemi.pilot.translate.cluster.inbound import inbound_clusters
 from meltemi.pilot.translate.cluster.named import named_hosts
 from meltemi.pilot.translate.cluster.service import Reached, service_clusters
-from meltemi.pilot.translate.cluster.special import special_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from meltemi.config.schema.traffic_policy import ClientTLSSettings
+    from meltemi.pilot.model.destination_rules import Merged
     from meltemi.pilot.model.service import Port, Service
     from meltemi.pilot.scope.proxy import Bind
     from meltemi.pilot.scope.scope import Scope
@@ -39,12 +39,8 @@ def called(scope: Scope) -> Iterator[Service]:
         yield service
 
 
-def captured(scope: Scope) -> Iterator[Reached]:
-    """Yield all clusters of a proxy that traffic is redirected to, or a gateway."""
-    yield from outbound(scope)
-    if scope.sidecar_role:
-        yield from inbound_clusters(scope)
-    yield from special_clusters(scope)
+def unopened(scope: Scope) -> Iterator[Reached]:
+    """Yield the clusters a gateway passes TLS on to without opening it, if it does."""
     if any(
         server.tls and server.tls.mode is ServerTLSMode.AUTO_PASSTHROUGH
         for each in scope.gateways
@@ -54,6 +50,23 @@ def captured(scope: Scope) -> Iterator[Reached]:
             if not (service.external or service.alias_of):
                 merged = scope.rules.get(service.host)
                 yield from service_clusters(scope, service, merged, unopened=True)
+
+
+def credentialed(scope: Scope) -> Iterator[Reached]:
+    """Yield those of `outbound` whose DestinationRule names a credential."""
+    for service in called(scope):
+        merged = scope.rules.get(service.host)
+        if merged and any(tls.credential_name for tls in _client_tls(merged)):
+            yield from service_clusters(scope, service, merged)
+
+
+def _client_tls(merged: Merged) -> Iterator[ClientTLSSettings]:
+    rule = merged.rule.spec
+    for policy in (rule.traffic_policy, *(it.traffic_policy for it in rule.subsets)):
+        if policy is not None:
+            yield from filter(
+                None, (policy.tls, *(port.tls for port in policy.port_level_settings))
+            )
 
 
 def inbound(apps: Mapping[int, Bind], ports: Mapping[int, Port]) -> Iterator[Reached]:
