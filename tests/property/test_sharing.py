@@ -42,12 +42,12 @@ COLLIDING = resources(
 """Hosts that are short for others: who came first has the name."""
 SEEDS = range(12)
 EDITS = 40
-NOT_FILTERS = (
+CHANGED = (
     *("VirtualService",) * 5,
     *("DestinationRule",) * 4,
     *("ServiceEntry", "WorkloadEntry", "Sidecar", "PeerAuthentication") * 2,
     *("AuthorizationPolicy", "RequestAuthentication", "Telemetry", "WasmPlugin"),
-    *("Gateway",) * 2,
+    *("Gateway", "EnvoyFilter", "EnvoyFilter"),
 )
 MESH = resources(
     service("reviews", "80 http HTTP", "9000 tcp TCP")
@@ -111,7 +111,7 @@ def bodies(made: Snapshot | None) -> object:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_proxy_is_given_what_it_would_be_given_alone(seed: int) -> None:
     rng = Random(seed)  # noqa: S311 - a test that repeats itself
-    grown = grow_mesh(rng, 14) if seed % 3 == 0 else grow_kinds(rng, NOT_FILTERS)
+    grown = grow_mesh(rng, 14) if seed % 3 == 0 else grow_kinds(rng, CHANGED)
     mesh = holding((*MESH, *grown))
     shared = snapshots(Latest(mesh))
     for group in some_proxies():
@@ -130,7 +130,7 @@ def test_names_that_collide_are_given_as_they_would_be_alone() -> None:
 
 def test_edits_lead_to_what_there_would_be_without_them() -> None:
     rng = Random(3)  # noqa: S311 - a test that repeats itself
-    pool = grow_kinds(rng, NOT_FILTERS * 3)
+    pool = grow_kinds(rng, CHANGED * 3)
     mesh = holding(MESH)
     cell = Latest(mesh)
     shared, alone = snapshots(cell), dict[ProxyClass, "Snapshot"]()
@@ -235,6 +235,71 @@ def test_of_a_gateway_only_what_an_edit_reaches_is_made_again() -> None:
     }
     assert again
     assert all("reviews" in name or "outbound_." in name for name in again)
+
+
+BY_HAND = resources(
+    the(
+        "EnvoyFilter",
+        "everywhere",
+        "configPatches: ["
+        "{applyTo: CLUSTER, match: {context: SIDECAR_OUTBOUND}, "
+        "patch: {operation: MERGE, value: {connectTimeout: 7s}}}, "
+        "{applyTo: CLUSTER, patch: {operation: ADD, "
+        "value: {name: 'outbound|80||details.prod.svc.cluster.local', type: STATIC}}}, "
+        "{applyTo: CLUSTER, patch: {operation: ADD, value: {name: own, type: STATIC}}}, "
+        "{applyTo: CLUSTER, match: {cluster: {name: own}}, "
+        "patch: {operation: MERGE, value: {altStatName: later}}}, "
+        "{applyTo: CLUSTER, match: {cluster: {service: ratings.prod.svc.cluster.local}},"
+        " patch: {operation: REMOVE}}, "
+        "{applyTo: CLUSTER, patch: {operation: MERGE, value: {connectTimeout: soon}}}, "
+        "{applyTo: HTTP_ROUTE, patch: {operation: MERGE, "
+        "value: {requestHeadersToRemove: [x]}}}, "
+        "{applyTo: LISTENER, match: {proxy: {metadata: {WORKLOAD_NAME: shop}}}, "
+        "patch: {operation: MERGE, value: {perConnectionBufferLimitBytes: 9}}}, "
+        "{applyTo: VIRTUAL_HOST, match: {context: GATEWAY}, "
+        "patch: {operation: MERGE, value: {includeRequestAttemptCount: true}}}]",
+        "istio-system",
+    )
+    + the(
+        "EnvoyFilter",
+        "some",
+        "workloadSelector: {labels: {version: v2}}, configPatches: ["
+        "{applyTo: NETWORK_FILTER, patch: {operation: REMOVE}}]",
+    )
+)
+
+
+def test_changes_by_hand_are_made_as_they_would_be_alone() -> None:
+    mesh = holding((*MESH, *EDGE, *BY_HAND))
+    shared = snapshots(Latest(mesh))
+    for group in some_proxies():
+        made, wanted = shared.of(group), translated(mesh, group)
+        assert bodies(made) == bodies(wanted), group
+        assert origins(made) == origins(wanted), group
+        assert made is not None
+        assert made.unmade == wanted.unmade
+        assert made.unmade
+        assert "own" in made.resources[TypeUrl.CLUSTER]
+
+
+def test_what_was_changed_by_hand_outlives_an_edit_that_does_not_reach_it() -> None:
+    cell = Latest(holding((*MESH, *BY_HAND)))
+    shared, groups = snapshots(cell), some_proxies()[:2]
+    before = [shared.of(group) for group in groups]
+    entry = resources(service("reviews", "80 http HTTP", "9001 tcp TCP"))[0]
+    cell.set(cell.value.put(entry).at(Epoch("cafe"), Revision(11)))
+    for group, earlier in zip(groups, before, strict=True):
+        later = shared.of(group)
+        assert earlier is not None
+        assert later is not None
+        kept = earlier.resources[TypeUrl.CLUSTER]
+        again = {
+            name
+            for name, each in later.resources[TypeUrl.CLUSTER].items()
+            if kept.get(name) is not each
+        }
+        assert again
+        assert all("reviews" in name for name in again)
 
 
 def test_proxies_that_differ_in_nothing_that_counts_share_one() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
 from meltemi.kernel.names import Revision
 from meltemi.pilot.model.index import Index, differing, index
 from meltemi.pilot.parts import Outward, Parts
+from meltemi.pilot.patching import Patches, Patching
 from meltemi.pilot.scope.membership import member
+from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.scope.scope import outward as outward_scope
 from meltemi.pilot.scope.scope import scope, with_own
 from meltemi.pilot.scope.shared import ByClass, ByScope, Kept, Memory
@@ -21,15 +23,13 @@ from meltemi.pilot.snapshot import (
     items,
     joined,
     of_items,
-    snapshot,
 )
+from meltemi.pilot.translate.patches import patches
 from meltemi.pilot.translate.resources import (
     besides,
     in_layers,
     outward_listeners,
     own,
-    resources,
-    shareable,
 )
 from meltemi.runtime.containment import Failed, contained
 from meltemi.xds.types import TypeUrl
@@ -48,6 +48,15 @@ if TYPE_CHECKING:
 
 Stamp = tuple[int, int, int]
 T = TypeVar("T")
+
+
+class Fades(Protocol):
+    """Something that forgets what nobody asked for lately."""
+
+    def turn(self) -> None:
+        """Take note that a new revision begins."""
+        ...
+
 
 log = structlog.get_logger("meltemi.pilot")
 
@@ -107,6 +116,8 @@ class Snapshots:
         self._outward = Parts()
         self._told = ByScope[Snapshot]()
         self._own = ByScope[Snapshot]()
+        self._patches = ByScope[Patches]()
+        self._patching = Patching()
         self._followed: dict[tuple[int, int], Followed] = {}
 
     def of(self, group: ProxyClass) -> Snapshot | None:
@@ -131,9 +142,14 @@ class Snapshots:
             self._before, self._indexed = self._indexed, mesh.stamp
             self._seen = ByClass[Seen](self._memory)
             self._followed = {}
-            for each in (self._memory.said, self._outward, self._told, self._own):
+            for each in self._remembering:
                 each.turn()
         return self._index
+
+    @property
+    def _remembering(self) -> tuple[Fades, ...]:
+        made = (self._memory.said, self._outward, self._told, self._own)
+        return (*made, self._patches, self._patching)
 
     def forget(self, group: ProxyClass) -> None:
         """Drop the snapshot of a class that has no proxies any more."""
@@ -202,20 +218,29 @@ class Snapshots:
 
         And its own parts; ``earlier`` is what it held at an earlier revision.
         """
-        if not shareable(mesh):
-            whole = resources(scope(mesh, group))
-            return (snapshot(whole, revision=mesh.revision),), None
         if not in_layers(group):
             seeing = scope(mesh, group)
             rest = of_items(items(besides(seeing)), mesh.revision)
-            return (self._outward.reached(seeing), rest), None
+            parts = (self._outward.reached(seeing), rest)
+            return self._changed_by_hand(seeing, parts), None
         group = member(mesh, group)
         seen = self._seen.of(group, lambda asking: self._look(mesh, asking))
         before = earlier.near.scope if earlier and earlier.near else None
         routes = seen.routes.of(group, lambda asking: self._routed(asking, seen))
         near = self._near(with_own(seen.scope, group, before), seen, earlier)
         told, received = near.told.value, near.received.value
-        return (seen.outward.reached, routes, told, received), near
+        made = (seen.outward.reached, routes, told, received)
+        return self._changed_by_hand(near.scope, made), near
+
+    def _changed_by_hand(
+        self, seeing: Scope, parts: tuple[Snapshot, ...]
+    ) -> tuple[Snapshot, ...]:
+        """Return ``parts`` with a person's own changes to Envoy's messages."""
+        found = self._patches.of(seeing, (), patches).value
+        if not found:
+            return parts
+        gateway = seeing.group.role is Role.GATEWAY
+        return self._patching.of(parts, found, gateway=gateway)
 
     def _near(self, scope: Scope, seen: Seen, earlier: Made | None) -> Near:
         """Return the parts that are a class's own; mostly they stand as they were."""

@@ -95,7 +95,7 @@ class Snapshot:
     unmade: Mapping[ir.Origin, str] = field(default_factory=dict["ir.Origin", str])
     """Changes of a person's own that could not be made, and why."""
     matches: Mapping[ir.Origin, int] = field(default_factory=dict["ir.Origin", int])
-    """How often each change of a person's own met something to change."""
+    """How often each change met something, where all was made at once (`snapshot`)."""
     behind: Mapping[str, ir.Origins] = field(default_factory=dict[str, "ir.Origins"])
     """By the name of a listener the services behind it that are not among its origins:
     it stays the same when one comes or goes."""
@@ -199,7 +199,6 @@ def joined(
         versions=versions,
         retired=retired,
         unmade=_every([each.unmade for each in parts if each.unmade]),
-        matches=_every([each.matches for each in parts if each.matches]),
         behind=next((each.behind for each in parts if each.behind), {}),
     )
 

@@ -24,7 +24,7 @@ from meltemi.pilot.model.service import selects
 from meltemi.pilot.scope.policies import GATEWAY, GATEWAY_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.envoy_filter import (
@@ -51,7 +51,6 @@ def patches(scope: Scope) -> tuple[ir.Patch, ...]:
         return ()
     root = scope.config.root_namespace
     homes = dict.fromkeys((root, scope.group.namespace))
-    metadata = json.loads(scope.group.node.raw)
     return tuple(
         patch
         for home in homes
@@ -59,7 +58,7 @@ def patches(scope: Scope) -> tuple[ir.Patch, ...]:
             (each for each in scope.index.envoy_filters if _holds(each, home, scope)),
             key=lambda each: each.spec.priority or 0,
         )
-        for patch in _patches(each, scope, metadata)
+        for patch in _patches(each, scope)
     )
 
 
@@ -74,9 +73,7 @@ def _holds(each: Resource[EnvoyFilter], home: str, scope: Scope) -> bool:
     return selector is None or selects(selector.labels, labels)
 
 
-def _patches(
-    each: Resource[EnvoyFilter], scope: Scope, metadata: Mapping[str, object]
-) -> Iterator[ir.Patch]:
+def _patches(each: Resource[EnvoyFilter], scope: Scope) -> Iterator[ir.Patch]:
     home = each.metadata
     for number, written in enumerate(each.spec.config_patches):
         match = written.match or ConfigObjectMatch()
@@ -86,17 +83,20 @@ def _patches(
             continue
         if match.context is PatchContext.WAYPOINT:
             continue
-        if match.proxy and not _is_proxy(match.proxy, scope, metadata):
+        if match.proxy and not _is_proxy(match.proxy, scope):
             continue
         path = f"spec.configPatches[{number}]"
         origin = Origin(each.kind, home.namespace, home.name, path)
         yield _patch(written, match, origin)
 
 
-def _is_proxy(match: ProxyMatch, scope: Scope, metadata: Mapping[str, object]) -> bool:
+def _is_proxy(match: ProxyMatch, scope: Scope) -> bool:
     version = match.proxy_version
     if version and not re2.search(version, scope.group.node.istio_version):
         return False
+    if not match.metadata:
+        return True
+    metadata = json.loads(scope.group.node.raw)
     return all(str(metadata.get(key)) == value for key, value in match.metadata.items())
 
 

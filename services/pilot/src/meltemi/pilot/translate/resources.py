@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from meltemi.pilot.model.destination_rules import Merged
-    from meltemi.pilot.model.index import Index
     from meltemi.pilot.model.service import Service
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
@@ -45,7 +44,8 @@ def resources(scope: Scope) -> ir.Resources:
     reached = [*clusters.outbound(scope), *more]
     if scope.group.captured:
         reached += special_clusters(scope)
-    return _put_together(scope, reached, served)
+    made = _put_together(scope, reached, served)
+    return replace(made, patches=patches(scope))
 
 
 def besides(scope: Scope) -> ir.Resources:
@@ -68,14 +68,6 @@ def _besides(scope: Scope) -> tuple[list[Served], list[Reached]]:
     apps = clusters.inbound(dict(scope.group.explicit.apps), ports(scope))
     arriving = inbound(scope)
     return [*served, Served(arriving)] if arriving else served, list(apps)
-
-
-def shareable(index: Index) -> bool:
-    """Whether what proxies hold can be made in parts.
-
-    Changes of a person's own are made to all that a proxy holds.
-    """
-    return not index.envoy_filters
 
 
 def in_layers(group: ProxyClass) -> bool:
@@ -164,7 +156,6 @@ def _put_together(
             )
         ),
         extensions=tuple(fitting(scope).extensions()),
-        patches=patches(scope),
         gateway=scope.group.role is Role.GATEWAY,
     )
 

@@ -6,6 +6,7 @@ cost a proxy its configuration.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from meltemi.pilot.ir.patch import Change, Context, Part
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from google.protobuf.message import Message
 
@@ -44,36 +45,69 @@ class Patched:
 
     """
 
-    items: list[Item]
-    matches: dict[Origin, int] = field(default_factory=dict["Origin", int])
+    items: list[Item] = field(default_factory=list["Item"])
+    matches: Counter[Origin] = field(default_factory=Counter["Origin"])
     problems: dict[Origin, str] = field(default_factory=dict["Origin", str])
+
+    def take(self, item: Item, patches: Iterable[Patch], *, gateway: bool) -> None:
+        """Take in what ``item`` is after ``patches``, in order."""
+        held: Item | None = item
+        for patch in patches:
+            if held is None:
+                return
+            try:
+                held, count = _changed(held, patch, gateway=gateway)
+            except UnreadableValueError as error:
+                self.problems[patch.origin] = str(error)
+                continue
+            self.matches[patch.origin] += count
+        if held is not None:
+            self.items.append(held)
 
 
 def patched(
-    items: Iterable[Item], patches: Iterable[Patch], *, gateway: bool
+    items: Iterable[Item], patches: Sequence[Patch], *, gateway: bool
 ) -> Patched:
-    """Return ``items`` after ``patches``, in order."""
-    result = Patched(list(items))
-    for patch in patches:
-        try:
-            result.items, count = _after(result.items, patch, gateway=gateway)
-        except UnreadableValueError as error:
-            result.problems[patch.origin], count = str(error), 0
-        result.matches[patch.origin] = count
+    """Return ``items`` after ``patches``, in order, and what these add."""
+    result = added(patches, gateway=gateway)
+    result.matches.update(dict.fromkeys((each.origin for each in patches), 0))
+    more, result.items = result.items, []
+    for item in items:
+        result.take(item, patches, gateway=gateway)
+    result.items += more
     return result
 
 
-def _after(items: list[Item], patch: Patch, *, gateway: bool) -> tuple[list[Item], int]:
-    if patch.change is Change.ADD and patch.part in (Part.CLUSTER, Part.LISTENER):
-        added = _added(patch, gateway=gateway)
-        return ([*items, added], 1) if added else (items, 0)
-    count, kept = 0, []
-    for item in items:
-        changed, found = _changed(item, patch, gateway=gateway)
-        count += found
-        if changed is not None:
-            kept.append(changed)
-    return kept, count
+def added(patches: Sequence[Patch], *, gateway: bool) -> Patched:
+    """Return the resources that ``patches`` add, each after those that follow."""
+    result = Patched()
+    for place, patch in enumerate(patches):
+        if not _adds(patch):
+            continue
+        try:
+            item = _added(patch, gateway=gateway)
+        except UnreadableValueError as error:
+            result.problems[patch.origin] = str(error)
+            continue
+        if item is not None:
+            result.matches[patch.origin] += 1
+            result.take(item, patches[place + 1 :], gateway=gateway)
+    return result
+
+
+def concerns(kind: TypeUrl, patch: Patch) -> bool:
+    """Tell whether ``patch`` can change a resource of ``kind``."""
+    if _adds(patch):
+        return False
+    if kind is TypeUrl.LISTENER:
+        return patch.part is not Part.CLUSTER
+    if kind is TypeUrl.ROUTE:
+        return patch.part in OF_TABLES
+    return kind is TypeUrl.CLUSTER and patch.part is Part.CLUSTER
+
+
+def _adds(patch: Patch) -> bool:
+    return patch.change is Change.ADD and patch.part in (Part.CLUSTER, Part.LISTENER)
 
 
 def _added(patch: Patch, *, gateway: bool) -> Item | None:
@@ -93,26 +127,31 @@ def _added(patch: Patch, *, gateway: bool) -> Item | None:
 def _changed(item: Item, patch: Patch, *, gateway: bool) -> tuple[Item | None, int]:
     url, name, message, origins = item
     context = Context.GATEWAY if gateway else _context(message)
-    if patch.context not in (Context.ANY, context):
+    if not concerns(url, patch) or patch.context not in (Context.ANY, context):
         return item, 0
-    count = 0
-    if isinstance(message, Cluster) and patch.part is Part.CLUSTER:
-        if not is_cluster(message, patch.cluster):
-            return item, 0
-        if change_cluster(message, patch) is None:
-            return None, 1
-        count = 1
-    elif isinstance(message, Listener) and patch.part is not Part.CLUSTER:
-        removes = patch.part is Part.LISTENER and patch.change is Change.REMOVE
-        if removes:
-            meant = is_listener(message, patch.listener, whole=True)
-            return (None, 1) if meant else (item, 0)
-        count = change_listener(message, patch, context)
-    elif isinstance(message, RouteConfiguration) and patch.part in OF_TABLES:
-        count = change_table(message, patch, context)
-    if count:
-        return (url, name, message, (*origins, patch.origin)), count
-    return item, 0
+    count = _met(message, patch, context)
+    if count == 0:
+        return item, 0
+    if patch.change is Change.REMOVE and patch.part in (Part.CLUSTER, Part.LISTENER):
+        return None, count
+    return (url, name, message, (*origins, patch.origin)), count
+
+
+def _met(message: Message, patch: Patch, context: Context) -> int:
+    """Change ``message``, unless it is to go altogether; return how often that met."""
+    whole = patch.change is Change.REMOVE
+    if isinstance(message, Cluster):
+        meant = is_cluster(message, patch.cluster)
+        if meant and not whole:
+            change_cluster(message, patch)
+        return int(meant)
+    if isinstance(message, Listener):
+        if patch.part is Part.LISTENER and whole:
+            return int(is_listener(message, patch.listener, whole=True))
+        return change_listener(message, patch, context)
+    if isinstance(message, RouteConfiguration):
+        return change_table(message, patch, context)
+    return 0
 
 
 def _context(message: Message) -> Context:

@@ -36,13 +36,10 @@ def is_cluster(cluster: Cluster, wanted: ClusterIs) -> bool:
     )
 
 
-def change_cluster(cluster: Cluster, patch: Patch) -> Cluster | None:
-    """Return ``cluster`` after ``patch``; None where it is removed."""
-    if patch.change is Change.REMOVE:
-        return None
+def change_cluster(cluster: Cluster, patch: Patch) -> None:
+    """Merge the value of ``patch`` into ``cluster``."""
     lists = patch.change is Change.MERGE_LISTS
     merge(cluster, read(patch, Cluster), lists=lists)
-    return cluster
 
 
 def new_cluster(patch: Patch) -> Cluster:
