@@ -103,6 +103,7 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
     inject -f compose.yaml | docker compose -f - up; inject explain -f compose.yaml
     """
     if context.invoked_subcommand is not None:
+        _check_order(context)
         return
     if not file:
         raise typer.BadParameter("say which compose file: -f FILE")
@@ -123,6 +124,26 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
         write_out(services, _services(project, mesh.trust_domain))
     write_out(output, text)
     _tell_moved(read, output)
+
+
+def _check_order(context: typer.Context) -> None:
+    """Refuse options before the word of a command, which has options of its own."""
+    given = [
+        max(each.opts, key=len)
+        for each in context.command.params
+        if each.name and _is_said(context, each.name)
+    ]
+    if given:
+        word = context.invoked_subcommand
+        raise typer.BadParameter(
+            f"{', '.join(given)} before {word}, which would not see it: say "
+            f"inject {word} {given[0]} …"
+        )
+
+
+def _is_said(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @injection.command()
