@@ -102,8 +102,7 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
     Such as: inject -f compose.yaml -o mesh.yaml --services services.yaml;
     inject -f compose.yaml | docker compose -f - up; inject explain -f compose.yaml
     """
-    if context.invoked_subcommand is not None:
-        _check_order(context)
+    if _another_follows(context):
         return
     if not file:
         raise typer.BadParameter("say which compose file: -f FILE")
@@ -126,8 +125,10 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
     _tell_moved(read, output)
 
 
-def _check_order(context: typer.Context) -> None:
-    """Refuse options before the word of a command, which has options of its own."""
+def _another_follows(context: typer.Context) -> bool:
+    """Tell whether a command does; options before it are refused: it has its own."""
+    if context.invoked_subcommand is None:
+        return False
     given = [
         max(each.opts, key=len)
         for each in context.command.params
@@ -139,6 +140,7 @@ def _check_order(context: typer.Context) -> None:
             f"{', '.join(given)} before {word}, which would not see it: say "
             f"inject {word} {given[0]} …"
         )
+    return True
 
 
 def _is_said(context: typer.Context, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,10 +188,7 @@ def _unrouting(
         options = CaptureOptions(inbound=Inbound.TPROXY)
     words = []
     for version in xtables.kernel_versions():
-        one = plan(options, version)
-        if not there:  # the address may be somebody else's
-            one = replace(one, extra_address="")
-        words += [list(each) for each in unroutes(one)]
+        words += [list(each) for each in unroutes(plan(options, version))]
     return words
 
 
