@@ -117,6 +117,19 @@ def test_clean_leaves_what_is_not_ours_where_nothing_is(
     assert state(machine) == found
 
 
+@pytest.mark.parametrize("theirs", ["::6/128", "fd00::6/128"])
+def test_clean_takes_no_address_that_was_there_before(
+    machine: Machine, theirs: str
+) -> None:
+    run(machine, *["ip", "-6", "address", "add", theirs, "dev", "lo"])
+    found = state(machine)
+    capture(machine, "apply")
+    capture(machine, "apply")
+    capture(machine, "verify")
+    capture(machine, "clean")
+    assert state(machine) == found
+
+
 def holds_ours(machine: Machine, backend: str) -> bool:
     asked = (
         "from meltemi.proxy.adapters.netfilter import Backend, Netfilter; "

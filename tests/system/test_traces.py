@@ -17,6 +17,8 @@ from meltemi.testkit.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from meltemi.testkit.collector import Span
+
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
 STEPS = ["galley.put", "relay.ring", "pilot.batch", "pilot.push", "ack"]
@@ -29,6 +31,16 @@ spec:
   http:
   - timeout: {seconds}s
     route: [{{destination: {{host: {host}}}}}]
+"""
+
+REFUSED = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: api, namespace: default}}
+spec:
+  host: {host}
+  trafficPolicy:
+    loadBalancer: {{consistentHash: {{httpHeaderName: x, maglev: {{tableSize: 4}}}}}}
 """
 
 
@@ -64,6 +76,10 @@ async def traced(mesh: Observed, revision: str) -> str:
     return trace
 
 
+def named(mesh: Observed, trace: str, name: str) -> list[Span]:
+    return [each for each in mesh.collector.trace(trace) if each.name == name]
+
+
 async def test_3_one_trace_follows_one_change_from_its_write_to_its_ack(
     mesh: Observed,
 ) -> None:
@@ -77,6 +93,24 @@ async def test_3_one_trace_follows_one_change_from_its_write_to_its_ack(
     assert spans[0].attributes["mesh.object"] == "VirtualService/default/api"
     assert spans[3].attributes["mesh.proxy"] == "web.default", "who calls needs it"
     assert all(each.started <= each.ended for each in spans)
+
+
+async def test_3_the_trace_of_a_change_shows_that_envoy_refused_it(
+    mesh: Observed,
+) -> None:
+    revision = await mesh.apply(REFUSED.format(host=HOST))
+    trace = await traced(mesh, revision)
+    await until(lambda: len(named(mesh, trace, "ack")) == 2)
+    for ack in named(mesh, trace, "ack"):
+        assert "prime" in ack.failed, "Envoy's own words"
+        assert HOST in ack.failed, "and which cluster it is"
+    assert {e.name for e in mesh.collector.trace(trace) if e.failed} == {"ack"}
+    await mesh.clear()
+    after = await mesh.apply(rule(6))
+    later = named(mesh, await traced(mesh, after), "ack")
+    assert not any(each.failed for each in later), (
+        "what comes later is not blamed for it"
+    )
 
 
 async def test_3_changes_in_a_row_have_a_whole_trace_each(mesh: Observed) -> None:

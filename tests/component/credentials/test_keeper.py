@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,37 @@ async def test_a_token_that_comes_late_is_found(tmp_path: Path) -> None:
             (tmp_path / "token").write_text(token)
             await until(lambda: bool(shown))
         assert kept.trouble() is None
+
+
+async def past(seconds: float) -> None:
+    """Return when so many seconds have passed."""
+    clock = SystemClock()
+    end = clock.now() + timedelta(seconds=seconds)
+    await until(lambda: clock.now() > end)
+
+
+async def test_a_token_that_has_expired_buys_nothing(tmp_path: Path) -> None:
+    async with citadel(tmp_path, MemoryLedger()) as office:
+        (tmp_path / "token").write_text(await office.token(ttl_seconds=1))
+        await past(1.0)
+        kept = keeper(tmp_path, office)
+        async with keeping(kept) as shown:
+            await until(lambda: "UNAUTHENTICATED" in (kept.trouble() or ""))
+        assert not shown
+
+
+async def test_a_workload_renews_by_certificate_after_its_token_expired(
+    tmp_path: Path,
+) -> None:
+    lifetime = timedelta(seconds=6)
+    async with citadel(tmp_path, MemoryLedger(), workload_ttl=lifetime) as office:
+        (tmp_path / "token").write_text(await office.token(ttl_seconds=2))
+        async with keeping(keeper(tmp_path, office)) as shown:
+            await until(lambda: bool(shown))
+            await past(2.0)
+            before = len(shown)
+            await until(lambda: len(shown) > before)
+        assert shown[-1].leaf.serial_number != shown[0].leaf.serial_number
 
 
 async def test_why_there_is_no_certificate_is_said(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_silent_pilot_may_have_proxies_that_lack_the_object() -> None:
     assert conditions(found, "DestinationRule")[1].status == "False"
 
 
-def test_what_no_proxy_acts_on_is_never_said_to_be_everywhere() -> None:
+def test_what_a_proxy_starts_with_is_never_said_to_be_everywhere() -> None:
     found = distribution("X", 41, Fleet((row("a", "41"),)), written=None)
     reconciled = conditions(found, "ProxyConfig")[1]
-    assert (reconciled.status, reconciled.reason) == ("False", "WithoutEffect")
+    assert (reconciled.status, reconciled.reason) == ("False", "AtStart")

@@ -9,9 +9,11 @@ from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.connections import Connection
 from meltemi.pilot.scope.proxy import proxy
-from meltemi.pilot.trail import REVISIONS_KEPT, Trail
+from meltemi.pilot.trail import LONGEST_REASON, REVISIONS_KEPT, Trail
 from meltemi.runtime.tracing import Told, Tracing
-from meltemi.xds.session import Session
+from meltemi.xds.session import Progress, Session
+from meltemi.xds.types import TypeUrl
+from meltemi.xds.watch import Refusal, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +75,47 @@ def test_one_push_of_several_changes_is_told_in_the_trace_of_each(
         assert [e.name for e in one] == ["pilot.batch", "pilot.push", "ack"]
         assert len({e.own.trace_id for e in one}) == 1
         assert [e.parent for e in one[1:]] == [e.own for e in one[:-1]]
+
+
+def refuse(connection: Connection, revision: int, why: str) -> None:
+    session = connection.session
+    session.watches[TypeUrl.CLUSTER] = Watch(refused={"bad": Refusal("v", why)})
+    session.progress[TypeUrl.CLUSTER] = Progress(refused=revision)
+
+
+def test_an_ack_of_what_the_proxy_refused_some_of_is_an_error_with_the_reason(
+    trail: Trail, heard: list[Told]
+) -> None:
+    web = stream(1)
+    trail.progressed(web, sent=False)
+    for revision in (2, 3):
+        rung(trail, revision)
+        web.session.revision = revision
+        trail.progressed(web, sent=True)
+        if revision == 2:
+            refuse(web, 2, "no such table size")
+        acked(web, revision)
+        trail.progressed(web, sent=False)
+    acks = [each for each in heard if each.name == "ack"]
+    assert [each.failed for each in acks] == ["cds bad: no such table size", ""]
+
+
+def test_a_refusal_is_told_though_it_is_mended_before_the_rest_is_taken(
+    trail: Trail, heard: list[Told]
+) -> None:
+    web = stream(1)
+    trail.progressed(web, sent=False)
+    rung(trail, 2)
+    web.session.revision = 2
+    trail.progressed(web, sent=True)
+    refuse(web, 2, "no" * 1000)
+    trail.progressed(web, sent=False)
+    web.session.watches[TypeUrl.CLUSTER].refused.clear()
+    acked(web, 2)
+    trail.progressed(web, sent=False)
+    (ack,) = [each for each in heard if each.name == "ack"]
+    assert ack.failed.startswith("cds bad: no")
+    assert len(ack.failed) == LONGEST_REASON
 
 
 def test_what_a_proxy_is_given_when_it_comes_is_no_change(

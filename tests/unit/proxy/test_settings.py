@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.config.probe_text import read_probe
-from meltemi.proxy.__main__ import located
+from meltemi.proxy.adapters.own_address import located
 from meltemi.proxy.settings import AgentSettings, Explicit
 from meltemi.runtime.settings import Address, read_settings
 from meltemi.testkit.agents import agent_settings

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING
+from random import SystemRandom
 
 import structlog
 
 from meltemi.config.heard import unheard
+from meltemi.kernel.clock import SystemClock
+from meltemi.proxy.adapters.galley_door import GalleyDoor
 from meltemi.proxy.adapters.guarded_memory import guard_memory
+from meltemi.proxy.adapters.own_address import located
+from meltemi.proxy.adapters.sockets import private_folder
+from meltemi.proxy.adapters.starting import Starting
 from meltemi.proxy.assembly import Agent
-from meltemi.proxy.settings import AUTO, AgentSettings
+from meltemi.proxy.settings import AgentSettings
 from meltemi.runtime.logs import configure_logs
-from meltemi.runtime.outward import NoWayError, outward_address
 from meltemi.runtime.service import run
 from meltemi.runtime.settings import read_settings
 
-if TYPE_CHECKING:
-    import asyncio
-
-
 log = structlog.get_logger()
-
-
-def located(settings: AgentSettings) -> AgentSettings:
-    """Return ``settings`` with an address where they ask for the machine's own.
-
-    While no Pilot can be found it is the one of the default route: what a proxy held
-    before must come up again without any Pilot.
-    """
-    if settings.instance_ip != AUTO:
-        return settings
-    try:
-        found = outward_address(settings.pilots[0].host)
-    except NoWayError:
-        found = outward_address()
-    return settings.model_copy(update={"instance_ip": found})
 
 
 def warn_of_unheard(settings: AgentSettings) -> None:
@@ -47,12 +33,21 @@ def warn_of_unheard(settings: AgentSettings) -> None:
 
 async def main(stopping: asyncio.Event) -> None:
     """Run one agent until ``stopping``."""
-    settings = located(read_settings(AgentSettings, os.environ))  # noqa: TID251 - __main__
+    environ = os.environ  # noqa: TID251 - here it is read
+    settings = read_settings(AgentSettings, environ)
     instance = f"{settings.name}.{settings.namespace}"
     configure_logs("agent", instance, json=not sys.stderr.isatty())
     warn_of_unheard(settings)
     guard_memory()
-    await Agent(settings).run(stopping)
+    clock = SystemClock()
+    private_folder(settings.run_dir)
+    keeper = settings.joining.keeper(settings.identity, clock, SystemRandom())
+    starting = Starting(settings, keeper, GalleyDoor(settings, keeper, clock))
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(keeper.first())
+        settings = located(await starting.settle(environ, first))
+        await Agent(settings, keeper, starting).run(stopping)
+        first.cancel()
 
 
 if __name__ == "__main__":

@@ -60,15 +60,23 @@ from meltemi.runtime.operations import Readiness
 
 if TYPE_CHECKING:
     from meltemi.config.schema.workload_group import ReadinessProbe
+    from meltemi.credentials.keeper import Keeper
     from meltemi.identity.credential import Credential
+    from meltemi.proxy.adapters.starting import Starting
     from meltemi.proxy.settings import AgentSettings
 
 
 class Agent:
     """The parts of one agent."""
 
-    def __init__(self, settings: AgentSettings) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: AgentSettings,
+        keeper: Keeper | None = None,
+        starting: Starting | None = None,
+    ) -> None:
+        """Make one of ``settings``, and of what has been asked for it already."""
+        self._settings, self.starting = settings, starting
         self._registry = CollectorRegistry()
         private_folder(settings.run_dir)
         rng: Random = SystemRandom()
@@ -79,10 +87,9 @@ class Agent:
         self.board = SecretBoard(files, self._registry)
         door, identity = WorkloadDoor(), settings.identity
         self.workload_api = WorkloadApi(door)
-        self.keeper = settings.joining.keeper(identity, clock, rng)
-        tokens = JwtSource(
-            settings.joining.client(identity), lambda: self.keeper.held, clock
-        )
+        self.keeper = keeper or settings.joining.keeper(identity, clock, rng)
+        citadel = settings.joining.client(identity)
+        tokens = JwtSource(citadel, lambda: self.keeper.held, clock)
         self.jwt_api = JwtApi(tokens, identity, door, clock)
         ring = PilotRing(settings.pilots, node)
         dial = dial_plain if settings.pilots_plaintext else dial_with(self.keeper)
@@ -92,20 +99,26 @@ class Agent:
         self.modules = self._modules(rng)
         memory = Memory(self.recorder, self.checkpoint, self.modules)
         self.relay = XdsRelay(ring, dial, memory, rng, self._registry)
-        self._tell_certificate_end()
         galley = GalleyDoor(settings, self.keeper, clock)
         self.registrar = Registrar(settings, galley, rng)
         self.relay.served.append(self.registrar.reconnected)
         self.admin = EnvoyAdmin(settings.admin_address)
         self.envoy = self._envoy(Surroundings(clock, rng, self._registry))
-        self.departure = Departure(
-            drain_of(settings), self.envoy, self.admin, self.registrar, clock
-        )
+        drain = drain_of(settings)
+        self.departure = Departure(drain, self.envoy, self.admin, self.registrar, clock)
         self.prober = Prober(places(settings.explicit.apps))
         self.health = self._health(galley)
+        self._count(pilots)
+
+    def _count(self, pilots: Pilots) -> None:
+        """Make what serves numbers, and what tells them."""
+        self._tell_certificate_end()
+        settings, registry = self._settings, self._registry
         metrics = AppMetrics(settings.app_metrics) if settings.app_metrics else None
-        self.scraping = Scraping(self.admin, self._registry, metrics)
-        self.stats = StatsReporter(self.admin, pilots, self._registry)
+        self.scraping = Scraping(self.admin, registry, metrics)
+        self.stats = StatsReporter(self.admin, pilots, registry)
+        if self.starting:
+            self.starting.measure(registry)
 
     def _modules(self, rng: Random) -> ModuleDesk:
         """Return what fetches Wasm modules and keeps them."""
@@ -177,6 +190,9 @@ class Agent:
             ]
             if self.health:
                 parts.append(tasks.create_task(self.health.watch()))
+            if self.starting:
+                comparing = self.starting.compare(SystemRandom())
+                parts.append(tasks.create_task(comparing))
             tasks.create_task(self._serve(stopping, ended))
             await stopping.wait()
             await self.departure.go()
@@ -204,6 +220,7 @@ class Agent:
             self.scraping,
             settings.app_probes,
             self.prober,
+            self.starting.outdated if self.starting else None,
         )
         orders = {"/quitquitquit": stop, "/drain": self.departure.drain}
         app = status_app(sources, self._registry, orders)

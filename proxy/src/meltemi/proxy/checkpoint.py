@@ -56,8 +56,7 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def encode(checkpoint: Checkpoint) -> bytes:
     """Return the file's content: a magic line, a checksum, the checkpoint."""
-    body = msgspec.msgpack.encode(checkpoint, order="deterministic")
-    return MAGIC + _checksum(body) + body
+    return summed(MAGIC, msgspec.msgpack.encode(checkpoint, order="deterministic"))
 
 
 def decode(raw: bytes) -> Checkpoint:
@@ -67,16 +66,32 @@ def decode(raw: bytes) -> Checkpoint:
         CorruptCheckpointError: If one bit is not as it was written.
 
     """
-    start = len(MAGIC) + CHECKSUM_BYTES
-    body = raw[start:]
-    if raw[:start] != MAGIC + _checksum(body):
-        raise CorruptCheckpointError(
-            f"the checksum of {len(raw)} bytes does not match: torn or flipped"
-        )
+    body = checked(MAGIC, raw)
     try:
         return msgspec.msgpack.decode(body, type=Checkpoint)
     except msgspec.DecodeError as error:
         raise CorruptCheckpointError(f"not a checkpoint: {error}") from error
+
+
+def summed(magic: bytes, body: bytes) -> bytes:
+    """Return ``body`` behind a magic line and its checksum."""
+    return magic + _checksum(body) + body
+
+
+def checked(magic: bytes, raw: bytes) -> bytes:
+    """Return the body that `summed` was given.
+
+    Raises:
+        CorruptCheckpointError: If one bit is not as it was written.
+
+    """
+    start = len(magic) + CHECKSUM_BYTES
+    body = raw[start:]
+    if raw[:start] != magic + _checksum(body):
+        raise CorruptCheckpointError(
+            f"the checksum of {len(raw)} bytes does not match: torn or flipped"
+        )
+    return body
 
 
 def _checksum(body: bytes) -> bytes:

@@ -41,6 +41,18 @@ HEARD_BELOW: Final[Mapping[str, frozenset[str]]] = {
 """Of these fields, what is below them; Pilot reads the rest, where a MeshConfig or a
 WorkloadGroup says it."""
 
+TELLABLE: Final = HEARD - {
+    *("interception_mode", "proxy_admin_port", "readiness_probe", "status_port"),
+}
+"""Of those, what the mesh may say: ports, capture and probes are the machine's."""
+
+RESERVED: Final = (
+    *("AUTO_REGISTER_GROUP", "DNS_CAPTURE", "MELTEMI_", "PROXY_CONFIG"),
+    *("TLS_CLIENT_", "TLS_SERVER_", "WORKLOAD_"),
+)
+"""What metadata begins with that the mesh may not say of a node: files, and what its
+agent alone knows."""
+
 VARIABLES: Final = ("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "MINIMUM_DRAIN_DURATION")
 """Further variables of Istio's agent that are settings of ours."""
 REFUSED: Final[Mapping[str, str]] = {

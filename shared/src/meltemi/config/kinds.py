@@ -104,30 +104,8 @@ KINDS: Final = (
     _kind(WorkloadGroup, NETWORKING, "workloadgroups", THREE, "wg"),
 )
 
-WITHOUT_EFFECT: Final = frozenset(
-    kind.name
-    for kind in KINDS
-    if kind.spec
-    not in (
-        AuthorizationPolicy,
-        DestinationRule,
-        EnvoyFilter,
-        Gateway,
-        MeshConfig,
-        MeshNetworks,
-        PeerAuthentication,
-        RequestAuthentication,
-        ServiceEntry,
-        Sidecar,
-        Telemetry,
-        TrafficExtension,
-        VirtualService,
-        WasmPlugin,
-        WorkloadEntry,
-        WorkloadGroup,
-    )
-)
-"""Kinds that are checked and stored, and that no proxy acts on yet."""
+AT_START: Final = frozenset((ProxyConfig.__name__,))
+"""Kinds that a proxy is told when it starts, and not while it runs."""
 
 KIND_BY_NAME: Final[Mapping[str, Kind]] = MappingProxyType(
     {kind.name: kind for kind in KINDS}

@@ -112,6 +112,9 @@ class Keeper:
         """Ours of another trust domain, to show until there is one of this."""
         self._leave_by: datetime | None = None
         self._show: Callable[[Credential], Awaitable[None]] = _unseen
+        self._since = clock.now()
+        """When what is held was made, or obtained."""
+        self._beginning = asyncio.Lock()
 
     def trouble(self) -> str | None:
         """Return why there is no usable certificate, or None."""
@@ -121,9 +124,8 @@ class Keeper:
     async def keep(self, show: Callable[[Credential], Awaitable[None]]) -> None:
         """Get a credential, ``show`` it, renew it, until cancelled."""
         self._show = show
-        stored = self._usable()
-        credential = stored or await self._obtained()
-        since = stored.leaf.not_valid_before_utc if stored else self._clock.now()
+        credential = await self.first()
+        since = self._since
         while True:
             self.held = credential
             await show(credential)
@@ -132,6 +134,20 @@ class Keeper:
             fresh = await self._obtained()
             credential = replace(fresh, federation=self.held.federation)
             since = self._clock.now()
+
+    async def first(self) -> Credential:
+        """Return the credential to begin with, the stored one or a new one.
+
+        It may be asked for before `keep`, which then goes on with the same.
+        """
+        async with self._beginning:
+            if self.held is None:
+                stored = self._usable()
+                self.held = stored or await self._obtained()
+                self._since = (
+                    stored.leaf.not_valid_before_utc if stored else self._clock.now()
+                )
+            return self.held
 
     async def believe(
         self, roots: tuple[x509.Certificate, ...], beside: Federation = NOBODY

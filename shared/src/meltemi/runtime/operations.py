@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -35,12 +36,17 @@ class Readiness:
 
 
 def operations(
-    app: Starlette, *, service: str, readiness: Readiness, registry: CollectorRegistry
+    app: Starlette,
+    service: str,
+    readiness: Readiness,
+    registry: CollectorRegistry,
+    told: Mapping[str, Probe] = MappingProxyType({}),
 ) -> None:
     """Add ``/livez``, ``/readyz``, ``/metrics`` and ``/version`` to ``app``.
 
     Any Starlette application will do, FastAPI's too: the agent beside every workload
-    has nothing else to serve and does without the larger import.
+    has nothing else to serve and does without the larger import. ``/readyz?verbose``
+    tells what ``told`` finds as well, which is no reason not to be ready.
     """
 
     async def livez(_: Request) -> Response:
@@ -48,7 +54,10 @@ def operations(
 
     async def readyz(request: Request) -> Response:
         verdict = readiness.verdict()
-        text = report(verdict, verbose="verbose" in request.query_params)
+        verbose = "verbose" in request.query_params
+        found = {name: probe() for name, probe in told.items()} if verbose else {}
+        notes = [f"[!]{name}: {each}\n" for name, each in found.items() if each]
+        text = "".join([*notes, report(verdict, verbose=verbose)])
         return PlainTextResponse(text, 503 if any(verdict.values()) else 200)
 
     async def metrics(_: Request) -> Response:

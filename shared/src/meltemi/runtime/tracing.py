@@ -27,6 +27,8 @@ from opentelemetry.trace import (
     NonRecordingSpan,
     SpanContext,
     SpanKind,
+    Status,
+    StatusCode,
     TraceFlags,
     set_span_in_context,
 )
@@ -69,6 +71,7 @@ class Told:
         attributes: About what it was. No values of objects: they may be secret.
         links: What else it has to do with.
         kind: Whom it was done for, or with.
+        failed: Why it did not succeed; empty: it did.
 
     """
 
@@ -80,6 +83,7 @@ class Told:
     attributes: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
     links: Sequence[TraceContext] = ()
     kind: SpanKind = SpanKind.INTERNAL
+    failed: str = ""
 
 
 class _Given(IdGenerator):
@@ -179,6 +183,8 @@ class Tracing:
             [Link(_context(each)) for each in told.links],
             told.started,
         )
+        if told.failed:
+            span.set_status(Status(StatusCode.ERROR, told.failed))
         span.end(told.ended)
 
     def close(self) -> None:

@@ -160,17 +160,26 @@ def test_a_script_needs_nothing_from_anywhere() -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("concurrency: 2", ["concurrency"]),
+        ("concurrency: 2", []),
         ("tracing: {sampling: 5}", []),
-        ("tracing: {zipkin: {address: 'z:9411'}}", ["tracing.zipkin"]),
+        ("tracing: {zipkin: {address: 'z:9411'}}", []),
+        (
+            "tracing: {zipkin: {}, tlsSettings: {mode: SIMPLE, caCertificates: /a}}",
+            ["tracing.tlsSettings"],
+        ),
         ("tracing: {openCensusAgent: {}}", ["tracing.openCensusAgent"]),
         ("proxyHeaders: {attemptCount: {disabled: true}}", []),
         (
             "connectionSettings: {globalDownstreamConnectionLimit: 9}",
-            ["connectionSettings.globalDownstreamConnectionLimit"],
+            [],
         ),
         ("proxyMetadata: {}", []),
-        ("drainDuration: 5s, statusPort: 1", ["drainDuration", "statusPort"]),
+        ("drainDuration: 5s, statusPort: 1", ["statusPort"]),
+        ("readinessProbe: {tcpSocket: {port: 1}}", ["readinessProbe"]),
+        (
+            "proxyMetadata: {ENVOY_PROMETHEUS_PORT: '1', ISTIO_META_A: b}",
+            ['proxyMetadata["ENVOY_PROMETHEUS_PORT"]'],
+        ),
     ],
 )
 def test_what_a_proxy_reads_at_its_start_is_told(config: str, said: list[str]) -> None:
@@ -185,10 +194,16 @@ def test_the_meshs_own_log_service_is_told() -> None:
     assert found == ["spec.enableEnvoyAccessLogService"]
 
 
-def test_a_proxyconfig_is_the_agents() -> None:
-    spec = "{concurrency: 0, environmentVariables: {A: b}, image: {imageType: debug}}"
+def test_what_of_a_proxyconfig_no_machine_takes_is_told() -> None:
+    variables = "{A: b, ISTIO_META_A: b, ISTIO_META_TLS_CLIENT_KEY: /key}"
+    image = "image: {imageType: debug}"
+    spec = f"{{concurrency: 0, environmentVariables: {variables}, {image}}}"
     found = paths("networking.istio.io/v1beta1", "ProxyConfig", spec)
-    assert found == ["spec.concurrency", "spec.environmentVariables", "spec.image"]
+    assert found == [
+        "spec.image",
+        'spec.environmentVariables["A"]',
+        'spec.environmentVariables["ISTIO_META_TLS_CLIENT_KEY"]',
+    ]
 
 
 PROXY = 'spec.metadata.annotations["proxy.istio.io/config"]'

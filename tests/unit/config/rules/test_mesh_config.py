@@ -37,15 +37,10 @@ defaultHttpRetryPolicy: {attempts: 0}
 
 def test_what_people_have_in_their_mesh_yaml_is_right() -> None:
     assert problems("MeshConfig", FULL, name="default") == []
-    begun = "a proxy reads it at its start, from what its agent is told"
+    machines = "no agent takes it from the mesh: it is its machine's to say"
     assert warnings("MeshConfig", FULL, name="default") == [
-        f"spec.defaultConfig.discoveryAddress: {begun}",
-        f"spec.defaultConfig.concurrency: {begun}",
-        f"spec.defaultConfig.proxyMetadata: {begun}",
-        (
-            "spec.defaultConfig.tracing.zipkin: spans are told to nobody that is named "
-            "here"
-        ),
+        f"spec.defaultConfig.discoveryAddress: {machines}",
+        f'spec.defaultConfig.proxyMetadata["A"]: {machines}',
     ]
 
 

@@ -256,3 +256,19 @@ def test_a_variable_of_compose_may_be_in_the_image(web: Path) -> None:
     image = "registry.example:5000/proxy:${TAG:-${OTHER:-1}}"
     assert execute(["inject", "-f", str(web), "-o", "out.yaml", "--image", image]) == 0
     assert f'image: "{image}"' in web.with_name("out.yaml").read_text()
+
+
+@pytest.mark.usefixtures("web")
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["-f", "compose.yaml", "explain", "web"], "--file"),
+        (["--namespace", "x", "explain", "-f", "compose.yaml"], "--namespace"),
+    ],
+)
+def test_an_option_before_explain_is_refused_and_not_passed_over(
+    capsys: pytest.CaptureFixture[str], words: list[str], option: str
+) -> None:
+    assert execute(["inject", *words]) == 64
+    said = capsys.readouterr().err
+    assert f"{option} before explain" in " ".join(said.split()), said

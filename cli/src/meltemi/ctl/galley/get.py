@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meltemi.config.kinds import KIND_BY_NAME, WITHOUT_EFFECT
+from meltemi.config.kinds import AT_START, KIND_BY_NAME
 from meltemi.ctl.galley.client import (
     EXIT_FAILURE,
     NOT_FOUND,
@@ -145,8 +145,8 @@ def _rows(
 
 
 def _effect(galley: Galley, where: Target) -> list[str]:
-    if where.kind.name in WITHOUT_EFFECT:
-        return ["-", f"no proxy acts on a {where.kind.name} yet"]
+    if where.kind.name in AT_START:
+        return ["-", f"a proxy is told a {where.kind.name} when it starts"]
     answer = galley.get(f"{where.path}/distribution")
     return effect_cells(answer.body) if answer.ok else ["?", "it is gone meanwhile"]
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from meltemi.config.kinds import WITHOUT_EFFECT
+from meltemi.config.kinds import AT_START
 from meltemi.ctl.galley.client import NOT_FOUND, Answer, Galley, failed
 from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.galley.target import Target, target
@@ -44,8 +44,8 @@ def wait(
         raise typer.BadParameter("say which one: KIND/NAME")
     limit = seconds(timeout)
     galley = connect(state)
-    if condition == "distribution" and where.kind.name in WITHOUT_EFFECT:
-        said = f"{where.title}: no proxy acts on a {where.kind.name} yet"
+    if condition == "distribution" and where.kind.name in AT_START:
+        said = f"{where.title}: a proxy is told a {where.kind.name} when it starts"
         typer.echo(said, err=True)
         code = EXIT_REFUSED
     elif condition == "distribution":

@@ -102,7 +102,7 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
     Such as: inject -f compose.yaml -o mesh.yaml --services services.yaml;
     inject -f compose.yaml | docker compose -f - up; inject explain -f compose.yaml
     """
-    if context.invoked_subcommand is not None:
+    if _another_follows(context):
         return
     if not file:
         raise typer.BadParameter("say which compose file: -f FILE")
@@ -123,6 +123,29 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
         write_out(services, _services(project, mesh.trust_domain))
     write_out(output, text)
     _tell_moved(read, output)
+
+
+def _another_follows(context: typer.Context) -> bool:
+    """Tell whether a command does; options before it are refused: it has its own."""
+    if context.invoked_subcommand is None:
+        return False
+    given = [
+        max(each.opts, key=len)
+        for each in context.command.params
+        if each.name and _is_said(context, each.name)
+    ]
+    if given:
+        word = context.invoked_subcommand
+        raise typer.BadParameter(
+            f"{', '.join(given)} before {word}, which would not see it: say "
+            f"inject {word} {given[0]} …"
+        )
+    return True
+
+
+def _is_said(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @injection.command()

@@ -39,6 +39,8 @@ GATEWAY_NAMESPACE = "istio-system"
 CONTROL_NAMESPACE = "istio-system"
 THIS_MACHINE = "127.0.0.0/8,::1"
 """Token issuers and registries may run here, as all of the mesh does."""
+FEW_WORKERS = '{"concurrency": 1}'
+"""A laptop has many proxies; a ProxyConfig that selects one wins over this."""
 DRAIN_SECONDS = "1"
 """Connections of a demo need no longer than that; Istio gives them 5 s."""
 
@@ -322,7 +324,7 @@ def _proxy(
         "AGENT_RUN_DIR": str(layout.run(name)),
         "AGENT_ADMIN_ADDRESS": admin,
         "AGENT_STATUS_ADDRESS": status,
-        "AGENT_CONCURRENCY": "1",
+        "AGENT_PROXY_CONFIG": FEW_WORKERS,
         "AGENT_DRAIN_SECONDS": DRAIN_SECONDS,
         "AGENT_EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true",
         "AGENT_MINIMUM_DRAIN_SECONDS": "0",

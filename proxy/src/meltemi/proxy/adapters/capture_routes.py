@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meltemi.proxy.adapters.programs import run_program
 
@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from meltemi.proxy.capture.rules import Plan
 
 
+MARK: Final = "1337"
+"""The metric of an address of ours. An address has no name by which it could be known,
+and this number changes nothing: it is the only one of its prefix."""
+
+
 def routes(one: Plan) -> Iterator[Sequence[str]]:
     """Yield the commands that set what ``one`` needs."""
     ip = ["ip", f"-{one.version}"]
-    if one.extra_address:
-        yield [*ip, "address", "replace", one.extra_address, "dev", "lo"]
+    extra = one.extra_address
+    if extra and not _found(one):
+        yield [*ip, "address", "replace", extra, "dev", "lo", "metric", MARK]
     if one.local_mark is None:
         return
     table = str(one.route_table)
@@ -34,13 +40,21 @@ def absent(one: Plan) -> Iterator[Sequence[str]]:
 def unroutes(one: Plan) -> Iterator[Sequence[str]]:
     """Yield the commands that take away what is there of `routes`."""
     ip = ["ip", f"-{one.version}"]
-    extra = one.extra_address
-    if extra and extra in run_program([*ip, "address", "show", "dev", "lo"]):
-        yield [*ip, "address", "del", extra, "dev", "lo"]
+    if f"metric {MARK}" in _found(one):
+        yield [*ip, "address", "del", one.extra_address, "dev", "lo"]
     if one.local_mark is not None and _rule(one) in _rules(one):
         table = str(one.route_table)
         yield [*ip, "rule", "del", "fwmark", str(one.local_mark), "lookup", table]
         yield [*ip, "route", "flush", "table", table]
+
+
+def _found(one: Plan) -> str:
+    """Return what is said of the address that is to be there; nothing: it is not."""
+    if not one.extra_address:
+        return ""
+    asked = ["ip", f"-{one.version}", "-oneline", "address", "show", "dev", "lo"]
+    lines = run_program(asked).splitlines()
+    return next((each for each in lines if one.extra_address in each.split()), "")
 
 
 def _rule(one: Plan) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.proxy.adapters import nftables, xtables
@@ -49,7 +49,7 @@ class Netfilter:
         """Choose ``backend``, or the first that is there.
 
         Raises:
-            NoPacketFilterError: If it is not there.
+            NoPacketFilterError: If it is not there, or not for this user.
 
         """
         self._chosen = backend
@@ -60,6 +60,13 @@ class Netfilter:
                 "or choose the other --backend"
             )
         usual = next(xtables.makes()) if self.backend is Backend.IPTABLES else None
+        if usual and not usual.in_nf_tables and os.geteuid() != ROOT:
+            raise NoPacketFilterError(
+                f"{usual.name} of this machine is the older one, which only root may "
+                f"use, and this is user {os.geteuid()}, whatever rights it has: "
+                "install nftables, or have iptables keep its rules in nf_tables "
+                "(update-alternatives --config iptables)"
+            )
         self._filter = usual or Nftables()
 
     def standing(self) -> Netfilter:
@@ -136,6 +143,7 @@ class Netfilter:
             each.clean()
 
 
+ROOT: Final = 0
 INSTALLED = {
     Backend.NFT: nftables.is_installed,
     Backend.IPTABLES: xtables.is_installed,
@@ -189,10 +197,7 @@ def _unrouting(
         options = CaptureOptions(inbound=Inbound.TPROXY)
     words = []
     for version in xtables.kernel_versions():
-        one = plan(options, version)
-        if not there:  # the address may be somebody else's
-            one = replace(one, extra_address="")
-        words += [list(each) for each in unroutes(one)]
+        words += [list(each) for each in unroutes(plan(options, version))]
     return words
 
 

@@ -36,6 +36,8 @@ class Sources:
         scraping: What was counted.
         probes: What Kubernetes asks the application through us, by path.
         prober: How it is asked.
+        outdated: Whether the proxy started with what is no longer said: no reason
+            not to call it.
 
     """
 
@@ -44,6 +46,7 @@ class Sources:
     scraping: Scraping
     probes: Mapping[str, ReadinessProbe]
     prober: Prober
+    outdated: Probe | None = None
 
 
 def status_app(
@@ -60,7 +63,9 @@ def status_app(
     _app_health(app, sources)
     for path, order in orders.items():
         app.add_route(path, obeying(order), methods=["POST"])
-    operations(app, service="agent", readiness=sources.readiness, registry=registry)
+    told = {"starting": sources.outdated} if sources.outdated else {}
+    readiness = sources.readiness
+    operations(app, "agent", readiness, registry, told)
 
     async def joined(_: Request) -> Response:
         verdict = {**sources.readiness.verdict(), "registration": sources.registered()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from meltemi.config.kinds import WITHOUT_EFFECT
+from meltemi.config.kinds import AT_START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -138,11 +138,11 @@ def distribution(
 
 def conditions(found: Distribution, kind: str) -> tuple[Condition, ...]:
     """Return what the owner of an object of ``kind`` wants to know."""
-    if kind in WITHOUT_EFFECT:
-        message = f"no proxy acts on a {kind} yet"
+    if kind in AT_START:
+        message = f"a proxy is told a {kind} when it starts"
         return (
             Condition("Accepted", TRUE, "Valid", "the object is valid and stored"),
-            Condition("Reconciled", FALSE, "WithoutEffect", message),
+            Condition("Reconciled", FALSE, "AtStart", message),
         )
     everywhere = 0 < found.total == found.synced and not found.pending
     progress = f"{found.synced}/{found.total} proxies at revision {found.revision}"

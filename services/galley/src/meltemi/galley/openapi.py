@@ -252,6 +252,7 @@ def _views() -> dict[str, Schema]:
         },
         **_traffic(),
         **_joining(),
+        **_starting(),
         **_administration(),
         **_secrets(),
     }
@@ -267,6 +268,19 @@ def _joining() -> dict[str, Schema]:
     told = "Tell where workloads join, and whom they shall believe there"
     answers = {200: ref("Invitation")}
     return {"/api/v1/joining": {"get": _operation("readJoining", told, answers)}}
+
+
+def _starting() -> dict[str, Schema]:
+    told = "Tell what the proxy of a workload starts with"
+    words = record({"below": ANY_MAP, "above": ANY_MAP, "sources": listed(TEXT)})
+    labels = _query("labels", TEXT, "The workload's: NAME=VALUE,….")
+    operation = _operation("readStarting", told, {200: words}, [labels])
+    return {
+        "/api/v1/starting/{namespace}": {
+            "parameters": [_path("namespace", NAME)],
+            "get": operation,
+        }
+    }
 
 
 def _secrets() -> dict[str, Schema]:

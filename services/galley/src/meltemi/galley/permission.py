@@ -137,6 +137,22 @@ def check_reading(caller: Caller, verb: str, kind: str, namespace: str) -> None:
             )
 
 
+def check_starting(caller: Caller, namespace: str) -> None:
+    """Let the caller read what proxies of ``namespace`` start with.
+
+    Raises:
+        ForbiddenError: If it is a workload of another one, or no scope covers it.
+
+    """
+    if not isinstance(caller, Workload):
+        check_reading(caller, "get", "ProxyConfig", namespace)
+    elif caller.identity.namespace != namespace:
+        raise ForbiddenError(
+            f"{caller.identity} may read what proxies of its own namespace start with, "
+            f"not of {namespace!r}"
+        )
+
+
 def may_read(caller: Caller, key: Key) -> bool:
     """Tell whether the caller may know of the object at ``key``."""
     try:

@@ -6,9 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from meltemi.injector.decision import DEFAULT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meltemi.injector.decision import Decision
     from meltemi.injector.sidecar import Proxy, Sidecar
 
 TOKEN: Final = "/run/meltemi/token"  # noqa: S105 - where it is mounted
@@ -65,7 +68,7 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         "INTERCEPTION_MODE": sidecar.capture.mode.value.value,
         **({"DNS_ADDRESSES": DNS} if sidecar.capture.dns.value else {}),
         "ENTRY_PORTS": _compact({each.name: each.number for each in workload.ports}),
-        "CONCURRENCY": str(proxy.concurrency.value),
+        **_workers(proxy.concurrency),
         "DRAIN_SECONDS": f"{proxy.drain_seconds.value:g}",
         "ENVOY_LOG_LEVEL": proxy.log_level.value,
         **_statistics(proxy),
@@ -73,6 +76,13 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         **({"HEALTH_PROBE": proxy.health.value} if proxy.health.value else {}),
     }
     return {f"AGENT_{key}": text for key, text in settings.items()}
+
+
+def _workers(concurrency: Decision[int]) -> dict[str, str]:
+    """Return how many somebody chose; else a ProxyConfig may, or the agent does."""
+    if concurrency.because == DEFAULT:
+        return {}
+    return {"CONCURRENCY": str(concurrency.value)}
 
 
 def _galley_ca(mesh: Mesh) -> dict[str, str]:

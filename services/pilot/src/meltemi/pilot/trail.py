@@ -6,7 +6,8 @@
                                             once            for each proxy
 
 A push that carries several revisions is told in the trace of each of them: whoever
-looks at a change sees every proxy that it reached.
+looks at a change sees every proxy that it reached, and which of them refused some of
+it. That is a failed ack, as the proxy goes on with what it had.
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
     from meltemi.events.change import Change
     from meltemi.kernel.names import Epoch, Revision
     from meltemi.pilot.connections import Connection
+    from meltemi.xds.session import Session
 
 REVISIONS_KEPT: Final = 64
 """Of how many recent changes a push is told."""
+
+LONGEST_REASON: Final = 300
+"""Characters of an Envoy's words in a span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class Way:
 
     told: int
     due: dict[int, Push] = field(default_factory=dict["int", "Push"])
+    refused: dict[int, str] = field(default_factory=dict["int", "str"])
+    """Of what is due, why the proxy would not take some of it."""
 
 
 class Trail:
@@ -106,12 +113,18 @@ class Trail:
                 if way.told < revision <= session.revision:
                     way.due[revision] = self._pushed(connection, revision, batch, now)
             way.told = session.revision
+        for revision in way.due:
+            if reason := _refusal(session, revision):
+                way.refused[revision] = reason
         acked = session.acked
         for revision in [each for each in way.due if each <= acked]:
-            self._acked(connection, revision, way.due.pop(revision), now)
+            reason = way.refused.pop(revision, "")
+            self._acked(connection, revision, way.due.pop(revision), reason)
         way.told = max(way.told, acked)
         while len(way.due) > REVISIONS_KEPT:
-            del way.due[next(iter(way.due))]
+            oldest = next(iter(way.due))
+            del way.due[oldest]
+            way.refused.pop(oldest, None)
 
     def left(self, connection: Connection) -> None:
         """Forget a stream that ended."""
@@ -137,13 +150,26 @@ class Trail:
         return Push(own, now)
 
     def _acked(
-        self, connection: Connection, revision: int, push: Push, now: int
+        self, connection: Connection, revision: int, push: Push, reason: str
     ) -> None:
         own, about = self._tracing.after(push.context), _about(connection, revision)
-        self._tracing.tell(Told("ack", own, push.sent, now, push.context, about))
+        parent, now = push.context, self.now()
+        told = Told("ack", own, push.sent, now, parent, about, failed=reason)
+        self._tracing.tell(told)
 
 
 CONSUMER: Final = SpanKind.CONSUMER
+
+
+def _refusal(session: Session, revision: int) -> str:
+    """Return what the proxy refuses of a push that carried ``revision``, or nothing."""
+    reasons = [
+        f"{kind.short} {name}: {refusal.message}"
+        for kind, watch in session.watches.items()
+        if session.progress[kind].refused >= revision
+        for name, refusal in sorted(watch.refused.items())
+    ]
+    return "; ".join(reasons)[:LONGEST_REASON]
 
 
 def _about(connection: Connection, revision: int) -> dict[str, str | int]:

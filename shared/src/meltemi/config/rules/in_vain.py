@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meltemi.config.finding import Severity
+from meltemi.config.heard import spelled
 from meltemi.config.proxy_annotation import (
     ANNOTATION,
     InvalidProxyAnnotationError,
@@ -29,6 +30,7 @@ from meltemi.config.schema.traffic_extension import TrafficExtension
 from meltemi.config.schema.wasm import FailStrategy, WasmModule
 from meltemi.config.schema.wasm_plugin import WasmPlugin
 from meltemi.config.schema.workload_group import WorkloadGroup
+from meltemi.config.starting import is_tellable, untold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,7 +187,7 @@ def _mesh(spec: MeshConfig) -> Iterator[Finding]:
                 "signers are Kubernetes'; here Citadel alone signs",
             )
     if spec.default_config is not None:
-        yield from proxy_settings("spec.defaultConfig", spec.default_config)
+        yield from _told_proxies("spec.defaultConfig", spec.default_config)
 
 
 def proxy_settings(path: str, given: ProxyDefaults) -> Iterator[Finding]:
@@ -225,19 +227,45 @@ READ_BY_PILOT: Final = frozenset(
 )
 """What of a proxy's settings changes what it is sent."""
 TRACERS: Final = ("zipkin", "lightstep", "datadog", "stackdriver", "open_census_agent")
+DEAD_TRACERS: Final = ("lightstep", "stackdriver", "open_census_agent")
+PILOTS_FIELDS: Final = frozenset(map(spelled, READ_BY_PILOT)) - {"tracing"}
 COLLECTOR: Final = {"open_census_agent": "openCensusAgent"}
-STARTED: Final = (
-    ("concurrency", "concurrency", "set AGENT_CONCURRENCY for the agent"),
-    ("environment_variables", "environmentVariables", "set them for the agent"),
-    ("image", "image", "AGENT_ENVOY_PATH names the Envoy to run"),
-)
+
+
+def _told_proxies(path: str, given: ProxyDefaults) -> Iterator[Finding]:
+    """Yield what of MeshConfig's defaultConfig neither Pilot nor an agent acts on."""
+    for part in untold(given):
+        field = part.partition(".")[0].partition("[")[0]
+        if field in PILOTS_FIELDS:
+            continue
+        if part.endswith(".tlsSettings"):
+            message = "an agent takes no files and no other certificates from the mesh"
+            yield _nothing(f"{path}.{part}", message, SAY_IT_TO_THE_AGENT)
+        elif field == "readinessProbe":
+            hint = "a WorkloadGroup's probe says it for all its workloads"
+            yield _nothing(f"{path}.{part}", MACHINES_OWN, hint)
+        else:
+            yield _nothing(f"{path}.{part}", MACHINES_OWN, SAY_IT_TO_THE_AGENT)
+    for kind in DEAD_TRACERS:
+        if given.tracing and getattr(given.tracing, kind) is not None:
+            yield _nothing(
+                f"{path}.tracing.{COLLECTOR.get(kind, kind)}",
+                "spans are told to nobody that is named here",
+                "name a provider in extensionProviders and in defaultProviders.tracing",
+            )
+
+
+MACHINES_OWN: Final = "no agent takes it from the mesh: it is its machine's to say"
 
 
 def _proxy(spec: ProxyConfig) -> Iterator[Finding]:
-    for name, field, hint in STARTED:
-        if getattr(spec, name) not in (None, {}):
-            message = "it is for the start of a proxy, which is the agent's"
-            yield _nothing(f"spec.{field}", message, hint)
+    if spec.image is not None:
+        message = "which Envoy runs is its machine's to say"
+        yield _nothing("spec.image", message, "AGENT_ENVOY_PATH names the Envoy to run")
+    for name in spec.environment_variables:
+        if not is_tellable(name):
+            path = f'spec.environmentVariables["{name}"]'
+            yield _nothing(path, MACHINES_OWN, SAY_IT_TO_THE_AGENT)
 
 
 def _group(spec: WorkloadGroup) -> Iterator[Finding]:

@@ -57,6 +57,8 @@ class Span:
     """Of whoever told it: resource attributes."""
     links: tuple[str, ...] = ()
     """Traces it points to."""
+    failed: str = ""
+    """Why it is an error; empty: it is none."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,14 @@ def _span(each: dict[str, Any], about: dict[str, str]) -> Span:
         _attributes(each),
         about,
         tuple(link["traceId"] for link in each.get("links", ())),
+        _failure(each.get("status", {})),
     )
+
+
+def _failure(status: dict[str, Any]) -> str:
+    """Return why a span is an error, OTLP's code 2, whichever way JSON spells it."""
+    is_error = status.get("code") in (2, "STATUS_CODE_ERROR")
+    return str(status.get("message", "error")) if is_error else ""
 
 
 def _attributes(found: dict[str, Any]) -> dict[str, str]:

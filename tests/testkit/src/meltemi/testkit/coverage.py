@@ -19,7 +19,7 @@ import msgspec
 from meltemi.config.canonical import UnreadableObjectError, from_stored, stored
 from meltemi.config.decode import read
 from meltemi.config.finding import Finding, InvalidConfigError, Severity
-from meltemi.config.kinds import KIND_BY_NAME, KINDS, WITHOUT_EFFECT
+from meltemi.config.kinds import KIND_BY_NAME, KINDS
 from meltemi.config.rules.check import check
 from meltemi.config.rules.effect import effect
 from meltemi.config.schema.destination_rule import DestinationRule
@@ -38,6 +38,7 @@ Json = object
 MESH_GROUP: Final = "mesh.istio.io"
 FOR_PEOPLE: Final = "a name, for people"
 FETCHED: Final = "acted on by Galley: `tests/component/galley/test_key_keeper.py`"
+STARTED: Final = "told to agents: `tests/component/galley/test_starting.py`"
 PROBED: Final = "acted on by the agent: `tests/component/proxy/test_health_watch.py`"
 ELSEWHERE: Final = {
     ("Gateway", "spec.servers[].name"): FOR_PEOPLE,
@@ -45,6 +46,11 @@ ELSEWHERE: Final = {
     ("Sidecar", "spec.egress[].port.name"): FOR_PEOPLE,
     ("RequestAuthentication", "spec.jwtRules[].jwksUri"): FETCHED,
     ("RequestAuthentication", "spec.jwtRules[].timeout"): FETCHED,
+    **{
+        ("ProxyConfig", path): STARTED
+        for path in field_paths(KIND_BY_NAME["ProxyConfig"])
+        if not path.startswith("spec.image")
+    },
     **{
         ("WorkloadGroup", path): PROBED
         for path in field_paths(KIND_BY_NAME["WorkloadGroup"])
@@ -133,8 +139,6 @@ def _outcome(
     said: Mapping[tuple[str, str], str],
 ) -> str:
     kind, path = pair
-    if kind in WITHOUT_EFFECT:
-        return "warned of: no proxy acts on the kind yet"
     if pair in tried:
         return f"translated: `tests/golden/{tried[pair]}`"
     if any(of == kind and each.startswith(f"{path}.") for of, each in tried):
@@ -159,6 +163,7 @@ def page() -> str:
     words = (
         "translated",
         "acted on by Galley",
+        "told to agents",
         "refused",
         "warned of",
         "required",

@@ -25,6 +25,7 @@ PARAMETERS: Final = (
     *("dryRun", "labelSelector", "fieldSelector", "limit", "continue", "revision"),
     *("watch", "resourceVersion", "timeoutSeconds", "allowWatchBookmarks"),
     *("atomic", "namespace", "actor", "verb", "outcome", "target", "window"),
+    "labels",
 )
 """What a query may say. Bookmarks are sent whether they are asked for or not."""
 STALE = '110 galley "etcd is away: this is what was last seen"'

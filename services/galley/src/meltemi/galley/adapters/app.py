@@ -19,6 +19,7 @@ from meltemi.galley.adapters.place import COLLECTION, EVERYWHERE, OBJECT
 from meltemi.galley.adapters.problems import answer_problems
 from meltemi.galley.adapters.reading import lister, reader, views
 from meltemi.galley.adapters.secrets import secret_routes
+from meltemi.galley.adapters.starting import starting_route
 from meltemi.galley.adapters.versions import history
 from meltemi.galley.adapters.writing import creator, remover, replacer, sweeper
 from meltemi.galley.traffic import traffic
@@ -77,6 +78,7 @@ def _routes(galley: Galley) -> Iterator[BaseRoute]:
     yield route(EVERYWHERE, {"GET": many})
     yield from _own_views(galley)
     yield newcomers_route(galley.newcomers)
+    yield starting_route(galley)
     yield from administration(galley)
     yield from secret_routes(galley)
     yield from batches(galley)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meltemi.config.finding import Severity
-from meltemi.config.kinds import WITHOUT_EFFECT
 from meltemi.config.rules.check import check
 from meltemi.config.schema.envoy_filter import EnvoyFilter
 from meltemi.galley.envoy_values import check_values
@@ -79,9 +78,6 @@ def warn(answer: Response, found: Sequence[Warned]) -> Response:
 def _door(resource: Resource[Message]) -> Iterator[Warned]:
     """Yield what is odd about an object alone."""
     key = resource.key
-    if resource.kind in WITHOUT_EFFECT:
-        text = f"{resource.kind} is stored, and no proxy acts on it yet"
-        yield Warned.about(key, "NO_EFFECT", text)
     values = (
         check_values(resource.spec) if isinstance(resource.spec, EnvoyFilter) else ()
     )
