@@ -43,6 +43,7 @@ class Chosen:
     peer: Peer | None = None
     churn_seconds: float = 0.0
     witnesses: int = 0
+    soak_seconds: float = 0.0
 
 
 CHOSEN = Chosen()
@@ -54,6 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--sizes", default="100x100", help="delivery: SERVICESxPROXIES, by comma")
     add("--churn", type=float, default=60, help="delivery: seconds of changes, 0: none")
     add("--witnesses", type=int, default=5, help="delivery: real Envoys, 0: none")
+    add("--soak", type=float, default=300, help="soak: seconds on each transport")
     add("--peer-ads", default="", help="delivery: HOST:PORT where another Pilot serves")
     add("--peer-source", default="", help="delivery: HOST:PORT where it asks for MCP")
 
@@ -62,6 +64,7 @@ def take(said: argparse.Namespace) -> None:
     """Keep what the command line said; end the program where it makes no sense."""
     CHOSEN.sizes = tuple(Size.parse(each) for each in str(said.sizes).split(","))
     CHOSEN.churn_seconds, CHOSEN.witnesses = float(said.churn), int(said.witnesses)
+    CHOSEN.soak_seconds = float(said.soak)
     ads, source = str(said.peer_ads), str(said.peer_source)
     if bool(ads) != bool(source):
         sys.exit("a peer is --peer-ads and --peer-source, both HOST:PORT")

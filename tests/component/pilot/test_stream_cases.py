@@ -13,7 +13,12 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
 )
 
-from meltemi.pilot.adapters.allowance import MESSAGES_AT_ONCE, STRANGE_NAMES, STREAMS
+from meltemi.pilot.adapters.allowance import (
+    MESSAGES_AT_ONCE,
+    REFUSALS_AT_ONCE,
+    STRANGE_NAMES,
+    STREAMS,
+)
 from meltemi.pilot.settings import Carrier
 from meltemi.testkit.pilots import (
     ADS,
@@ -141,23 +146,34 @@ async def test_case_43_unknown_types_and_old_answers_change_nothing(
         assert fresh.name == CLUSTER.replace("reviews", "ratings"), "the next, once"
 
 
-async def test_case_43_a_flood_of_answers_is_read_at_a_measured_pace(
-    plane: PilotAlone,
+FLOODS = {
+    "answers": (int(MESSAGES_AT_ONCE) + 50, False),
+    "refusals": (int(REFUSALS_AT_ONCE) + 2, True),
+}
+"""Some more than may come at once, and whether they refuse."""
+
+
+@pytest.mark.parametrize("what", FLOODS)
+async def test_case_43_a_flood_is_read_at_a_measured_pace(
+    plane: PilotAlone, what: str
 ) -> None:
+    number, refuse = FLOODS[what]
     async with plane.running() as channel:
         stream = await connected(channel)
         await stream.read()
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        ack = DeltaDiscoveryRequest(type_url=TypeUrl.CLUSTER, response_nonce="old")
-        for _ in range(int(MESSAGES_AT_ONCE) + 50):
-            await stream.call.write(ack)
+        said = DeltaDiscoveryRequest(type_url=TypeUrl.CLUSTER, response_nonce="old")
+        if refuse:
+            said.error_detail.message = "no"
+        for _ in range(number):
+            await stream.call.write(said)
         endpoint = DeltaDiscoveryRequest(type_url=TypeUrl.ENDPOINT)
         endpoint.resource_names_subscribe.append("ghost")
         await stream.call.write(endpoint)
         (ghost,) = (await stream.read()).resources
         assert ghost.name == "ghost"
-        assert loop.time() - begun > 0.4, "fifty too many take half a second"
+        assert loop.time() - begun > 0.4, "those too many take their time"
 
 
 async def test_t11_who_refuses_everything_is_left_alone_soon(

@@ -68,6 +68,10 @@ def test_the_limits_are_those_that_hold() -> None:
         f"with one certificate | {allowance.STREAMS} |",
         f"{allowance.MESSAGES_PER_SECOND:.0f} a second",
         f"{allowance.MESSAGES_AT_ONCE:,.0f} at once",
+        (
+            f"{allowance.REFUSALS_PER_SECOND:.0f} a second, "
+            f"{allowance.REFUSALS_AT_ONCE:.0f} at once"
+        ),
         f"{allowance.FIRST_WORD_SECONDS:.0f} s |",
     ):
         assert told in PAGE, told

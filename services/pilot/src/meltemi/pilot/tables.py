@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from meltemi.kernel.fading import Fading
 from meltemi.pilot import ir
 from meltemi.pilot.emit.route import host_names, host_piece, host_rest, joined_table
-from meltemi.pilot.scope.shared import ByClass
+from meltemi.pilot.scope.shared import ByClass, Memory
 from meltemi.pilot.snapshot import Item, stored
 from meltemi.pilot.translate.route.sidecar import at_home, elsewhere, places, rest
 from meltemi.pilot.translate.route.wrapper import wrappers
@@ -60,8 +60,8 @@ class Own:
 class Naming:
     """What was found out about the names of one table."""
 
-    away: ByClass[Away] = field(default_factory=ByClass["Away"])
-    own: ByClass[Own] = field(default_factory=ByClass["Own"])
+    away: ByClass[Away]
+    own: ByClass[Own]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,8 @@ class Tables:
         default_factory=lambda: Fading["tuple[int, int]", "Joined"](large=True)
     )
     """By the identity of the pieces and of a class's own names."""
+    memory: Memory = field(default_factory=Memory)
+    """What those answered whose names were found out."""
 
     def turn(self) -> None:
         """Forget what nobody asked for lately."""
@@ -150,6 +152,7 @@ class Tables:
         self.services.turn()
         self.pieces.turn()
         self.made.turn()
+        self.memory.said.turn()
 
     def of(self, scope: Scope, asked: Asked, making: Making) -> Table:
         """Return the table that ``asked`` names, whose routes ``making`` makes."""
@@ -164,7 +167,7 @@ class Tables:
         return Table(
             asked=asked,
             wrappers=found,
-            naming=self.namings.get(key) or self.namings.put(key, Naming()),
+            naming=self.namings.get(key) or self.namings.put(key, self._unnamed()),
             bodies=tuple(self._body(each.routes, counted=counted) for each in found),
             last=tuple(
                 host_piece(
@@ -197,6 +200,9 @@ class Tables:
             made = Pieces((*hosts, *table.last), table.origins(named), made_of)
             found = self.pieces.put(key, made)
         return found
+
+    def _unnamed(self) -> Naming:
+        return Naming(ByClass["Away"](self.memory), ByClass["Own"](self.memory))
 
     def _named_by(self, service: Service) -> tuple[object, ...]:
         found = self.services.get(id(service))

@@ -26,6 +26,8 @@ from meltemi.pilot.adapters.ads_codec import MalformedRequestError, known_type
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
 from meltemi.pilot.adapters.allowance import (
     FIRST_WORD_SECONDS,
+    REFUSALS_AT_ONCE,
+    REFUSALS_PER_SECOND,
     STRANGE_NAMES,
     Pace,
     Places,
@@ -276,12 +278,14 @@ class _Stream:
         return None
 
     async def _read(self) -> None:
-        pace = Pace(asyncio.get_running_loop().time)
+        now = asyncio.get_running_loop().time
+        pace, refusals = Pace(now), Pace(now, REFUSALS_AT_ONCE, REFUSALS_PER_SECOND)
         while (message := await self._call.read()) is not None:
-            self._take(message)
+            refused = self._take(message)
             del message  # while the next is waited for
             self._wake.set()
-            if wait := pace.wait():
+            wait = max(pace.wait(), refusals.wait() if refused else 0.0)
+            if wait:
                 await asyncio.sleep(wait)
 
     async def _write(self) -> None:
@@ -289,7 +293,8 @@ class _Stream:
             await self._wake.wait()
             await self._discovery.push(self._connection, self._variant, self._call)
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes) -> bool:
+        """Take one message; tell whether it refuses something."""
         message = self._variant.parse(data)
         known = self._connection.proxy.node_id
         if message.node.id not in ("", known):
@@ -301,6 +306,7 @@ class _Stream:
                 f"{message.type_url} is not served to proxies: ask meltemi ps"
             )
         self._discovery.take(self._connection, self._variant, message)
+        return message.HasField("error_detail")
 
 
 def asks_for_names(message: Message) -> TypeGuard[DiscoveryRequest]:

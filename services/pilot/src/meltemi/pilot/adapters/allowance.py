@@ -41,6 +41,11 @@ STREAMS: Final = 6
 MESSAGES_PER_SECOND: Final = 100.0
 MESSAGES_AT_ONCE: Final = 1_000.0
 
+REFUSALS_PER_SECOND: Final = 2.0
+REFUSALS_AT_ONCE: Final = 64.0
+"""To find three bad resources of a thousand takes sixty (reliability F-29). Who goes on
+refuses everything, and each answer makes work for all."""
+
 FIRST_WORD_SECONDS: Final = 30.0
 """How long a stream may say nothing at its start."""
 
@@ -136,15 +141,20 @@ async def until_lost(lost: asyncio.Event) -> TooMuchError:
 
 
 class Pace:
-    """How long the next message of a stream has to wait, in seconds."""
+    """How long what follows a message of a stream has to wait, in seconds."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._left, self._since = MESSAGES_AT_ONCE, now()
+    def __init__(
+        self,
+        now: Callable[[], float],
+        at_once: float = MESSAGES_AT_ONCE,
+        per_second: float = MESSAGES_PER_SECOND,
+    ) -> None:
+        self._now, self._most, self._per_second = now, at_once, per_second
+        self._left, self._since = at_once, now()
 
     def wait(self) -> float:
-        """Count a message; return how long to let it wait."""
+        """Count a message; return how long to let the next wait."""
         now = self._now()
-        more = (now - self._since) * MESSAGES_PER_SECOND
-        self._left, self._since = min(self._left + more, MESSAGES_AT_ONCE) - 1, now
-        return max(-self._left / MESSAGES_PER_SECOND, 0.0)
+        more = (now - self._since) * self._per_second
+        self._left, self._since = min(self._left + more, self._most) - 1, now
+        return max(-self._left / self._per_second, 0.0)
