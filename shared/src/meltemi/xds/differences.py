@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from meltemi.xds.layers import NOTHING, layered, layers_of
+from meltemi.xds.virtual_host import SLASH, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,11 +112,34 @@ class Differences:
             self.chosen[key] = known
         return known[2]
 
+    def below(self, tables: frozenset[str], available: Versions) -> Versions:
+        """Return the virtual hosts of ``available`` that belong to ``tables``.
+
+        Args:
+            tables: As `interned` returned them.
+            available: Version by name.
+
+        """
+        key = (id(tables), id(available), SLASH)
+        known = self.chosen.get(key)
+        if known is None:
+            if len(self.chosen) >= MOST:
+                self.chosen.clear()
+            known = (tables, available, _below(tables, available))
+            self.chosen[key] = known
+        return known[2]
+
     def interned(self, names: frozenset[str]) -> frozenset[str]:
         """Return ``names``, the same object for all who name the same."""
         if len(self.names) >= MOST:
             self.names.clear()
         return self.names.setdefault(names, names)
+
+
+def _below(tables: frozenset[str], available: Versions) -> Versions:
+    if {table_of(name) for name in available} <= tables:
+        return available
+    return {n: version for n, version in available.items() if table_of(n) in tables}
 
 
 def _among(names: frozenset[str], available: Versions, absent: str) -> Versions:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.xds.differences import Differences
 from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, WILDCARD, TypeUrl
+from meltemi.xds.virtual_host import table_of
 from meltemi.xds.watch import REFUSED, Push, Watch
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ class Session:
     """
     replaced: set[str] = field(default_factory=set[str])
     """Clusters that were sent before the proxy asked for endpoints."""
+    tables: frozenset[str] = frozenset()
+    """Route tables that the proxy has taken and asks for: Envoy drops a virtual host
+    of any other."""
     needs: dict[TypeUrl, Need] = field(default_factory=dict["TypeUrl", "Need"])
     """What was found out last: most messages change nothing of most types."""
     differences: Differences = field(default_factory=Differences, repr=False)
@@ -126,6 +130,10 @@ class Session:
         watch.unsubscribe(request.unsubscribe)
         if request.nonce and watch.settle(request.nonce, error=request.error):
             self._note(kind, refused=request.error is not None)
+        if kind is TypeUrl.ROUTE:
+            self._follow_tables(request.subscribe - request.initial.keys())
+        elif kind is TypeUrl.VIRTUAL_HOST:
+            self._follow_tables(frozenset())
 
     def pushes(self) -> list[tuple[TypeUrl, Push]]:
         """Return what to send now, in the order it must be sent."""
@@ -149,26 +157,69 @@ class Session:
         if not self._settled(TARGETS, busy):
             return
         for kind in REFERRERS:
-            yield from self._push(kind, busy, removals=True)
+            if kind is not TypeUrl.VIRTUAL_HOST or self._tables_settled(busy):
+                yield from self._push(kind, busy, removals=True)
         if self._settled(REFERRERS, busy) and not self._refused():
             for kind in LAST:
                 yield from self._push(kind, busy, removals=True)
 
     def _open(self, request: Request) -> Watch:
-        everything = request.type_url.wildcard and request.subscribe <= {"*"}
-        warms = request.type_url is TypeUrl.CLUSTER
+        kind = request.type_url
+        whole = kind.wildcard or kind is TypeUrl.VIRTUAL_HOST
+        everything = whole and request.subscribe <= {"*"}
+        warms = kind is TypeUrl.CLUSTER
         watch = Watch(
             names=None if everything else frozenset(),
             differences=self.differences,
-            unanswered=everything and not request.initial,
+            unanswered=everything and kind.wildcard and not request.initial,
             warms=warms,
         )
         told = request.initial
         if REFUSED in told.values():
             watch.stuck = {name: "" for name in told if told[name] == REFUSED}
             told = {name: told[name] for name in told if name not in watch.stuck}
+        if kind is TypeUrl.VIRTUAL_HOST:
+            told = self._kept_hosts(told)
         watch.resume(request.subscribe - {"*"}, told)
         return watch
+
+    def _kept_hosts(self, told: Mapping[str, str]) -> Mapping[str, str]:
+        """Return those of ``told`` that the proxy can still have.
+
+        Envoy tells every virtual host that it was ever sent; those of a table that it
+        has to fetch anew went with the table.
+        """
+        routes = self.watches.get(TypeUrl.ROUTE)
+        if routes is None:
+            return told
+        return {name: told[name] for name in told if table_of(name) in routes.holds}
+
+    def _follow_tables(self, fetched: frozenset[str]) -> None:
+        """Note which tables the proxy has, of which it fetches ``fetched`` anew.
+
+        A table comes without virtual hosts, whatever the proxy was sent before. Who
+        refuses a new version of a table keeps the old one.
+        """
+        hosts = self.watches.get(TypeUrl.VIRTUAL_HOST)
+        routes = self.watches.get(TypeUrl.ROUTE)
+        if hosts is None or routes is None:
+            return
+        known = {each for each in routes.names or () if each in routes.holds}
+        tables = frozenset(known | (self.tables & (routes.names or frozenset())))
+        if tables != self.tables:
+            self.tables = self.differences.interned(tables)
+            hosts.edition += 1
+        if fetched:
+            flying = hosts.flight.upsert if hosts.flight else {}
+            every = {*hosts.holds, *flying}
+            hosts.resend(name for name in every if table_of(name) in fetched)
+
+    def _tables_settled(self, busy: Mapping[TypeUrl, Watch]) -> bool:
+        """Tell whether it is known which tables the proxy has, and none is on its way.
+
+        Envoy drops the virtual hosts of a table that it does not have yet.
+        """
+        return TypeUrl.ROUTE in self.watches and self._settled((TypeUrl.ROUTE,), busy)
 
     def _push(
         self, kind: TypeUrl, busy: Mapping[TypeUrl, Watch], *, removals: bool
@@ -221,6 +272,8 @@ class Session:
     def _wanted(
         self, kind: TypeUrl, available: Mapping[str, str], watch: Watch
     ) -> Mapping[str, str]:
+        if kind is TypeUrl.VIRTUAL_HOST:
+            return self.differences.below(self.tables, available)
         if watch.names is None:
             return available
         absent = EMPTY if kind is TypeUrl.ENDPOINT else ""

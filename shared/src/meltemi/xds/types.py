@@ -12,6 +12,7 @@ class TypeUrl(StrEnum):
     ENDPOINT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
     LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
     ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+    VIRTUAL_HOST = "type.googleapis.com/envoy.config.route.v3.VirtualHost"
     EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
     SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type's name
 
@@ -33,6 +34,7 @@ SHORT = {
     TypeUrl.ENDPOINT: "eds",
     TypeUrl.LISTENER: "lds",
     TypeUrl.ROUTE: "rds",
+    TypeUrl.VIRTUAL_HOST: "vhds",
     TypeUrl.EXTENSION: "ecds",
     TypeUrl.SECRET: "sds",
 }
@@ -40,7 +42,7 @@ SHORT = {
 TARGETS = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT)
 """What traffic goes to. Must be in place before anything sends traffic there."""
 
-REFERRERS = (TypeUrl.LISTENER, TypeUrl.ROUTE)
+REFERRERS = (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.VIRTUAL_HOST)
 """What sends traffic. A cluster may leave only when none of these needs it."""
 
 EMPTY = "empty"

@@ -25,4 +25,5 @@ def test_a_proxy_shows_what_it_refuses() -> None:
         "-",
         "-",
         "-",
+        "-",
     ]

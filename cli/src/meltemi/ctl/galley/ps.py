@@ -10,7 +10,7 @@ from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 
-TYPES = ("cds", "eds", "lds", "rds", "ecds")
+TYPES = ("cds", "eds", "lds", "rds", "vhds", "ecds")
 HEADING = ("PROXY", "PILOT", "CONNECTED", "REVISION", *map(str.upper, TYPES))
 
 

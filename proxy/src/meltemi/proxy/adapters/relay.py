@@ -268,8 +268,7 @@ class XdsRelay:
         replay = Replay(self._recorder.checkpoint())
 
         async def reply(raw: bytes) -> None:
-            answer = replay.answer(_parsed(DeltaDiscoveryRequest, raw))
-            if answer is not None:
+            for answer in replay.answers(_parsed(DeltaDiscoveryRequest, raw)):
                 await context.write(answer.SerializeToString())
 
         async with asyncio.TaskGroup() as tasks:
