@@ -6,6 +6,7 @@ to another Pilot. At no moment does a proxy send to a cluster that it was not gi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -64,7 +65,7 @@ POOL: Final = resources(
     + the("PeerAuthentication", "all", "mtls: {mode: DISABLE}", "istio-system")
     + the("Sidecar", "few", "egress: [{hosts: ['./*']}]", "prod")
 )
-GROUPS: Final = tuple(
+CLASSES: Final = tuple(
     proxy(
         f"sidecar~10.1.0.{number}~a{number}.{home}~{home}.svc.cluster.local",
         {"LABELS": {"app": app}, "NAMESPACE": home, "WORKLOAD_NAME": app},
@@ -73,6 +74,8 @@ GROUPS: Final = tuple(
         (("default", "reviews"), ("default", "shop"), ("prod", "bank"))
     )
 )
+APART: Final = tuple(replace(each, hosts_apart=True) for each in CLASSES)
+GROUPS: Final = (*CLASSES, *APART)
 
 
 class World:
@@ -89,7 +92,9 @@ class World:
         self.nobodys = dict[bytes, set[str]]()
         self.note_nobodys()
         self.proxies = [
-            ModelProxy(group, delta) for group in GROUPS for delta in (True, False)
+            ModelProxy(group, delta)
+            for groups, delta in ((GROUPS, True), (CLASSES, False))
+            for group in groups
         ]
         for each in self.proxies:
             each.connect(self.rng.choice(self.pilots))
@@ -132,7 +137,8 @@ class World:
         assert snapshot is not None
         each.refused.clear()
         if self.rng.random() < 0.7:
-            kind = self.rng.choice((TypeUrl.LISTENER, TypeUrl.ROUTE))
+            routes = TypeUrl.VIRTUAL_HOST if each.group in APART else TypeUrl.ROUTE
+            kind = self.rng.choice((TypeUrl.LISTENER, routes))
             bodies = sorted(one.body for one in snapshot.resources[kind].values())
             each.refused.update((kind, body) for body in bodies[:1])
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from meltemi.pilot.connections import LEFT_SECONDS, Connection, Connections
+from meltemi.pilot.hosts_apart import in_class
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.testkit.authority import NOON
 from meltemi.testkit.fakes.clock import StillClock
@@ -27,3 +28,15 @@ def test_who_left_is_told_for_a_while_and_not_when_it_is_back() -> None:
     connections.left(again)
     connections.joined(stream("here"))
     assert connections.presence() == {"connected": ["here.a"], "left": []}
+
+
+def test_a_class_is_told_empty_once_the_last_of_it_moved() -> None:
+    every = Connections("pilot-0", StillClock(NOON))
+    one, other = stream("a"), stream("b")
+    for each in (one, other):
+        every.joined(each)
+    assert one.proxy.group == other.proxy.group
+    assert not every.moved(one, in_class(one.proxy, hosts_apart=True))
+    assert every.moved(other, in_class(other.proxy, hosts_apart=True))
+    assert not every.left(one)
+    assert every.left(other)

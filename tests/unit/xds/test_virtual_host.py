@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from meltemi.xds.virtual_host import resource_name, table_of
+from meltemi.xds.virtual_host import host_of, resource_name, table_of
 
 
 def test_a_virtual_host_is_found_below_its_table() -> None:
@@ -13,4 +13,5 @@ def test_a_table_may_be_called_after_a_socket() -> None:
 
 
 def test_a_slash_in_a_host_does_not_lead_to_another_table() -> None:
-    assert table_of(resource_name("80", "10.0.0.0/8")) == "80"
+    name = resource_name("80", "10.0.0.0/8")
+    assert (table_of(name), host_of(name)) == ("80", "10.0.0.0/8")

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 META: Final = "ISTIO_META_"
 """What the variables of proxyMetadata begin with that become node metadata."""
 
+HOSTS_APART: Final = f"{META}MELTEMI_VHDS"
+"""The variable of a proxy, or in a MeshConfig of all, that fetches virtual hosts one by
+one."""
+
 SECURE_STATS: Final = "ENVOY_SECURE_METRICS_PORT"
 SECURE_MERGED_STATS: Final = "ENVOY_SECURE_MERGED_METRICS_PORT"
 STATS: Final = "ENVOY_PROMETHEUS_PORT"

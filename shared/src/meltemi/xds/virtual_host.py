@@ -20,3 +20,8 @@ def resource_name(table: str, host: str) -> str:
 def table_of(name: str) -> str:
     """Return the table that the virtual host called ``name`` belongs to."""
     return name.rpartition(SLASH)[0]
+
+
+def host_of(name: str) -> str:
+    """Return what the virtual host called ``name`` is called in its table."""
+    return name.rpartition(SLASH)[2].replace(ESCAPED, SLASH)

@@ -145,6 +145,12 @@ class Connections:
         """Note how far ``connection`` has come."""
         connection.note_progress(self._clock)
 
+    def moved(self, connection: Connection, proxy: Proxy) -> bool:
+        """Note that its class is ``proxy``'s; tell whether the one before is empty."""
+        before, connection.proxy = connection.proxy.group, proxy
+        self._groups[proxy.group] += 1
+        return self._without(before)
+
     def left(self, connection: Connection) -> bool:
         """Note the end of a stream; tell whether it was the last of its class."""
         name = connection.proxy.name
@@ -154,7 +160,10 @@ class Connections:
             del self._open[name]
             row = self._row(connection, connected=False)
             self._left[name] = (self._clock.monotonic(), row)
-        group = connection.proxy.group
+        return self._without(connection.proxy.group)
+
+    def _without(self, group: ProxyClass) -> bool:
+        """Count one less in ``group``; tell whether it was the last."""
         self._groups[group] -= 1
         if self._groups[group]:
             return False

@@ -18,7 +18,8 @@ from meltemi.kernel.fading import Fading
 from meltemi.kernel.names import Revision
 from meltemi.pilot import emit
 from meltemi.pilot.emit.patch.apply import Patched, added, concerns
-from meltemi.pilot.snapshot import of_items, stored
+from meltemi.pilot.patched_hosts import patched_hosts
+from meltemi.pilot.snapshot import kept, of_items, stored
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
@@ -39,15 +40,21 @@ MESSAGES: Final[Mapping[TypeUrl, type[Message]]] = MappingProxyType(
 )
 """What can be changed."""
 
+OF_ROUTES: Final = (TypeUrl.ROUTE, TypeUrl.VIRTUAL_HOST)
+
 Patches = tuple["Patch", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Changes in order, and the kind of proxy that they are made for."""
+    """Changes in order, and the kind of proxy that they are made for.
+
+    ``hosts_apart`` tells whether virtual hosts of its tables travel by themselves.
+    """
 
     patches: Patches
     gateway: bool
+    hosts_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +94,15 @@ class Patching:
     )
 
     def of(
-        self, parts: tuple[Snapshot, ...], patches: Patches, *, gateway: bool
+        self,
+        parts: tuple[Snapshot, ...],
+        patches: Patches,
+        *,
+        gateway: bool,
+        hosts_apart: bool = False,
     ) -> tuple[Snapshot, ...]:
         """Return ``parts`` after ``patches``, and one more of what these add."""
-        wanted = Changes(patches, gateway)
+        wanted = Changes(patches, gateway, hosts_apart)
         changes = self.known.get(wanted) or self.known.put(wanted, wanted)
         more = self._added(changes)
         return (*(self._part(each, changes, more) for each in parts), more)
@@ -120,7 +132,15 @@ class Patching:
         found = self.parts.get(key)
         if found is None:
             items, problems = list["Item"](), dict["Origin", str]()
+            apart = _hosts_apart(part, changes)
+            if apart:
+                patches, gateway = changes.patches, changes.gateway
+                hosts = patched_hosts(part, patches, gateway=gateway)
+                items += map(kept, hosts.items)
+                problems.update(hosts.problems)
             for kind, named in part.resources.items():
+                if apart and kind in OF_ROUTES:
+                    continue
                 concerned = any(concerns(kind, each) for each in changes.patches)
                 for name, each in named.items():
                     if name in more.resources[kind]:
@@ -154,3 +174,9 @@ class Patching:
             outcome = Outcome(before, changes, made, came.problems)
             found = self.resources.put(key, outcome)
         return found
+
+
+def _hosts_apart(part: Snapshot, changes: Changes) -> bool:
+    """Tell whether ``changes`` are made to tables whose hosts travel by themselves."""
+    apart = bool(part.resources[TypeUrl.ROUTE]) and changes.hosts_apart
+    return apart and any(concerns(TypeUrl.ROUTE, each) for each in changes.patches)

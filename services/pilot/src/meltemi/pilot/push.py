@@ -240,7 +240,8 @@ class Snapshots:
         if not found:
             return parts
         gateway = seeing.group.role is Role.GATEWAY
-        return self._patching.of(parts, found, gateway=gateway)
+        apart = seeing.group.hosts_apart
+        return self._patching.of(parts, found, gateway=gateway, hosts_apart=apart)
 
     def _near(self, scope: Scope, seen: Seen, earlier: Made | None) -> Near:
         """Return the parts that are a class's own; mostly they stand as they were."""

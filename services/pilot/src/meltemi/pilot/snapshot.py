@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+
 from meltemi.kernel.digest import content_version
 from meltemi.pilot import emit
 from meltemi.pilot.emit.resources import emitted
+from meltemi.pilot.emit.virtual_host import bare_version
 from meltemi.pilot.frames import delta_head, whole_head
 from meltemi.xds.layers import layered
 from meltemi.xds.types import TypeUrl
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from meltemi.kernel.names import Revision
     from meltemi.pilot import ir
+    from meltemi.pilot.emit.patch.apply import Item as Emitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,15 @@ def stored(kind: TypeUrl, name: str, body: bytes, origins: ir.Origins = ()) -> S
     """Return a resource as it is kept."""
     version = content_version(body)
     return as_version(kind, name, body, version, origins)
+
+
+def kept(item: Emitted) -> Item:
+    """Return a resource as bytes; a table tells by its version that it has no hosts."""
+    kind, name, message, origins = item
+    body = emit.serialized(message)
+    if isinstance(message, RouteConfiguration) and message.HasField("vhds"):
+        return kind, name, as_version(kind, name, body, bare_version(body), origins)
+    return kind, name, stored(kind, name, body, origins)
 
 
 def as_version(
@@ -128,10 +141,7 @@ Item = tuple[TypeUrl, str, Stored]
 
 def items(made: ir.Resources) -> tuple[Item, ...]:
     """Return ``made``, which has no patches, as bytes."""
-    return tuple(
-        (kind, name, stored(kind, name, emit.serialized(message), origins))
-        for kind, name, message, origins in emitted(made).items
-    )
+    return tuple(map(kept, emitted(made).items))
 
 
 def of_items(
@@ -156,13 +166,7 @@ def of_items(
 def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     """Return ``made`` as bytes."""
     patched = emitted(made)
-    whole = of_items(
-        (
-            (kind, name, stored(kind, name, emit.serialized(message), origins))
-            for kind, name, message, origins in patched.items
-        ),
-        revision,
-    )
+    whole = of_items(map(kept, patched.items), revision)
     return replace(
         whole,
         unmade=MappingProxyType(patched.problems),

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from meltemi.kernel.fading import Fading
 from meltemi.pilot import ir
 from meltemi.pilot.emit.route import host_names, host_piece, host_rest, joined_table
+from meltemi.pilot.emit.virtual_host import bare_table, bare_version, named_apart
 from meltemi.pilot.scope.shared import ByClass, Memory
-from meltemi.pilot.snapshot import Item, stored
+from meltemi.pilot.snapshot import Item, as_version, stored
 from meltemi.pilot.translate.route.sidecar import at_home, elsewhere, places, rest
 from meltemi.pilot.translate.route.wrapper import wrappers
 from meltemi.xds.types import TypeUrl
@@ -73,8 +74,8 @@ class Table:
     naming: Naming
     bodies: tuple[bytes, ...]
     """Of each wrapper the part of a virtual host that its routes are."""
-    last: tuple[bytes, ...]
-    """The virtual host for hosts that nobody described."""
+    last: tuple[tuple[bytes, bytes], ...]
+    """The virtual host for hosts that nobody described: its names, and the rest."""
 
     def name(self, group: ProxyClass) -> Own:
         """Return what proxies of ``group`` call the virtual hosts."""
@@ -116,6 +117,15 @@ class Pieces:
     made_of: tuple[object, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A virtual host as it travels by itself, and the body it was made of."""
+
+    name: str
+    made: Stored
+    body: bytes
+
+
 Joined = tuple[Pieces, Own, "Stored"]
 """A table, and what it was joined of."""
 
@@ -144,6 +154,12 @@ class Tables:
     """By the identity of the pieces and of a class's own names."""
     memory: Memory = field(default_factory=Memory)
     """What those answered whose names were found out."""
+    hosts: Fading[tuple[str, bytes, int], Apart] = field(
+        default_factory=Fading["tuple[str, bytes, int]", "Apart"]
+    )
+    """By table, names and the identity of the rest of a virtual host."""
+    bare: Fading[str, Stored] = field(default_factory=Fading["str", "Stored"])
+    """Tables whose virtual hosts travel by themselves, by name."""
 
     def turn(self) -> None:
         """Forget what nobody asked for lately."""
@@ -153,6 +169,8 @@ class Tables:
         self.pieces.turn()
         self.made.turn()
         self.memory.said.turn()
+        self.hosts.turn()
+        self.bare.turn()
 
     def of(self, scope: Scope, asked: Asked, making: Making) -> Table:
         """Return the table that ``asked`` names, whose routes ``making`` makes."""
@@ -170,7 +188,7 @@ class Tables:
             naming=self.namings.get(key) or self.namings.put(key, self._unnamed()),
             bodies=tuple(self._body(each.routes, counted=counted) for each in found),
             last=tuple(
-                host_piece(
+                (
                     host_names(each.name, each.domains),
                     self._body(each.routes, counted=counted),
                 )
@@ -182,6 +200,9 @@ class Tables:
         """Yield ``tables`` as proxies of ``group`` hold them."""
         for each in tables:
             own = each.naming.own.of(group, each.name)
+            if group.hosts_apart and (each.last or own.named.names):
+                yield from self._apart(each, own)
+                continue
             pieces = self._pieces(each, own.named)
             key = (id(pieces), id(own))
             found = self.made.get(key)
@@ -197,12 +218,38 @@ class Tables:
             bodies = (table.bodies[number] for number in named.wrappers)
             hosts = map(host_piece, named.names, bodies)
             made_of = (named, table.bodies, table.last)
-            made = Pieces((*hosts, *table.last), table.origins(named), made_of)
+            last = (host_piece(*each) for each in table.last)
+            made = Pieces((*hosts, *last), table.origins(named), made_of)
             found = self.pieces.put(key, made)
         return found
 
     def _unnamed(self) -> Naming:
         return Naming(ByClass["Away"](self.memory), ByClass["Own"](self.memory))
+
+    def _apart(self, table: Table, own: Own) -> Iterator[Item]:
+        """Yield ``table`` without virtual hosts, and those by themselves."""
+        name = table.asked.name
+        bare = self.bare.get(name) or self.bare.put(name, _bare(name))
+        yield TypeUrl.ROUTE, name, bare
+        for number, names in enumerate(own.named.names):
+            wrapper = own.named.wrappers[number]
+            called = own.changed.get(number, names)
+            routes = table.wrappers[wrapper].routes
+            yield self._host(name, called, table.bodies[wrapper], routes)
+        for called, body in table.last:
+            yield self._host(name, called, body, ())
+
+    def _host(
+        self, table: str, names: bytes, body: bytes, routes: tuple[ir.Route, ...]
+    ) -> Item:
+        key = (table, names, id(body))
+        found = self.hosts.get(key)
+        if found is None:
+            name, said = named_apart(table, names)
+            origins = ir.origins_of(routes)
+            made = stored(TypeUrl.VIRTUAL_HOST, name, said + body, origins)
+            found = self.hosts.put(key, Apart(name, made, body))
+        return TypeUrl.VIRTUAL_HOST, found.name, found.made
 
     def _named_by(self, service: Service) -> tuple[object, ...]:
         found = self.services.get(id(service))
@@ -216,6 +263,11 @@ class Tables:
             made = host_rest(routes, count_attempts=counted)
             found = self.bodies.put((id(routes), counted), (routes, made))
         return found[1]
+
+
+def _bare(name: str) -> Stored:
+    body = bare_table(name)
+    return as_version(TypeUrl.ROUTE, name, body, bare_version(body))
 
 
 def _joined(table: Table, pieces: Pieces, own: Own) -> Stored:

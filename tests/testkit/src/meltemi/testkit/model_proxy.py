@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
@@ -27,6 +28,7 @@ from meltemi.pilot.adapters.chunks import Chunks
 from meltemi.xds.differences import Differences
 from meltemi.xds.session import Session
 from meltemi.xds.types import TypeUrl
+from meltemi.xds.virtual_host import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +44,7 @@ MESSAGES: Final[dict[TypeUrl, type[Message]]] = {
     TypeUrl.ENDPOINT: ClusterLoadAssignment,
     TypeUrl.LISTENER: Listener,
     TypeUrl.ROUTE: RouteConfiguration,
+    TypeUrl.VIRTUAL_HOST: VirtualHost,
 }
 
 
@@ -85,6 +88,10 @@ class ModelProxy:
     )
     """Bodies it will not take."""
     inbox: list[bytes] = field(default_factory=list["bytes"])
+    hosts: dict[str, dict[str, Held]] = field(
+        default_factory=dict["str", "dict[str, Held]"]
+    )
+    """By table the virtual hosts in use; what is `held` of them was sent some time."""
 
     def connect(self, pilot: ModelPilot) -> None:
         """Begin a stream; over delta it tells what it holds."""
@@ -116,6 +123,8 @@ class ModelProxy:
             for name, each in sent.found.items()
             if (sent.kind, each.body) in self.refused
         )
+        if sent.kind is TypeUrl.VIRTUAL_HOST:
+            bad = self._take_hosts(sent, bad)
         known = self.held[sent.kind]
         good = {name: each for name, each in sent.found.items() if name not in bad}
         if not self.delta and sent.kind.wildcard:
@@ -126,6 +135,9 @@ class ModelProxy:
             if name not in sent.removed
         }
         self._last[sent.kind] = sent
+        if sent.kind is TypeUrl.ROUTE:
+            for name in self._fetching():
+                self.hosts.setdefault(name, {})
         self._say(sent.kind, nonce=sent.nonce, error=", ".join(bad))
         self._ask()
 
@@ -141,6 +153,33 @@ class ModelProxy:
             return
         listeners = map(Listener.FromString, self._bodies(TypeUrl.LISTENER))
         self._first(TypeUrl.ROUTE, {t for each in listeners for t in tables(each)})
+        fetching = set(self._fetching())
+        self.hosts = {n: each for n, each in self.hosts.items() if n in fetching}
+        if fetching:
+            self._first(TypeUrl.VIRTUAL_HOST)
+
+    def _fetching(self) -> Iterator[str]:
+        """Yield the tables whose virtual hosts come by themselves."""
+        for body in self._bodies(TypeUrl.ROUTE):
+            table = RouteConfiguration.FromString(body)
+            if table.HasField("vhds"):
+                yield table.name
+
+    def _take_hosts(self, sent: Sent, bad: list[str]) -> list[str]:
+        """Take virtual hosts, of each table all or none; return what is refused.
+
+        Those of a table that is not there are lost, and nobody is told.
+        """
+        refused: list[str] = []
+        for table, before in self.hosts.items():
+            new = {n: each for n, each in sent.found.items() if table_of(n) == table}
+            after = {n: each for n, each in before.items() if n not in sent.removed}
+            after |= new
+            if twice(after.values()) or set(bad) & set(new):
+                refused += sorted(set(bad) & set(new)) or ["a domain twice"]
+            else:
+                self.hosts[table] = after
+        return refused
 
     def hold(self, pilot: ModelPilot) -> None:
         """Hold all that ``pilot`` has for it, as if it had come."""
@@ -150,6 +189,9 @@ class ModelProxy:
             self.held[kind] = {
                 name: Held(each.version, each.body) for name, each in named.items()
             }
+        self.hosts = {name: {} for name in self._fetching()}
+        for name, each in self.held[TypeUrl.VIRTUAL_HOST].items():
+            self.hosts[table_of(name)][name] = each
 
     def lacks(self) -> dict[str, tuple[bytes | None, bytes | None]]:
         """Return what it does not hold as its Pilot has it: what it has, what is due.
@@ -163,7 +205,14 @@ class ModelProxy:
             due = {n: each.body for n, each in snapshot.resources[kind].items()}
             has = {n: each.body for n, each in self.held[kind].items()}
             every = due.keys() | has.keys()
-            for name in every if kind.wildcard else self._asked.get(kind) or ():
+            if kind is TypeUrl.VIRTUAL_HOST:
+                due = {n: due[n] for n in due if table_of(n) in self.hosts}
+                has = {
+                    n: h.body for each in self.hosts.values() for n, h in each.items()
+                }
+                every = due.keys() | has.keys()
+            named = kind.wildcard or kind is TypeUrl.VIRTUAL_HOST
+            for name in every if named else self._asked.get(kind) or ():
                 if has.get(name) != due.get(name):
                     found[f"{kind.short} {name}"] = (has.get(name), due.get(name))
         return found
@@ -185,6 +234,11 @@ class ModelProxy:
             - self.held[TypeUrl.CLUSTER].keys()
             for kind in (TypeUrl.LISTENER, TypeUrl.ROUTE)
             for body in self._bodies(kind)
+        } | {
+            each.body: clusters_named(VirtualHost.FromString(each.body))
+            - self.held[TypeUrl.CLUSTER].keys()
+            for hosts in self.hosts.values()
+            for each in hosts.values()
         }
 
     def _bodies(self, kind: TypeUrl) -> Iterator[bytes]:
@@ -258,6 +312,12 @@ class ModelProxy:
         bodies = [each.value for each in old.resources]
         found = {name_of(kind, body): Held("", body) for body in bodies}
         return Sent(kind, old.nonce, old.version_info, found, frozenset())
+
+
+def twice(hosts: Iterable[Held]) -> bool:
+    """Tell whether two of ``hosts`` are for one domain: Envoy refuses that."""
+    every = [d for each in hosts for d in VirtualHost.FromString(each.body).domains]
+    return len(every) != len(set(every))
 
 
 def name_of(kind: TypeUrl, body: bytes) -> str:

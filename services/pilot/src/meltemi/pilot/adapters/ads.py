@@ -40,6 +40,7 @@ from meltemi.pilot.adapters.chunks import Chunks
 from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.adapters.name_streams import NameStreams
 from meltemi.pilot.connections import Connection, Connections
+from meltemi.pilot.hosts_apart import asks_apart, began_apart, in_class
 from meltemi.pilot.name_tables import NameTables
 from meltemi.pilot.scope.caller import ForbiddenNodeError
 from meltemi.pilot.scope.node import InvalidNodeError
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
     from meltemi.pilot.latest import Latest
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.push import Snapshots
+    from meltemi.pilot.scope.proxy import Proxy
+    from meltemi.xds.session import Request
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 
@@ -166,6 +169,7 @@ class Discovery:
                 why = await ended(self._names.serve(proxy, message, call), *ends)
             else:
                 session = Session(differences=self._differences)
+                proxy = self._classed(proxy, variant)
                 connection = Connection(proxy, session, proved=peer is not None)
                 stream = _Stream(self, connection, variant, BegunCall(call, first))
                 # Who comes back tells all it holds: not to be kept while it stays.
@@ -176,6 +180,23 @@ class Discovery:
             log.warning("proxy.ended", node=proxy.node_id, error=str(why))
             status = STATUS.get(type(why), grpc.StatusCode.PERMISSION_DENIED)
             await call.refuse(status, str(why))
+
+    def _classed(self, proxy: Proxy, variant: Variant) -> Proxy:
+        """Return ``proxy`` in the class of those that are sent tables as it is.
+
+        Envoy can have virtual hosts apart on an incremental stream only.
+        """
+        apart = asks_apart(proxy.group, self._snapshots.newest())
+        return in_class(proxy, hosts_apart=apart and isinstance(variant, Delta))
+
+    def _go_on(self, connection: Connection, request: Request) -> None:
+        """Have a proxy that comes back get tables as it has them: `began_apart`."""
+        proxy, apart = connection.proxy, began_apart(request.initial.values())
+        if TypeUrl.ROUTE in connection.session.watches or apart is None:
+            return
+        moved = in_class(proxy, hosts_apart=apart)
+        if moved is not proxy and self._connections.moved(connection, moved):
+            self._snapshots.forget(proxy.group)
 
     async def _joined(
         self, connection: Connection, serving: Coroutine[None, None, MeshError | None]
@@ -192,7 +213,7 @@ class Discovery:
             if self._metrics.trail:
                 self._metrics.trail.left(connection)
             if self._connections.left(connection):
-                self._snapshots.forget(proxy.group)
+                self._snapshots.forget(connection.proxy.group)
             log.info("proxy.left", node=proxy.node_id)
 
     async def push(self, connection: Connection, variant: Variant, call: Call) -> None:
@@ -234,7 +255,10 @@ class Discovery:
                 revision=connection.session.revision,
                 error=message.error_detail.message,
             )
-        connection.session.take(variant.request(message, kind))
+        request = variant.request(message, kind)
+        if kind is TypeUrl.ROUTE:
+            self._go_on(connection, request)
+        connection.session.take(request)
         variant.answered(kind, connection.session)
         named = connection.session.watches[kind].named
         if named > STRANGE_NAMES:

@@ -23,6 +23,7 @@ class Resources:
         extensions: Filters whose configuration travels apart from the listeners.
         patches: A person's own changes, to be made to Envoy's messages, in order.
         gateway: Whether the proxies are gateways: patches tell them apart.
+        hosts_apart: Whether the virtual hosts of the routes travel by themselves.
 
     """
 
@@ -34,3 +35,4 @@ class Resources:
     extensions: tuple[Extension, ...] = ()
     patches: tuple[Patch, ...] = ()
     gateway: bool = False
+    hosts_apart: bool = False

@@ -76,6 +76,8 @@ class NodeSettings:
     proxy's own."""
     fetches_modules: bool = False
     """An agent stands between, which fetches Wasm modules."""
+    hosts_apart: bool | None = None
+    """Whether it fetches virtual hosts one by one; None: as the mesh says."""
     raw: str = "{}"
     """All of the metadata as JSON, for EnvoyFilters, which match any of it."""
 
@@ -124,6 +126,7 @@ def node_settings(
         lacks=OPTIONAL - has if (has := set(extensions)) else frozenset(),
         application_netns=word.text("MELTEMI_APPLICATION_NETNS"),
         fetches_modules=word.flag(FETCHES),
+        hosts_apart=word.choice(APART),
         raw=json.dumps(_kept(metadata), sort_keys=True),
     )
 
@@ -138,6 +141,8 @@ OPTIONAL = frozenset(
     )
 )
 """Envoy's extensions that not every build has, and that we do without there."""
+APART = "MELTEMI_VHDS"
+"""The key of a proxy that fetches, or does not fetch, virtual hosts one by one."""
 PERSONAL = ("INSTANCE_IPS", "NAME", "NODE_NAME", "WORKLOAD_ENTRY", "OWNER")
 """Keys in which the proxies of one workload differ: they must not split a class."""
 
@@ -173,6 +178,9 @@ class _Reader:
 
     def flag(self, key: str) -> bool:
         return self.text(key).lower() in ("true", "1", "1.0")
+
+    def choice(self, key: str) -> bool | None:
+        return self.flag(key) if self.text(key) else None
 
     def number(self, key: str) -> int:
         value = self.metadata.get(key)

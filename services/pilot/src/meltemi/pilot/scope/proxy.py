@@ -96,6 +96,8 @@ class ProxyClass:
     dns_domain: str = ""
     locality: Locality = field(default_factory=Locality)
     node: NodeSettings = field(default_factory=NodeSettings)
+    hosts_apart: bool = False
+    """Whether the virtual hosts of its tables are resources of their own."""
     hashed: int = field(init=False, repr=False, compare=False)
     """Found out once: a class is looked up for every push."""
 

@@ -157,6 +157,7 @@ def _put_together(
         ),
         extensions=tuple(fitting(scope).extensions()),
         gateway=scope.group.role is Role.GATEWAY,
+        hosts_apart=scope.group.hosts_apart,
     )
 
 
