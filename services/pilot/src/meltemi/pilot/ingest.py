@@ -35,6 +35,7 @@ from meltemi.kernel.names import Revision
 from meltemi.pilot.following import following
 from meltemi.pilot.model.fetched_keys import FetchedKeys
 from meltemi.pilot.model.secret_store import SecretStore
+from meltemi.pilot.model.shrink import vanished
 from meltemi.pilot.model.stored import Kept, StoredMesh
 from meltemi.pilot.rounds import Rounds
 from meltemi.store.ports import (
@@ -44,7 +45,7 @@ from meltemi.store.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import AsyncGenerator, Collection, Mapping
     from random import Random
 
     from meltemi.bus.ports import Subscriber
@@ -57,6 +58,11 @@ if TYPE_CHECKING:
 
 SIGNALS = 1024
 """Announcements that may wait; one that does not fit is a gap, and gaps are healed."""
+
+SECOND_LOOK_SECONDS = 1.0
+"""After so long the ledger is asked again, where much vanished at once."""
+
+SHRUNK = "shrunk"
 
 RETRY_SECONDS = 0.5
 """Between two tries to list a ledger that does not answer."""
@@ -113,6 +119,8 @@ class Ingest:
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(SIGNALS)
         self._bell = asyncio.Event()
         self._rounds = Rounds(self._show)
+        self._doubts = asyncio.Event()
+        self._held, self._looked = False, False
 
     @property
     def ready(self) -> bool:
@@ -130,6 +138,7 @@ class Ingest:
                 tasks.create_task(self._follow(Revision(1)))
             tasks.create_task(self._rounds.run())
             tasks.create_task(self._compare_now_and_then())
+            tasks.create_task(self._look_again())
             tasks.create_task(self._apply(tasks))
 
     async def _hear_changes(self, bus: Subscriber) -> None:
@@ -217,6 +226,14 @@ class Ingest:
             await asyncio.sleep(self._rhythm.anti_entropy * spread)
             self._signal(Compare("anti-entropy"))
 
+    async def _look_again(self) -> None:
+        """Compare with the ledger, after a while, whenever much vanished at once."""
+        while True:
+            await self._doubts.wait()
+            self._doubts.clear()
+            await asyncio.sleep(SECOND_LOOK_SECONDS)
+            await self._signals.put(Compare(SHRUNK))
+
     def _signal(self, signal: Signal) -> None:
         try:
             self._signals.put_nowait(signal)
@@ -282,12 +299,16 @@ class Ingest:
         """Replace everything by what the ledger holds; try until it answers."""
         before = self._detector.position
         listing = await self._listing(reason)
+        looking = reason == SHRUNK
         if not self._detector.listed(listing.epoch, listing.revision):
+            if looking:
+                self._doubts.set()
             return
+        self._looked = self._looked or looking
         changed = self._stored.replace(listing)
         self._keep(changed)
         self._metrics.resyncs.labels(reason.partition(":")[0]).inc()
-        if changed.touched or self._mesh.value.revision == 0:
+        if changed.touched or looking or self._mesh.value.revision == 0:
             log.info("mesh.resynced", reason=reason, revision=listing.revision)
             new = {each.revision for each in listing.entries}
             self._tell(listing.epoch, {each for each in new if 0 < before < each})
@@ -324,5 +345,25 @@ class Ingest:
     def _show(self) -> None:
         epoch, revision = self._detector.epoch, self._detector.position
         assert epoch is not None  # noqa: S101 - what is due was read
-        self._mesh.set(self._stored.mesh.at(epoch, revision))
+        made = self._stored.mesh.at(epoch, revision)
+        gone = {} if self._looked else vanished(self._mesh.value, made)
+        if gone:
+            self._hold(gone)
+            return
+        self._held, self._looked = False, False
+        self._mesh.set(made)
         self._metrics.revision.set(revision)
+
+    def _hold(self, gone: Mapping[str, int]) -> None:
+        """Show nobody that so much vanished before a second look says the same.
+
+        A ledger that was emptied stays so; a source that stumbled has it all again. As
+        long as it does not answer at all, what there was is right.
+        """
+        if not self._held:
+            self._held = True
+            self._metrics.shrinks.inc()
+            log.warning(
+                "mesh.shrunk", gone=dict(gone), revision=self._detector.position
+            )
+            self._doubts.set()

@@ -44,6 +44,9 @@ class Metrics:
         self.streams = gauge("streams", "Proxies connected")
         self.direct = gauge("direct", "1 while the ledger is watched: no bell rings")
         self.resyncs = counter("resyncs_total", "Listings of the ledger", "reason")
+        self.shrinks = counter(
+            "shrinks_total", "Times that much vanished at once: looked at twice"
+        )
         self.overflows = counter(
             "signal_overflows_total", "Announcements dropped: too many waited"
         )
