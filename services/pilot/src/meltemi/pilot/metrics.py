@@ -59,17 +59,22 @@ class Metrics:
         self.strangers = counter(
             "strangers_total", "Streams ended: the certificate is not the node's"
         )
+        self.below_floor = counter(
+            "below_floor_total", "Streams refused: the proxy had newer configuration"
+        )
         self.ended = counter("ended_total", "Streams ended by their caller", "code")
         self.withheld = counter(
             "secrets_withheld_total",
             "Pushes without the secrets of the class: the stream proved no identity",
         )
-        self.build_failures = counter(
-            "snapshot_failures_total", "Resources not computed: each is a bug"
-        )
         self._timed()
 
     def _timed(self) -> None:
+        self.build_failures = Counter(
+            "meltemi_pilot_snapshot_failures_total",
+            "Resources not computed: each is a bug",
+            registry=self.registry,
+        )
         self.build_seconds = self._seconds(
             "meltemi_pilot_snapshot_build_seconds",
             "Time to compute the resources of one class of proxies",
