@@ -29,7 +29,7 @@ def patched_hosts(
 ) -> Patched:
     """Return the tables of ``part`` and their virtual hosts after ``patches``."""
     result = Patched()
-    for item in _whole(part):
+    for item in whole_tables(part):
         result.take(item, patches, gateway=gateway)
     hosts = part.resources[TypeUrl.VIRTUAL_HOST]
     behind = {
@@ -39,7 +39,7 @@ def patched_hosts(
     return result
 
 
-def _whole(part: Snapshot) -> Iterator[Item]:
+def whole_tables(part: Snapshot) -> Iterator[Item]:
     """Yield each table of ``part`` with its virtual hosts, under their own names."""
     tables = {
         name: RouteConfiguration.FromString(each.body)

@@ -18,6 +18,7 @@ from meltemi.identity.denials import Denials, denied_prefix
 from meltemi.identity.trust import trust_key
 from meltemi.pilot.adapters.ads import Discovery, Trust
 from meltemi.pilot.adapters.announcement import announce
+from meltemi.pilot.adapters.debug_pages import debug_pages
 from meltemi.pilot.adapters.door import Door
 from meltemi.pilot.adapters.http_views import views
 from meltemi.pilot.adapters.secure_port import secure_port
@@ -67,7 +68,7 @@ class Pilot:
     ) -> None:
         self._settings, self._upstream = settings, upstream
         self._metrics = Metrics(_trail(tracing), clock)
-        mesh = Latest(Mesh())
+        mesh = self._mesh = Latest(Mesh())
         self._connections = Connections(settings.name, clock)
         self._trust = TrustStreams()
         self._ingest = Ingest(
@@ -98,6 +99,7 @@ class Pilot:
     ) -> None:
         """Serve proxies on servers of gRPC, and views over HTTP, until ``stopping``."""
         app = views(self._connections, self._book)
+        debug_pages(app, self._mesh, self._connections)
         readiness = Readiness()
         readiness.check("configuration", self._unread)
         if self._secure:
