@@ -77,6 +77,15 @@ def test_only_what_envoy_acknowledged_is_kept() -> None:
     assert holdings(made) == {CDS: {"a"}}
 
 
+def test_the_next_pilot_is_told_how_new_the_newest_was() -> None:
+    made = recorder()
+    assert made.floor == ""
+    for told in ("cafe/7", ""):  # an agent's own responses are no Pilot's
+        made.sent(DeltaDiscoveryResponse(type_url=CDS, system_version_info=told))
+    made.begin()
+    assert made.floor == "cafe/7"
+
+
 def test_what_envoy_refused_is_not_kept() -> None:
     made = taken("a")
     made.sent(say(CDS, "bad", nonce="2"))

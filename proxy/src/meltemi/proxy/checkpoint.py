@@ -141,6 +141,9 @@ class Recorder:
         self._subscriptions: dict[str, Subscription] = {}
         self._refused: dict[str, set[str]] = {}
         self._unanswered: deque[DeltaDiscoveryResponse] = deque(maxlen=UNANSWERED_LIMIT)
+        self.floor = ""
+        """How new the newest is that Envoy was sent, in a Pilot's words; empty: it was
+        sent nothing. The next Pilot must be as far (`meltemi.xds.floor`)."""
 
     @property
     def empty(self) -> bool:
@@ -155,6 +158,7 @@ class Recorder:
     def sent(self, response: DeltaDiscoveryResponse) -> None:
         """Pilot said ``response``; whether Envoy takes it is open."""
         self._unanswered.append(response)
+        self.floor = response.system_version_info or self.floor
 
     def retold(self, request: DeltaDiscoveryRequest) -> DeltaDiscoveryRequest | None:
         """Return ``request`` as the next Pilot needs it, if Envoy's words mislead.

@@ -26,6 +26,7 @@ from prometheus_client import Counter
 from meltemi.kernel.backoff import Backoff
 from meltemi.proxy.adapters.extension_lane import ExtensionLane
 from meltemi.proxy.replay import Replay
+from meltemi.xds.floor import FLOOR_HEADER
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ class XdsRelay:
             method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = (
                 channel.stream_stream(f"/{SERVICE}/{METHOD}")
             )
-            call = method()
+            call = method(metadata=((FLOOR_HEADER, self._recorder.floor),))
             outlet = Outlet(self._recorder, context)
             async with asyncio.TaskGroup() as tasks:
                 parts = [

@@ -59,6 +59,9 @@ class Metrics:
         self.strangers = counter(
             "strangers_total", "Streams ended: the certificate is not the node's"
         )
+        self.below_floor = counter(
+            "below_floor_total", "Streams refused: the proxy had newer configuration"
+        )
         self.ended = counter("ended_total", "Streams ended by their caller", "code")
         self.withheld = counter(
             "secrets_withheld_total",

@@ -26,6 +26,7 @@ from meltemi.pilot.adapters.ads_codec import MalformedRequestError, known_type
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
 from meltemi.pilot.adapters.allowance import (
     FIRST_WORD_SECONDS,
+    FLOOR_SECONDS,
     REFUSALS_AT_ONCE,
     REFUSALS_PER_SECOND,
     STRANGE_NAMES,
@@ -48,6 +49,7 @@ from meltemi.runtime.release import released
 from meltemi.runtime.wake import Wake
 from meltemi.xds import name_table
 from meltemi.xds.differences import Differences
+from meltemi.xds.floor import FLOOR_HEADER, Floor
 from meltemi.xds.session import Session
 from meltemi.xds.types import TypeUrl
 
@@ -159,6 +161,7 @@ class Discovery:
             log.warning("proxy.forbidden", error=str(error))
             await call.refuse(grpc.StatusCode.PERMISSION_DENIED, str(error))
             raise
+        await self._reach(call)
         # Headers tell the agent that it is served, even where nothing is to be sent.
         await call.accept()
         with self._places.place(peer.serial if peer else proxy.node_id) as lost:
@@ -197,6 +200,25 @@ class Discovery:
         moved = in_class(proxy, hosts_apart=apart)
         if moved is not proxy and self._connections.moved(connection, moved):
             self._snapshots.forget(proxy.group)
+
+    async def _reach(self, call: Call) -> None:
+        """Wait until the mesh is as new as the caller had it, or refuse to serve it.
+
+        It would be given what it had before (reliability F-24, guarantee G4).
+        """
+        floor = Floor.parse(call.header(FLOOR_HEADER))
+        generation = self._mesh.generation
+        try:
+            async with asyncio.timeout(FLOOR_SECONDS):
+                while not floor.met(self._mesh.value.epoch, self._mesh.value.revision):
+                    generation = await self._mesh.newer(generation)
+        except TimeoutError:
+            self._metrics.below_floor.inc()
+            await call.refuse(
+                grpc.StatusCode.UNAVAILABLE,
+                f"this Pilot is at revision {self._mesh.value.revision}, and you had "
+                f"{floor.revision} already: try another",
+            )
 
     async def _joined(
         self, connection: Connection, serving: Coroutine[None, None, MeshError | None]

@@ -46,6 +46,10 @@ REFUSALS_AT_ONCE: Final = 64.0
 """To find three bad resources of a thousand takes sixty (reliability F-29). Who goes on
 refuses everything, and each answer makes work for all."""
 
+FLOOR_SECONDS: Final = 0.7
+"""For which a Pilot may be behind a proxy that comes. The agent takes one for serving
+that has not refused in a second."""
+
 FIRST_WORD_SECONDS: Final = 30.0
 """How long a stream may say nothing at its start."""
 

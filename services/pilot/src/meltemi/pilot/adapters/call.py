@@ -28,6 +28,10 @@ class Call(Protocol):
         """
         ...
 
+    def header(self, name: str) -> str:
+        """Return a header of the call; empty: it has none of that name."""
+        ...
+
     async def read(self) -> bytes | None:
         """Return the next message; None when the caller sends nothing more."""
         ...
@@ -60,6 +64,11 @@ class GrpcCall:
     def peer(self) -> Peer | None:
         """Return who the handshake verified; raise `InvalidCertificateError`."""
         return caller(self._context)
+
+    def header(self, name: str) -> str:
+        """Return a header of the call; empty: it has none of that name."""
+        told = dict(self._context.invocation_metadata() or ())
+        return str(told.get(name, ""))
 
     async def read(self) -> bytes | None:
         """Return the next message; None at the end."""
@@ -97,6 +106,10 @@ class BegunCall:
     def peer(self) -> Peer | None:
         """Return who calls; raise `InvalidCertificateError`."""
         return self._call.peer()
+
+    def header(self, name: str) -> str:
+        """Return a header of the call."""
+        return self._call.header(name)
 
     async def accept(self) -> None:
         """Tell the caller that it is served."""

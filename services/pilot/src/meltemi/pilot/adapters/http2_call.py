@@ -39,8 +39,9 @@ class _RefusedError(Exception):
 class Http2Call:
     """One call (`meltemi.pilot.adapters.call.Call`)."""
 
-    def __init__(self, protocol: Http2Protocol, stream: int) -> None:
-        self._protocol, self._stream = protocol, stream
+    def __init__(self, protocol: Http2Protocol, opened: Opened) -> None:
+        self._protocol, self._stream = protocol, opened.stream
+        self._headers = opened.headers
         self._inbox: deque[bytes] = deque()
         self._finished = False
         self._news = Wake()
@@ -49,6 +50,10 @@ class Http2Call:
     def peer(self) -> Peer | None:
         """Return who the handshake verified; raise `InvalidCertificateError`."""
         return self._protocol.peer()
+
+    def header(self, name: str) -> str:
+        """Return a header of the call; empty: it has none of that name."""
+        return self._headers.get(name, "")
 
     async def read(self) -> bytes | None:
         """Return the next message; None when there will be no more."""
@@ -197,7 +202,7 @@ class Http2Protocol(asyncio.Protocol):
             call.told(event)
 
     def _opened(self, event: Opened) -> None:
-        call = Http2Call(self, event.stream)
+        call = Http2Call(self, event)
         handler = self._handlers.get(event.headers.get(":path", ""))
         kind = event.headers.get("content-type", "")
         if handler is None or not kind.startswith("application/grpc"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
-from meltemi.kernel.names import Revision
+from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.latest import Latest
 from meltemi.store.ports import (
     CompactedError,
@@ -19,7 +20,6 @@ from meltemi.store.ports import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
 
-    from meltemi.kernel.names import Epoch
     from meltemi.store.ports import Mutation, Page
 
 STEPS_KEPT: Final = 1024
@@ -36,7 +36,9 @@ class ToldLedger:
     """
 
     def __init__(self, epoch: Epoch, lacking: Callable[[], str]) -> None:
-        self._epoch, self._lacking = epoch, lacking
+        # Each Pilot counts for itself: no revision means the same in two of them.
+        self._epoch = Epoch(f"{epoch}#{token_hex(4)}")
+        self._lacking = lacking
         self._entries: dict[str, Entry] = {}
         self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
         self._complete = asyncio.Event()
