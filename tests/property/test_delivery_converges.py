@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from meltemi.kernel.clock import SystemClock
-from meltemi.kernel.names import Epoch, Revision
+from meltemi.kernel.names import Epoch, Key, Revision
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
 from meltemi.pilot.model.mesh_config import MeshConfig
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STEPS: Final = 40
+CHAPTERS: Final = 2
+"""Of a history; between them everything is in place, and can be taken away."""
 ROUNDS: Final = 200
+DROPPED: Final = 0.45
+"""Of the edits so many take something away that is there."""
 ALONE: Final = resources(service("reviews", "80 http HTTP", "9000 tcp TCP"))
 POOL: Final = resources(
     service("ratings", "80 http HTTP")
@@ -89,6 +93,8 @@ class World:
             ModelPilot(Snapshots(self.cell, MeshConfig(), SystemClock(), Metrics()))
             for _ in range(2)
         ]
+        self.present = dict[str, Key]()
+        """Of the pool, what is in the mesh."""
         self.nobodys = dict[bytes, set[str]]()
         self.note_nobodys()
         self.proxies = [
@@ -117,8 +123,14 @@ class World:
 
     def edit(self) -> None:
         """Put an object of the pool into the mesh, or take it out."""
-        each, drop = self.rng.choice(POOL), self.rng.random() < 0.3
-        made = self.mesh.drop(each.key) if drop else self.mesh.put(each)
+        present = sorted(self.present)
+        if present and self.rng.random() < DROPPED:
+            key = self.present.pop(self.rng.choice(present))
+            made = self.mesh.drop(key)
+        else:
+            each = self.rng.choice(POOL)
+            self.present[str(each.key)] = each.key
+            made = self.mesh.put(each)
         self.mesh = made.at(Epoch("cafe"), Revision(self.mesh.revision + 1))
         self.cell.set(self.mesh)
         self.note_nobodys()
@@ -165,9 +177,10 @@ class World:
 def history(seed: int) -> None:
     """Tell one history, and see how it ends."""
     world = World(seed)
-    for _ in range(STEPS):
-        world.step()
-    world.settle()
+    for _ in range(CHAPTERS):
+        for _ in range(STEPS):
+            world.step()
+        world.settle()
     for each in world.proxies:
         each.refused.clear()
         each.connect(world.rng.choice(world.pilots))

@@ -86,7 +86,7 @@ class ModelProxy:
     refused: set[tuple[TypeUrl, bytes]] = field(
         default_factory=set["tuple[TypeUrl, bytes]"]
     )
-    """Bodies it will not take."""
+    """Bodies it will not take, where it does not hold them already."""
     inbox: list[bytes] = field(default_factory=list["bytes"])
     hosts: dict[str, dict[str, Held]] = field(
         default_factory=dict["str", "dict[str, Held]"]
@@ -101,6 +101,7 @@ class ModelProxy:
         self._variant = made
         self._asked: dict[TypeUrl, frozenset[str] | None] = {}
         self._last: dict[TypeUrl, Sent] = {}
+        self._taken: dict[TypeUrl, set[str]] = {kind: set() for kind in TypeUrl}
         self.inbox = []
         self._ask()
 
@@ -118,14 +119,15 @@ class ModelProxy:
     def answer(self) -> None:
         """Take the first response, or refuse it, and say so; ask for what it names."""
         sent = self._read(self.inbox.pop(0))
+        known = self.held[sent.kind]
         bad = sorted(
             name
             for name, each in sent.found.items()
             if (sent.kind, each.body) in self.refused
+            and (name not in known or known[name].body != each.body)
         )
         if sent.kind is TypeUrl.VIRTUAL_HOST:
             bad = self._take_hosts(sent, bad)
-        known = self.held[sent.kind]
         good = {name: each for name, each in sent.found.items() if name not in bad}
         if not self.delta and sent.kind.wildcard:
             known = {name: known[name] for name in known if name in sent.found}
@@ -135,6 +137,7 @@ class ModelProxy:
             if name not in sent.removed
         }
         self._last[sent.kind] = sent
+        self._taken[sent.kind].update(good)
         if sent.kind is TypeUrl.ROUTE:
             for name in self._fetching():
                 self.hosts.setdefault(name, {})
@@ -222,10 +225,14 @@ class ModelProxy:
         """Whether its Pilot can know what it holds.
 
         On a new stream of the older variant nobody tells it, and a response with all
-        clusters takes away those of listeners that are yet to be replaced.
+        clusters takes away those of listeners that are yet to be replaced, or that are
+        never replaced because the proxy refuses what shall replace them.
         """
-        sent = (TypeUrl.LISTENER, TypeUrl.ROUTE)
-        return self.delta or all(k in self._last or k not in self._asked for k in sent)
+        return self.delta or all(
+            name in self._taken[kind]
+            for kind in (TypeUrl.LISTENER, TypeUrl.ROUTE)
+            for name in self.held[kind]
+        )
 
     def missing(self) -> dict[bytes, set[str]]:
         """Return by listener and table the clusters it names that are not held."""

@@ -106,6 +106,8 @@ class WholeState:
         self._chunks = chunks
         self._wholes: dict[TypeUrl, Whole] = {}
         self._sent: dict[TypeUrl, _Sent] = {}
+        self._good: dict[TypeUrl, _Sent] = {}
+        """The last that the proxy took all of."""
         self._holds: dict[TypeUrl, Mapping[str, str]] = {}
 
     def parse(self, data: bytes) -> Message:
@@ -128,10 +130,12 @@ class WholeState:
         """Return a DiscoveryResponse; older bodies stand in for what is in doubt."""
         del system_version  # this variant has no field for it
         contents = self._wholes[kind].contents(push, self._holds.get(kind, {}))
-        last, older = self._sent.get(kind), dict[str, "Stored"]()
+        before = [each[kind] for each in (self._sent, self._good) if kind in each]
+        older = dict[str, "Stored"]()
 
         def find(name: str, version: str) -> Stored:
-            found = last.body(name, version) if last else None
+            bodies = (each.body(name, version) for each in before)
+            found = next((each for each in bodies if each), None)
             now = snapshot.resources[kind].get(name)
             if now is None or now.version != version:
                 found = found or stored_of(snapshot, kind, name, version)
@@ -149,6 +153,8 @@ class WholeState:
         self._holds[kind] = watch.holds
         if watch.flight is None and not watch.doubt:
             self._wholes[kind].accept(sent.contents if sent else {})
+            if sent:
+                self._good[kind] = sent
 
 
 def stored_of(snapshot: Snapshot, kind: TypeUrl, name: str, version: str) -> Stored:
