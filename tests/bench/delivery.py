@@ -14,6 +14,7 @@ from itertools import product
 from statistics import median
 from typing import TYPE_CHECKING
 
+from comparison import Form
 from measure import Figure
 from returning import reconnect
 from stage import load_average, staged, started
@@ -57,6 +58,13 @@ TARGETS: dict[str, dict[str, float]] = {
     },
 }
 """By size, then by what is measured."""
+APART: dict[str, dict[str, float]] = {
+    "1000x1000": {
+        "weight last proxy, median of 5": 45,
+        "add last proxy, median of 5": 60,
+    },
+}
+"""Of virtual hosts by themselves."""
 ANYWHERE = {"witnesses, refused": 0.0, "witnesses, differences": 0.0}
 
 
@@ -69,14 +77,14 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
         yield _judged(
             size, Figure(f"{size} start to the first proxy", started(size), "s")
         )
-    for size, delta in product(chosen.sizes, (True, False)):
+    for size, form in product(chosen.sizes, Form):
         ours: list[Figure] = []
-        for each in measured(size, chosen, delta=delta):
+        for each in measured(size, chosen, form):
             ours.append(_judged(size, each))
             yield ours[-1]
-        if chosen.peer is None:
+        if chosen.peer is None or form is Form.VHDS:
             continue
-        theirs = measured(size, chosen, delta=delta, peer=chosen.peer)
+        theirs = measured(size, chosen, form, chosen.peer)
         by_name = {each.name: each for each in theirs}
         for each in ours:
             if found := by_name.get(each.name):
@@ -87,21 +95,24 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
 def _judged(size: Size, figure: Figure) -> Figure:
     """Return ``figure`` with the target there is for it."""
     what = figure.name.removeprefix(f"{size} ")
-    what = what.removeprefix("delta ").removeprefix("sotw ")
+    form, _, rest = what.partition(" ")
+    what = rest if form in set(Form) else what
     targets = {**TARGETS.get(str(size), {}), **ANYWHERE}
+    if form == Form.VHDS:
+        targets |= APART.get(str(size), {})
     return replace(figure, target=targets.get(what))
 
 
 def measured(
-    size: Size, chosen: Chosen, *, delta: bool, peer: Peer | None = None
+    size: Size, chosen: Chosen, form: Form, peer: Peer | None = None
 ) -> Iterator[Figure]:
     """Yield what one size costs: the connection of all, then changes one by one."""
-    yield load_average(f"{size} {'delta' if delta else 'sotw'}")
-    with staged(size, delta=delta, peer=peer) as stage:
+    yield load_average(f"{size} {form}")
+    with staged(size, form, peer) as stage:
         yield from _connected(stage)
         for change in CHANGES:
             yield from _changes(stage, change)
-        if delta:
+        if form.incremental:
             yield from reconnect(stage)
         if chosen.churn_seconds:
             yield from churn(stage, chosen.churn_seconds)

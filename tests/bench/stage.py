@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from comparison import Form
 from measure import Figure
 
 from meltemi.testkit.crowd import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 0.7
 LIMIT_SECONDS = 600
+APART = ("--vhds", "--meta", "MELTEMI_VHDS=true")
 OFTEN = ("--retry-base", "0.02", "--retry-max", "0.05")
 """How a proxy that waits for a Pilot to start comes back."""
 
@@ -41,6 +43,7 @@ class Stage:
 
     title: str
     size: Size
+    form: Form
     folder: Path
     ads: int
     source: Speaker
@@ -65,7 +68,10 @@ class Stage:
         """Prepare a change, and have the proxies look out for it."""
         self.source.do(f"prepare {name} {change} {which}")
         told = self.source.says("prepared", name)
-        words = f"{told['types']} {told['marker']} {QUIET_SECONDS} {LIMIT_SECONDS}"
+        types = str(told["types"])
+        if self.form is Form.VHDS:
+            types = types.replace("RDS", "VHDS")
+        words = f"{types} {told['marker']} {QUIET_SECONDS} {LIMIT_SECONDS}"
         self.load.do(f"mark {name} {words}")
         self.load.says("marked", name)
 
@@ -83,7 +89,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(size: Size, *, delta: bool, peer: Peer | None = None) -> Iterator[Stage]:
+def staged(size: Size, form: Form, peer: Peer | None = None) -> Iterator[Stage]:
     """Have every proxy of a size connected while the context lasts."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -95,15 +101,20 @@ def staged(size: Size, *, delta: bool, peer: Peer | None = None) -> Iterator[Sta
         crowd = Crowd(
             size.proxies,
             size.services,
-            delta=delta,
-            more=("--timeout", str(LIMIT_SECONDS)),
+            delta=form.incremental,
+            more=(
+                "--timeout",
+                str(LIMIT_SECONDS),
+                *(APART if form is Form.VHDS else ()),
+            ),
         )
         ads = peer.ads if peer else made.ads if made else 0
         before = made.cpu_seconds if made else 0.0
         load = stack.enter_context(speaking(crowd.argv(program, ads)))
         ready = load.says("ready")
-        title = f"{size} {'delta' if delta else 'sotw'}"
-        yield Stage(title, size, folder, ads, told, load, made, ready, before)
+        yield Stage(
+            f"{size} {form}", size, form, folder, ads, told, load, made, ready, before
+        )
 
 
 def compiled(folder: Path) -> str:
