@@ -36,6 +36,7 @@ from meltemi.pilot.model.mesh_config import MeshConfig, over_defaults
 from meltemi.pilot.push import Snapshots
 from meltemi.pilot.stats.book import Book
 from meltemi.pilot.translate.telemetry.log_format import EXPLAINING
+from meltemi.runtime.admin_token import AdminToken
 from meltemi.runtime.http import serve_http
 from meltemi.runtime.loop_lag import watch_lag
 from meltemi.runtime.operations import Readiness, operations
@@ -82,11 +83,12 @@ class Pilot:
         self._domains = MeshDomains(settings.trust_domain, self._federate)
         self._bundles = ForeignBundles(self._federate)
         door = Door(self._denials, self._domains)
+        admins = settings.admin_token_file
         self._discovery = Discovery(
             mesh,
             Snapshots(mesh, _defaults(settings), clock, self._metrics),
             self._connections,
-            Trust(door, self._trust),
+            Trust(door, self._trust, AdminToken(admins) if admins else None),
         )
         self._book = Book(clock)
         self._stats = StatsDesk(self._book, door)

@@ -139,6 +139,10 @@ class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
         file = self.secrets_key_file
         return None if file is None else load_sealing_key(file)
 
+    admin_token_file: Path | None = None
+    """Who bears this token is told the state of the control plane over xDS, as istioctl
+    asks for it; unset: nobody is."""
+
     access_log_file: str = ""
     """Where proxies log requests; empty: nowhere, as MeshConfig.accessLogFile."""
 

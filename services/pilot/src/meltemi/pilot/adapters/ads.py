@@ -38,6 +38,7 @@ from meltemi.pilot.adapters.allowance import (
 )
 from meltemi.pilot.adapters.call import BegunCall
 from meltemi.pilot.adapters.chunks import Chunks
+from meltemi.pilot.adapters.debug_desk import DEBUG, DebugDesk, asks_for_state
 from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.adapters.name_streams import NameStreams
 from meltemi.pilot.connections import Connection, Connections
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.push import Snapshots
     from meltemi.pilot.scope.proxy import Proxy
+    from meltemi.runtime.admin_token import AdminToken
     from meltemi.xds.session import Request
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
@@ -85,10 +87,6 @@ class DebugTypeError(MeshError):
     blame = Blame.CALLER
 
 
-DEBUG = "istio.io/debug"
-"""What Istio's types about the control plane begin with: of every proxy's
-configuration, some say. No proxy has a use for them."""
-
 STATUS: dict[type[MeshError], grpc.StatusCode] = {
     InvalidNodeError: grpc.StatusCode.INVALID_ARGUMENT,
     MalformedRequestError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -108,6 +106,8 @@ class Trust:
 
     door: Door
     streams: TrustStreams
+    admins: AdminToken | None = None
+    """Who may ask for the state of the control plane; None: nobody."""
 
 
 class Discovery:
@@ -124,6 +124,7 @@ class Discovery:
         self._metrics = snapshots.metrics
         self._door, self._trust = trust.door, trust.streams
         self._names = NameStreams(mesh, NameTables(snapshots))
+        self._debug = DebugDesk(connections, trust.admins)
         self._places = Places()
         self._chunks, self._differences = Chunks(), Differences()
 
@@ -139,7 +140,14 @@ class Discovery:
         await released(self._serve(Delta(self._chunks), call))
 
     async def _whole(self, call: Call) -> None:
-        await released(self._serve(WholeState(self._chunks), call))
+        first = await _first_word(call)
+        if first is None:
+            return
+        begun = BegunCall(call, first)
+        if asks_for_state(first):
+            await self._debug.serve(first, call)
+        else:
+            await released(self._serve(WholeState(self._chunks), begun))
 
     async def _serve(self, variant: Variant, call: Call) -> None:
         """Serve one stream from its first message to its end."""
