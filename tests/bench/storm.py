@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from measure import Figure
 from stage import compiled, load_average
 
 from meltemi.pilot.settings import Carrier
+from meltemi.testkit.beside import Beside
 from meltemi.testkit.crowd import Crowd, crowded_pilot, source, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meltemi.testkit.crowd import CrowdedPilot
+from meltemi.testkit.crowd import CrowdedPilot
 
 STREAMS = 2_000
 SERVICES = 1_000
@@ -46,22 +46,14 @@ def figures() -> Iterator[Figure]:
             yield Figure(f"{title}: RSS at most", peak.mib, "MiB", 1024)
 
 
-class Peak:
+class Peak(Beside):
     """The most memory a Pilot held while the context lasts."""
 
     def __init__(self, pilot: CrowdedPilot) -> None:
+        super().__init__()
         self.mib, self._pilot = 0.0, pilot
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._look)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enough.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._enough.wait(EVERY_SECONDS):
+    def work(self) -> None:
+        """Look now and then."""
+        while not self.enough.wait(EVERY_SECONDS):
             self.mib = max(self.mib, self._pilot.resident_mib)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SERVICES = PROXIES = 60
-SECONDS = 16
+SECONDS = 12
 LEAK_MIB = 6
 """In ten seconds of this, what classes had answered once took eleven."""
 

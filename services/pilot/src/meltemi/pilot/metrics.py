@@ -53,15 +53,11 @@ class Metrics:
         self.sent_bytes = counter(
             "sent_bytes_total", "Bytes of responses sent to proxies", "type"
         )
-        self.refusals = counter(
-            "refusals_total", "Responses that proxies refused", "type"
-        )
+        self.refusals = counter("refusals_total", "Responses proxies refused", "type")
         self.strangers = counter(
             "strangers_total", "Streams ended: the certificate is not the node's"
         )
-        self.below_floor = counter(
-            "below_floor_total", "Streams refused: the proxy had newer configuration"
-        )
+        self.below_floor = counter("below_floor_total", "Refused: they were ahead")
         self.ended = counter("ended_total", "Streams ended by their caller", "code")
         self.withheld = counter(
             "secrets_withheld_total",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import threading
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx2
 
+from meltemi.testkit.beside import Beside
 from meltemi.testkit.walkthrough import NETWORKING
 
 if TYPE_CHECKING:
@@ -69,29 +69,21 @@ def numbers_of(mesh: Up) -> Iterator[Numbers]:
         yield Numbers(client)
 
 
-class Caller:
+class Caller(Beside):
     """Calls one URL without a pause: what came of it, and which numbers were told."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self.where = urlsplit(url)
         self.seen = Counter[str]()
         self.number = -1
         self.back: list[str] = []
         """Where a number was lower than one before."""
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._call)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enough.set()
-        self._thread.join()
-
-    def _call(self) -> None:
+    def work(self) -> None:
+        """Call, and look at what is told."""
         open_ = http.client.HTTPConnection(self.where.netloc, timeout=SECONDS)
-        while not self._enough.is_set():
+        while not self.enough.is_set():
             try:
                 open_.request("GET", self.where.path)
                 answer = open_.getresponse()

@@ -10,17 +10,17 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import psutil
 
+from meltemi.testkit.beside import Beside
 from meltemi.testkit.leaks import check_leaks, files_below, overheard
 
 if TYPE_CHECKING:
@@ -208,25 +208,17 @@ def answer(url: str, headers: Mapping[str, str] | None = None) -> httpx2.Respons
     return answers(url, 1, headers)[0]
 
 
-class Load:
+class Load(Beside):
     """Requests without a pause, counted by what came of them."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self.url, self.seen = url, Counter[str]()
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enough.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
+    def work(self) -> None:
+        """Ask, and count what comes."""
         with httpx2.Client(timeout=10) as client:
-            while not self._enough.is_set():
+            while not self.enough.is_set():
                 try:
                     self.seen[str(client.get(self.url).status_code)] += 1
                 except httpx2.HTTPError as error:

@@ -151,11 +151,7 @@ class Discovery:
 
     async def _serve(self, variant: Variant, call: Call) -> None:
         """Serve one stream from its first message to its end."""
-        if self._mesh.value.revision == 0:
-            await call.refuse(
-                grpc.StatusCode.UNAVAILABLE,
-                "this Pilot has not read the configuration yet: try another",
-            )
+        await self._reach(call)
         first = await _first_word(call)
         if first is None:
             return
@@ -169,7 +165,6 @@ class Discovery:
             log.warning("proxy.forbidden", error=str(error))
             await call.refuse(grpc.StatusCode.PERMISSION_DENIED, str(error))
             raise
-        await self._reach(call)
         # Headers tell the agent that it is served, even where nothing is to be sent.
         await call.accept()
         with self._places.place(peer.serial if peer else proxy.node_id) as lost:
@@ -218,6 +213,11 @@ class Discovery:
 
         It would be given what it had before (reliability F-24, guarantee G4).
         """
+        if self._mesh.value.revision == 0:
+            await call.refuse(
+                grpc.StatusCode.UNAVAILABLE,
+                "this Pilot has not read the configuration yet: try another",
+            )
         floor = Floor.parse(call.header(FLOOR_HEADER))
         generation = self._mesh.generation
         try:
