@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meltemi.kernel.clock import SystemClock
@@ -11,6 +12,8 @@ from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.push import Snapshots
 from meltemi.pilot.scope.proxy import proxy
+from meltemi.testkit.authority import NOON
+from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.mesh import mesh
 from meltemi.xds.types import TypeUrl
 
@@ -21,6 +24,7 @@ GROUP = proxy(
     "sidecar~127.0.0.1~a.default~default.svc.cluster.local",
     {"MELTEMI_EXPLICIT": {"http_proxy": "127.0.0.1:15080"}},
 ).group
+OTHER = replace(GROUP, namespace="other")
 SERVICE = """
     apiVersion: networking.istio.io/v1
     kind: ServiceEntry
@@ -69,10 +73,26 @@ def test_a_bug_in_translation_keeps_what_the_class_had(
     assert failures == 1
 
 
-def test_a_class_nobody_is_of_is_forgotten() -> None:
-    snapshots = made(Latest(mesh(SERVICE)), Metrics())
+def test_a_class_nobody_is_of_is_remembered_for_a_while_and_forgotten() -> None:
+    clock = StillClock(NOON)
+    snapshots = Snapshots(Latest(mesh(SERVICE)), MeshConfig(), clock, Metrics())
     before = snapshots.of(GROUP)
     snapshots.forget(GROUP)
+    clock.advance(push.LINGER_SECONDS - 1)
+    assert snapshots.of(GROUP) is before, "a proxy that lost its stream is back"
+    snapshots.forget(GROUP)
+    clock.advance(push.LINGER_SECONDS)
+    snapshots.forget(OTHER)
+    assert snapshots.of(GROUP) is not before
+
+
+def test_of_many_classes_nobody_is_of_the_oldest_are_forgotten() -> None:
+    clock = StillClock(NOON)
+    snapshots = Snapshots(Latest(mesh(SERVICE)), MeshConfig(), clock, Metrics())
+    before = snapshots.of(GROUP)
+    snapshots.forget(GROUP)
+    for number in range(push.MOST_EMPTY):
+        snapshots.forget(replace(GROUP, dns_domain=f"d{number}"))
     assert snapshots.of(GROUP) is not before
 
 

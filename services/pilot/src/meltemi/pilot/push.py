@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import structlog
 
@@ -58,6 +58,10 @@ class Fades(Protocol):
         ...
 
 
+LINGER_SECONDS: Final = 60.0
+MOST_EMPTY: Final = 1024
+"""Classes without proxies that are remembered, and for how long."""
+
 log = structlog.get_logger("meltemi.pilot")
 
 
@@ -108,6 +112,7 @@ class Snapshots:
         self._clock, self.metrics = clock, metrics
         self._index: Index | None = None
         self._made: dict[ProxyClass, Made] = {}
+        self._empty: dict[ProxyClass, float] = {}
         self._indexed: Stamp | None = None
         self._before: Stamp | None = None
         self._changed = frozenset[str]()
@@ -124,6 +129,7 @@ class Snapshots:
         """Return the newest snapshot for ``group``; None before the first mesh."""
         mesh, stamp = self.newest(), self._mesh.value.stamp
         made = self._made.get(group)
+        self._empty.pop(group, None)
         if mesh is not None and (made is None or made.stamp != stamp):
             made = self._build(group, mesh, stamp)
         return made.whole if made else None
@@ -142,6 +148,7 @@ class Snapshots:
             self._before, self._indexed = self._indexed, mesh.stamp
             self._seen = ByClass[Seen](self._memory)
             self._followed = {}
+            self._drop_empty()
             for each in self._remembering:
                 each.turn()
         return self._index
@@ -152,8 +159,23 @@ class Snapshots:
         return (*made, self._patches, self._patching)
 
     def forget(self, group: ProxyClass) -> None:
-        """Drop the snapshot of a class that has no proxies any more."""
-        self._made.pop(group, None)
+        """Drop, soon, the snapshot of a class that has no proxies any more.
+
+        A proxy that lost its stream comes back within seconds, mostly.
+        """
+        self._empty.pop(group, None)
+        self._empty[group] = self._clock.monotonic()
+        self._drop_empty()
+
+    def _drop_empty(self) -> None:
+        """Drop what is empty for long, and the oldest of too many."""
+        before = self._clock.monotonic() - LINGER_SECONDS
+        while self._empty:
+            oldest, since = next(iter(self._empty.items()))
+            if since > before and len(self._empty) <= MOST_EMPTY:
+                return
+            del self._empty[oldest]
+            self._made.pop(oldest, None)
 
     def _build(self, group: ProxyClass, mesh: Index, stamp: Stamp) -> Made | None:
         """Make the snapshot of ``group``; return what it had where that fails."""
