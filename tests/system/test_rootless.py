@@ -144,6 +144,20 @@ def test_a_workload_of_ones_own_is_called_and_calls(mesh: Up) -> None:
     mesh.do("delete", "-f", "-", stdin=HELLO_OUTSIDE)
 
 
+CALLING = """
+import json, urllib.request
+with urllib.request.urlopen("http://reviews:9080/headers", timeout=10) as answer:
+    print(answer.status, answer.read().decode())
+"""
+
+
+def test_a_workload_of_ones_own_calls_services_by_their_names(mesh: Up) -> None:
+    words = ("--service", "hello", "--port", "8080", "--", SYSTEM_PYTHON, "-c", CALLING)
+    said = mesh.do("run", *words)
+    assert "200 " in said
+    assert "/sa/hello" in said, "under mutual TLS, as what it is"
+
+
 def test_a_workload_that_is_in_no_pod_is_called_all_the_same(
     mesh: Up, tmp_path: Path
 ) -> None:

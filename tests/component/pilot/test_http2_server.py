@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from meltemi.pilot.adapters.http2_call import Http2Protocol
 from meltemi.pilot.adapters.http2_server import serving_http2
 from meltemi.runtime.http import AddressInUseError
 from meltemi.runtime.settings import Address
@@ -113,3 +114,20 @@ async def test_all_of_a_large_answer_comes(
     stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(MUCH)
     assert [len(each) async for each in stream(b"")] == [len(PIECE)] * PIECES
     assert service.sent == PIECES
+
+
+class Late(asyncio.Transport):
+    """A connection that was accepted as the server ended."""
+
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def test_a_connection_that_begins_as_the_server_ends_is_cut_off() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        protocol, late = Http2Protocol({}, tasks, LARGEST), Late()
+        protocol.close()
+        protocol.connection_made(late)
+    assert late.aborted

@@ -213,6 +213,29 @@ def test_what_the_injector_decides_alone_is_not_told_twice() -> None:
     assert "AGENT_PROXY_CONFIG" not in agent_environ(sidecar, Mesh(), "web")
 
 
+@pytest.mark.parametrize("word", ["true", "True", "TRUE", "1", "t", "yes", "on"])
+def test_every_word_for_yes_has_dns_captured(word: str) -> None:
+    sidecar, told = configured(
+        f"{{proxyMetadata: {{ISTIO_META_DNS_CAPTURE: '{word}'}}}}"
+    )
+    assert sidecar.capture.dns.value is True
+    assert told == []
+
+
+@pytest.mark.parametrize("word", ["false", "0", "F", "no", "off"])
+def test_every_word_for_no_leaves_dns_alone(word: str) -> None:
+    sidecar, _ = configured(f"{{proxyMetadata: {{ISTIO_META_DNS_CAPTURE: '{word}'}}}}")
+    assert sidecar.capture.dns.value is False
+
+
+def test_a_word_that_is_neither_is_told() -> None:
+    sidecar, told = configured("{proxyMetadata: {ISTIO_META_DNS_CAPTURE: perhaps}}")
+    assert sidecar.capture.dns.value is Defaults().dns
+    (problem,) = told
+    assert "ISTIO_META_DNS_CAPTURE" in problem
+    assert "perhaps" in problem
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [

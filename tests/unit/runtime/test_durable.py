@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -35,3 +36,18 @@ def test_a_target_that_refuses_keeps_what_it_held(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
         replace_file(path, b"x")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "key", list[tuple[bool, bool]]()
+    sync = os.fsync
+
+    def noted(handle: int) -> None:
+        seen.append((stat.S_ISREG(os.fstat(handle).st_mode), path.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    replace_file(path, b"one")
+    assert seen == [(True, False), (False, True)], "the file, its name, then the folder"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meltemi.ctl.workload.systemd import parsed_join
+from meltemi.ctl.workload.systemd import parsed_join, systemd_unit
 from meltemi.ctl.workload.unit import Unit, quoted, unit_text
 from meltemi.ctl.workload.wish import BadWishError
 
@@ -53,6 +53,21 @@ def test_only_who_captures_gets_a_right_over_the_network() -> None:
     assert "Capabilities" not in unit_text(WANTED)
     captured = unit_text(replace(WANTED, captured=True))
     assert "\nAmbientCapabilities=CAP_NET_ADMIN\n" in captured
+
+
+def test_who_captures_leaves_no_rules_however_it_ended() -> None:
+    assert "capture clean" not in unit_text(WANTED)
+    captured = unit_text(replace(WANTED, captured=True))
+    assert "\nExecStopPost=-/bin/true capture clean\n" in captured
+
+
+def test_a_program_that_a_unit_cannot_see_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: "/tmp/venv/bin/meltemi")  # noqa: S108 - a name
+    token = Path(WANTED.token)
+    with pytest.raises(BadWishError, match="install meltemi elsewhere"):
+        systemd_unit(WANTED.url, list(WANTED.join), credential=token, user="x")
 
 
 @pytest.mark.skipif(NO_SYSTEMD, reason="systemd-analyze is not installed")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -93,6 +94,14 @@ def test_case_60_and_t21_text_is_refused_or_stays_text(key: str, text: str) -> N
     response: Any = answer.body["response"]
     assert response["allowed"] is (key.startswith("example.com"))
     assert "privileged" not in str(response.get("patch", ""))
+
+
+def test_kubernetes_expands_no_variable_in_what_the_agent_is_told() -> None:
+    config = "{proxyMetadata: {ISTIO_META_X: $(HOME)}}"
+    answer = answered(read(sent(annotations={"proxy.istio.io/config": config})), MANNER)
+    patch = base64.b64decode(str(answer.body["response"]["patch"])).decode()  # type: ignore[index]
+    assert "$$(HOME)" in patch
+    assert "$(HOME)" not in patch.replace("$$(HOME)", "")
 
 
 def test_a_number_of_a_probe_that_is_a_name_becomes_the_number() -> None:

@@ -15,6 +15,7 @@ from meltemi.ctl.citadel import workload_token
 from meltemi.ctl.galley.client import EXIT_DENIED, failed
 from meltemi.ctl.galley.connect import connect, running
 from meltemi.ctl.local.interrupts import locked
+from meltemi.ctl.local.mesh import has_pods
 from meltemi.ctl.local.processes import inherited
 from meltemi.ctl.output import DEFAULT_NAMESPACE, Output, OutputOption, show
 from meltemi.ctl.state import StateOption
@@ -200,9 +201,12 @@ def run(  # noqa: PLR0913 - Typer reads the signature
     """Run CMD as a workload of the local mesh, with a token made for it.
 
     Its proxy is ready before CMD starts, and drained when CMD ends. Signals go to CMD,
-    and the exit code is CMD's: 128 and the number of a signal that ended it.
+    and the exit code is CMD's: 128 and the number of a signal that ended it. Where the
+    workloads of the mesh are in pods CMD is in one, too, and calls services by name;
+    with --upstream it has the ports that it names instead.
     """
     told = port_and_place(port, app)
+    record, layout = running(state)
     wish = Wish(
         name or name_of(service, socket.gethostname()),
         service,
@@ -212,8 +216,8 @@ def run(  # noqa: PLR0913 - Typer reads the signature
         group,
         tuple(map(Upstream.parse, upstream)),
         health=health_of(health, told[0]),
+        captured=not upstream and has_pods(record),
     )
-    _, layout = running(state)
     asked = {
         "namespace": ns,
         "service_account": sa or service,

@@ -28,11 +28,12 @@ StateDirectoryMode=0700
 Restart=on-failure
 RestartSec=2
 RestartPreventExitStatus=64 65 77
+SuccessExitStatus=143
 KillMode=mixed
 TimeoutStopSec={stop}
 NoNewPrivileges=yes
 {rights}ProtectSystem=strict
-ProtectHome=yes
+ProtectHome=read-only
 PrivateTmp=yes
 
 [Install]
@@ -40,8 +41,12 @@ WantedBy=multi-user.target
 """
 
 
-CAPTURES: Final = "AmbientCapabilities=CAP_NET_ADMIN\n"
-"""To set rules, and to mark what the proxy opens; the application does not get it."""
+CAPTURES: Final = """\
+AmbientCapabilities=CAP_NET_ADMIN
+ExecStopPost=-{program} capture clean
+"""
+"""To set rules, and to mark what the proxy opens; the application does not get it. And
+what nobody took away who was killed: else the machine sends everything to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +83,14 @@ def unit_text(wanted: Unit) -> str:
         "%d/token",
         *map(quoted, wanted.join),
     ]
+    rights = CAPTURES.format(program=quoted(wanted.program))
     return UNIT.format(
         name=quoted(wanted.name),
         url=quoted(wanted.url),
         command=" ".join(command),
         token=quoted(wanted.token),
         user=wanted.user,
-        rights=CAPTURES if wanted.captured else "",
+        rights=rights if wanted.captured else "",
         stop=STOP_SECONDS,
     )
 

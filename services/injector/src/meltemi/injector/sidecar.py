@@ -246,7 +246,7 @@ def _left_alone(spoken: Spoken, status: Decision[int]) -> Words:
 def _dns(spoken: Spoken, defaults: Defaults) -> Decision[bool]:
     said = spoken.config.proxy_metadata.get(DNS_CAPTURE)
     name = f"proxyMetadata.{DNS_CAPTURE}"
-    captured = None if said is None else said == "true"
+    captured = None if said is None else spoken.meant(name, said, reading.boolean)
     return spoken.of_config(name, captured, defaults.dns)
 
 

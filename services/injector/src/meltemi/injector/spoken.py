@@ -80,6 +80,14 @@ class Spoken:
             self.findings.append(problem(f'labels["{key}"]', str(error)))
             return otherwise
 
+    def meant(self, name: str, text: str, meaning: Callable[[str], T]) -> T | None:
+        """Return what ``text`` at ``name`` of the ProxyConfig means; None: nothing."""
+        try:
+            return meaning(text.strip())
+        except ValueError as error:
+            self.findings.append(problem(CONFIG_PATH, f"{name}: {error}"))
+            return None
+
     def of_config(self, name: str, value: T | None, otherwise: T) -> Decision[T]:
         """Return what the ProxyConfig says at ``name``, or else ``otherwise``."""
         if value is None:

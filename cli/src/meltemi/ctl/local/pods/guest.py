@@ -10,6 +10,7 @@ import msgspec
 
 from meltemi.ctl.local.pods.enter import enter_pod
 from meltemi.ctl.local.pods.hall import control_socket
+from meltemi.ctl.local.pods.namespaces import find_system_programs
 from meltemi.ctl.local.pods.network import Guest, Room
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -55,4 +56,5 @@ def lodged(nets: Path, pod: str, outward: Sequence[int]) -> Iterator[str]:
         if room.refused:
             raise NoPodError(room.refused)
         enter_pod(nets, pod, names=True)
+        find_system_programs()  # a packet filter, to capture what it sends
         yield room.address

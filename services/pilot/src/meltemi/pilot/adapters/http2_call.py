@@ -120,10 +120,14 @@ class Http2Protocol(asyncio.Protocol):
         self._heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
+        self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop has its own
+        if self._ended:
+            self._transport.abort()
+            return
         self.flush()
         self._timer = self._loop.call_later(PING_SECONDS, self._still_there)
 
@@ -182,8 +186,14 @@ class Http2Protocol(asyncio.Protocol):
             raise InvalidCertificateError(f"client certificate: {error}") from error
         return Peer(spiffe_id(leaf), leaf.serial_number)
 
+    def abort(self) -> None:
+        """Drop what its client has not taken."""
+        if self._transport:
+            self._transport.abort()
+
     def close(self) -> None:
         """Take no new call, and end those there are."""
+        self._ended = True  # the server may end before it has begun
         self.connection.goodbye()
         self.flush()
         self._end(None)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from meltemi.pilot.adapters.http2_call import Http2Protocol
 from meltemi.runtime.http import AddressInUseError
+from meltemi.runtime.wake import Wake
 
 if TYPE_CHECKING:
     import ssl
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from meltemi.runtime.settings import Address
 
 BACKLOG: Final = 4096
+GRACE_SECONDS: Final = 0.5
+"""For what was written last to reach its client, when the server ends."""
 
 
 @contextlib.asynccontextmanager
@@ -34,12 +38,12 @@ async def serving_http2(
 
     """
     loop = asyncio.get_running_loop()
-    open_: set[Http2Protocol] = set()
+    open_ = Open()
     tasks = asyncio.TaskGroup()  # owns every call; nothing is begun before it is open
 
     def made() -> Http2Protocol:
         protocol = _Counted(handlers, tasks, largest_message, open_)
-        open_.add(protocol)
+        open_.among.add(protocol)
         return protocol
 
     host, port = address.host, address.port
@@ -55,8 +59,37 @@ async def serving_http2(
             yield
         finally:
             server.close()
-            for each in list(open_):
-                each.close()
+            await open_.close()
+
+
+@dataclass(slots=True)
+class Open:
+    """The connections of a server."""
+
+    among: set[Http2Protocol] = field(default_factory=set["Http2Protocol"])
+    gone: Wake = field(default_factory=Wake)
+
+    def without(self, protocol: Http2Protocol) -> None:
+        """Take note that a connection is gone."""
+        self.among.discard(protocol)
+        self.gone.set()
+
+    async def close(self) -> None:
+        """End them all; one whose client takes nothing more is cut off."""
+        for each in list(self.among):
+            each.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._empty()
+        for each in list(self.among):
+            each.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._empty()
+
+    async def _empty(self) -> None:
+        while self.among:
+            await self.gone.wait()
 
 
 class _Counted(Http2Protocol):
@@ -67,12 +100,12 @@ class _Counted(Http2Protocol):
         handlers: Handlers,
         tasks: asyncio.TaskGroup,
         largest_message: int,
-        among: set[Http2Protocol],
+        open_: Open,
     ) -> None:
         super().__init__(handlers, tasks, largest_message)
-        self._among = among
+        self._open = open_
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be counted no more."""
         super().connection_lost(exc)
-        self._among.discard(self)
+        self._open.without(self)
