@@ -117,7 +117,7 @@ def measured(
         if chosen.churn_seconds:
             yield from churn(stage, chosen.churn_seconds)
         yield from idle(stage)
-        if chosen.witnesses and stage.pilot:
+        if chosen.witnesses and stage.pilot and form is Form.DELTA:
             yield from _witnessed(stage, chosen.witnesses)
 
 

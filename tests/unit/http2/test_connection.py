@@ -305,6 +305,14 @@ def test_a_flood_of_frames_that_carry_nothing_ends(each: bytes) -> None:
     assert ended_by(client, each) is Code.ENHANCE_YOUR_CALM
 
 
+def test_credit_for_each_byte_is_a_flood_and_for_what_is_sent_is_none() -> None:
+    client, credit = Client(), frame(Kind.WINDOW_UPDATE, struct.pack(">I", 1))
+    client.call(1)
+    for _ in range(20):
+        client.say(credit * 1_000)
+    assert ended_by(client, credit * 200_000) is Code.ENHANCE_YOUR_CALM
+
+
 def test_calls_that_are_reset_at_once_are_counted() -> None:
     client, reset = Client(), struct.pack(">I", Code.CANCEL)
     said = b"".join(

@@ -14,6 +14,7 @@ import msgspec
 
 from meltemi.config.heard import (
     HEARD_BELOW,
+    HOSTS_APART,
     META,
     RESERVED,
     TELLABLE,
@@ -153,7 +154,7 @@ def untold(config: ProxyDefaults) -> Iterator[str]:
         elif _by_files(getattr(config, name)):
             yield f"{spelled(name)}.tlsSettings"
     for name in config.proxy_metadata:
-        if not is_tellable(name):
+        if name != HOSTS_APART and not is_tellable(name):  # Pilot itself reads that
             yield f'proxyMetadata["{name}"]'
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 PER_SECOND: Final = 100.0
 AT_ONCE: Final = 1_000.0
-CARRYING: Final = (Kind.DATA, Kind.HEADERS, Kind.CONTINUATION)
+CREDIT: Final = 0.01
+"""What a WINDOW_UPDATE costs: a client sends some for what it is sent, and they are
+quickly read; but nothing keeps it from sending one for each byte."""
+CARRYING: Final = (Kind.DATA, Kind.CONTINUATION)
 
 
 @dataclass(slots=True)
@@ -34,15 +37,14 @@ class Toll:
             ConnectionEndedError: If there were too many.
 
         """
-        if given.kind in CARRYING and (given.payload or given.flags & Flag.END_STREAM):
-            if given.kind != Kind.HEADERS:
-                return
-        elif given.kind == Kind.WINDOW_UPDATE:
-            return  # as many as there is data: those are bounded by it
+        carries = given.payload or given.flags & Flag.END_STREAM
+        if given.kind in CARRYING and carries:
+            return
+        cost = CREDIT if given.kind == Kind.WINDOW_UPDATE else 1.0
         if self.since is not None:
             self.left = min(AT_ONCE, self.left + (now - self.since) * PER_SECOND)
         self.since = now
-        self.left -= 1
+        self.left -= cost
         if self.left < 0:
             raise ConnectionEndedError(
                 Code.ENHANCE_YOUR_CALM, "too many frames that carry nothing"

@@ -174,6 +174,11 @@ def test_a_script_needs_nothing_from_anywhere() -> None:
             [],
         ),
         ("proxyMetadata: {}", []),
+        ("proxyMetadata: {ISTIO_META_MELTEMI_VHDS: 'true'}", []),
+        (
+            "proxyMetadata: {ISTIO_META_MELTEMI_EXPLICIT: x}",
+            ['proxyMetadata["ISTIO_META_MELTEMI_EXPLICIT"]'],
+        ),
         ("drainDuration: 5s, statusPort: 1", ["statusPort"]),
         ("readinessProbe: {tcpSocket: {port: 1}}", ["readinessProbe"]),
         (
