@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from meltemi.ctl.traffic.route import routes
@@ -31,6 +32,13 @@ def test_each_route_has_its_own_count_rate_and_latencies() -> None:
     assert new.latency_ms == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
     assert (old.failed, old.success) == (1, 0.5), "a 404 is an answer"
     assert (unnamed.route, unnamed.service) == ("-", "api.default.svc.cluster.local")
+
+
+def test_of_grpc_calls_the_server_failed_those_that_stat_counts_so() -> None:
+    codes = (0, 7, 12, 14)
+    found = [msgspec.structs.replace(hop("a", 1), grpc_status=each) for each in codes]
+    (row,) = routes(found, NOW, 60.0)
+    assert row.failed == 2
 
 
 def test_what_is_older_than_the_window_or_a_servers_word_is_left_out() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from meltemi.ctl.why.hop import hops
+from meltemi.ctl.why.hop import Hop, hops
 
 
 def line(**given: object) -> str:
@@ -48,3 +48,10 @@ def test_a_hop_knows_its_side_its_service_and_its_flags() -> None:
     (lost,) = hops({"api": line(response_code=0, upstream_cluster=None)})
     assert lost.failed
     assert not lost.inbound
+
+
+def test_a_grpc_call_failed_whose_status_says_so_and_another_by_its_code() -> None:
+    assert Hop(response_code=200, grpc_status=7).failed
+    assert not Hop(response_code=200, grpc_status=0).failed
+    assert not Hop(response_code=200).failed
+    assert Hop(response_code=503).failed

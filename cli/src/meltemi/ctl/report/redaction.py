@@ -16,7 +16,8 @@ SHORTEST: Final = 8
 KEY: Final = rb"[A-Z ]*PRIVATE KEY-----"
 WHOLE: Final = (
     rb"-----BEGIN " + KEY + rb"(?:.*?-----END " + KEY + rb"|.*)",
-    rb"[A-Za-z0-9+/=\\\s]*-----END " + KEY,  # of a text that was cut
+    rb"(?<![A-Za-z0-9+/=\\\s])[A-Za-z0-9+/=\\\s]*-----END "
+    + KEY,  # of a text that was cut
     rb"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*",
     rb"\bhv[sbr]\.[\w-]{20,}",
     (
@@ -31,12 +32,28 @@ AUTHORIZATION: Final = (
     rb"((?i:authorization|bearer|cookie)\\?[\"']?\s*[:= ]\s*\\?[\"']?"
     rb"(?:(?i:bearer|basic)\s+)?)"
 )
+WORD: Final = rb"(?i:password|passwd|secret|api[-_]?key|token)"
+HEADER: Final = rb"(?i:authorization|cookie|signature|credential)"
+QUOTE: Final = rb"\\?[\"']"
 BEHIND: Final = (
+    # A header as Envoy has it: its name, and then its value.
+    rb"(\\?\"key\\?\"\s*:\s*\\?\"[^\"\\]*(?:" + WORD + rb"|" + HEADER + rb")"
+    rb"[^\"\\]*\\?\"\s*,\s*\\?\"(?:raw_)?value\\?\"\s*:\s*\\?\")[^\"\\]+",
+    (
+        rb"((?i:authorization)"
+        + QUOTE
+        + rb"?\s*:\s*"
+        + QUOTE
+        + rb"(?:(?i:bearer|basic)\s+)?)(?!\[)[^\"'\\\n]+"
+    ),
+    rb"((?i:cookie)\s*[:=]\s*)(?![\[{\"'\\])[^\"'\\\n]{4,}",
+    rb"((?i:cookie)" + QUOTE + rb"?\s*:\s*" + QUOTE + rb")(?!\[)[^\"'\\\n]+",
+    rb"(" + WORD + QUOTE + rb"?\s*[:=]\s*" + QUOTE + rb")(?!\[)[^\"'\\\n]+",
+    rb"(" + WORD + rb"\s*[:=]\s*)(?!true\b|false\b|null\b|[\[{\"'\\])[^\s\"'\\,}]{4,}",
     rb"(://[^/\s:@\"']*:)[^/\s@\"']+(?=@)",
     AUTHORIZATION + rb"[\w.~+/=-]{8,}",
     rb"(\\?\"(?:d|k|p|q|dp|dq|qi)\\?\"\s*:\s*\\?\")[\w-]{16,}",
     rb"([?&][\w-]*(?i:token|secret|password|passwd|key|signature|sig|code)=)[^&\s\"']+",
-    rb"((?i:password|passwd|secret|api_?key)\\?[\"']?\s*[:=]\s*\\?[\"']?)[\w.~+/=-]{8,}",
 )
 """What stands behind a word that tells it is secret; the word stays."""
 ENCODED: Final = re.compile(rb"LS0tLS1CRUdJTi[\w+/=]+")

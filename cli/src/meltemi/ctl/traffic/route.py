@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from meltemi.ctl.why.hop import Hop
 
 SERVER_FAILURE: Final = 500
+GRPC_FAILURES: Final = (2, 4, 12, 13, 14, 15)
+"""UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS."""
 QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -69,4 +71,5 @@ def _row(
 
 def _failed(hop: Hop) -> bool:
     """Tell whether the server failed, or nobody answered, as ``stat`` counts it."""
-    return hop.response_code >= SERVER_FAILURE or hop.response_code == 0
+    code = hop.response_code
+    return code >= SERVER_FAILURE or code == 0 or hop.grpc_status in GRPC_FAILURES

@@ -37,6 +37,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     downstream_peer_uri_san: str | None = None
     downstream_transport_failure_reason: str | None = None
     connection_termination_details: str | None = None
+    grpc_status: int | None = None
+    """Of a gRPC call; its HTTP status is 200 whatever came of it."""
     token_issuer: str | None = UNSAID
     """Who issued the token that was accepted; None: there was none."""
 
@@ -59,7 +61,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def failed(self) -> bool:
         """Whether there was no good answer."""
-        return self.response_code >= FAILURE or self.response_code == 0
+        code = self.response_code
+        return code >= FAILURE or code == 0 or bool(self.grpc_status)
 
     @property
     def inbound(self) -> bool:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from meltemi.kernel.clock import SystemClock
 from meltemi.pilot.convergence import Convergence
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,8 @@ class Metrics:
             "sent_bytes_total", "Bytes of responses sent to proxies", "type"
         )
         self.refusals = counter("refusals_total", "Responses proxies refused", "type")
+        for kind in TypeUrl:
+            self.refusals.labels(kind.short)  # 0 from the start: the first one counts
         self.strangers = counter(
             "strangers_total", "Streams ended: the certificate is not the node's"
         )
