@@ -106,6 +106,11 @@ def test_f_22_pilots_restart_in_turn_and_nobody_is_given_less_than_it_had(
         for pilot, end in zip(PILOTS, ENDS, strict=True):
             restarted(mesh, pilot, end, changes)
     assert judged(changes) > 100
+    eventually(
+        lambda: [row["connected"] for row in mesh.proxies().values()] == [True] * 7,
+        seconds=30,
+        what="every proxy has found a Pilot again",
+    )
 
 
 @pytest.mark.full
