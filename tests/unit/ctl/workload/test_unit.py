@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meltemi.ctl.workload.systemd import parsed_join, systemd_unit
+from meltemi.ctl.workload.systemd import parsed_join
 from meltemi.ctl.workload.unit import Unit, quoted, unit_text
 from meltemi.ctl.workload.wish import BadWishError
 
@@ -61,13 +61,10 @@ def test_who_captures_leaves_no_rules_however_it_ended() -> None:
     assert "\nExecStopPost=-/bin/true capture clean\n" in captured
 
 
-def test_a_program_that_a_unit_cannot_see_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _: "/tmp/venv/bin/meltemi")  # noqa: S108 - a name
-    token = Path(WANTED.token)
-    with pytest.raises(BadWishError, match="install meltemi elsewhere"):
-        systemd_unit(WANTED.url, list(WANTED.join), credential=token, user="x")
+def test_a_unit_sees_its_program_wherever_that_is() -> None:
+    assert "\nPrivateTmp=yes\n" in unit_text(WANTED)
+    below = replace(WANTED, program="/tmp/venv/bin/meltemi")  # noqa: S108 - a name
+    assert "\nPrivateTmp=no\n" in unit_text(below)
 
 
 @pytest.mark.skipif(NO_SYSTEMD, reason="systemd-analyze is not installed")

@@ -34,13 +34,15 @@ TimeoutStopSec={stop}
 NoNewPrivileges=yes
 {rights}ProtectSystem=strict
 ProtectHome=read-only
-PrivateTmp=yes
+PrivateTmp={private}
 
 [Install]
 WantedBy=multi-user.target
 """
 
 
+TMP: Final = "/tmp/"  # noqa: S108 - nothing is written there
+"""A program below it would not be there in a unit with one of its own."""
 CAPTURES: Final = """\
 AmbientCapabilities=CAP_NET_ADMIN
 ExecStopPost=-{program} capture clean
@@ -90,6 +92,7 @@ def unit_text(wanted: Unit) -> str:
         command=" ".join(command),
         token=quoted(wanted.token),
         user=wanted.user,
+        private="no" if wanted.program.startswith(TMP) else "yes",
         rights=rights if wanted.captured else "",
         stop=STOP_SECONDS,
     )
