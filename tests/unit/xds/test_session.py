@@ -125,6 +125,7 @@ def test_a_revision_that_changes_nothing_counts_as_arrived() -> None:
     session.aim(BEFORE, 9)
     assert session.pushes() == []
     assert session.acked == 9
+    assert {each.sent for each in session.progress.values()} == {9}, "nobody is late"
 
 
 def test_nothing_is_sent_before_there_is_a_model() -> None:

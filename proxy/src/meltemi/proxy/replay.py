@@ -62,7 +62,6 @@ class Replay:
             self._subscriptions[url] = Subscription.of(request)
         subscription = self._subscriptions[url]
         asked = subscription.change(request)
-        self._types.get(url, {})
         if first and subscription.everything:
             asked = [*self._all_of(url), *asked]
         lacking = [name for name in asked if name not in subscription.had]

@@ -49,7 +49,10 @@ class Request:
 
 @dataclass(slots=True)
 class Progress:
-    """How far one type has come, in configuration revisions."""
+    """How far one type has come, in configuration revisions.
+
+    A revision that a type needs nothing of counts as sent, and acknowledged.
+    """
 
     sent: int = 0
     acked: int = 0
@@ -309,7 +312,7 @@ class Session:
         """
         for kind, progress in self.progress.items():
             if kind not in busy or self._arrived(kind, busy[kind]):
-                progress.acked = self.revision
+                progress.acked = progress.sent = self.revision
         whole = all(kind in self.progress for kind in WILDCARD)
         self.acked = min(each.acked for each in self.progress.values()) if whole else 0
 

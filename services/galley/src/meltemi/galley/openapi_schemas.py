@@ -80,7 +80,7 @@ def _scalar(kind: type) -> Schema:
     if kind is object:
         return {"description": "Any JSON: the form is somebody else's."}
     if kind is not Duration:
-        raise NotImplementedError(kind.__name__)
+        raise TypeError(f"no schema says what a {kind.__name__} is")
     told = "A duration as Go spells it: 500ms, 10s, 1h30m."
     return {"type": "string", "description": told, "examples": ["10s"]}
 

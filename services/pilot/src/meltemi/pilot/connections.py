@@ -30,10 +30,7 @@ SOURCES = ("ServiceEntry", "WorkloadEntry")
 
 
 class TypeRow(TypedDict):
-    """How far one type of one proxy has come; revisions as strings, "" for none.
-
-    A revision that a type needs nothing of counts as sent, and acknowledged.
-    """
+    """How far one type of one proxy has come; revisions as strings, "" for none."""
 
     sent: str
     acked: str
@@ -225,7 +222,7 @@ def _type_row(session: Session, kind: TypeUrl) -> TypeRow:
     progress, watch = session.progress[kind], session.watches[kind]
     messages = [refusal.message for _, refusal in sorted(watch.refused.items())]
     return TypeRow(
-        sent=_revision(max(progress.sent, progress.acked)),
+        sent=_revision(progress.sent),
         acked=_revision(progress.acked),
         refused=_revision(progress.refused) if messages else None,
         error="; ".join(messages) or None,

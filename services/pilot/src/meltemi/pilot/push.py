@@ -258,6 +258,8 @@ class Snapshots:
         self, seeing: Scope, parts: tuple[Snapshot, ...]
     ) -> tuple[Snapshot, ...]:
         """Return ``parts`` with a person's own changes to Envoy's messages."""
+        if not seeing.index.envoy_filters:
+            return parts
         found = self._patches.of(seeing, (), patches).value
         if not found:
             return parts

@@ -49,6 +49,8 @@ class FileLedger(ToldLedger):
                     )
                 self._trouble = str(error)
                 files = None
+            else:
+                self._trouble = ""
             if files is not None:
                 self._take(files)
             await asyncio.sleep(LOOK_SECONDS)
