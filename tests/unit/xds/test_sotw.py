@@ -7,8 +7,8 @@ from meltemi.xds.watch import Push
 
 def test_a_list_of_names_becomes_what_was_added_and_dropped() -> None:
     whole = Whole(TypeUrl.ENDPOINT)
-    whole.request(["a", "b"], nonce="", error=None)
-    request = whole.request(["b", "c"], nonce="1", error=None)
+    whole.request(frozenset("ab"), nonce="", error=None)
+    request = whole.request(frozenset("bc"), nonce="1", error=None)
     assert request.subscribe == {"c"}
     assert request.unsubscribe == {"a"}
     assert request.nonce == "1"

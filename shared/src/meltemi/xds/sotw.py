@@ -8,15 +8,17 @@ incremental form that `Watch` speaks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meltemi.xds.session import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from meltemi.xds.types import TypeUrl
     from meltemi.xds.watch import Push
+
+NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -36,14 +38,15 @@ class Whole:
     good: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def request(
-        self, names: Iterable[str], *, nonce: str, error: str | None
+        self, names: frozenset[str], *, nonce: str, error: str | None
     ) -> Request:
         """Return the incremental request that this state-of-the-world one means."""
-        before, self.named = self.named, frozenset(names)
+        before, self.named = self.named, names
+        same = names is before  # mostly, and told quickly
         return Request(
             type_url=self.type_url,
-            subscribe=self.named - before,
-            unsubscribe=before - self.named,
+            subscribe=NONE if same else names - before,
+            unsubscribe=NONE if same else before - names,
             nonce=nonce,
             error=error,
         )

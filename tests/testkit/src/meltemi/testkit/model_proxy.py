@@ -25,6 +25,7 @@ from google.rpc.status_pb2 import Status
 
 from meltemi.pilot.adapters.ads_variant import Delta, WholeState
 from meltemi.pilot.adapters.chunks import Chunks
+from meltemi.pilot.adapters.said_names import Vocabulary
 from meltemi.xds.differences import Differences
 from meltemi.xds.session import Session
 from meltemi.xds.types import TypeUrl
@@ -72,6 +73,7 @@ class ModelPilot:
     snapshots: Snapshots
     differences: Differences = field(default_factory=Differences)
     chunks: Chunks = field(default_factory=lambda: Chunks(few=1))
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
 
 @dataclass
@@ -97,8 +99,11 @@ class ModelProxy:
         """Begin a stream; over delta it tells what it holds."""
         self._pilot = pilot
         self._session = Session(differences=pilot.differences)
-        made: Variant = (Delta if self.delta else WholeState)(pilot.chunks)
-        self._variant = made
+        self._variant: Variant = (
+            Delta(pilot.chunks)
+            if self.delta
+            else WholeState(pilot.chunks, pilot.vocabulary)
+        )
         self._asked: dict[TypeUrl, frozenset[str] | None] = {}
         self._last: dict[TypeUrl, Sent] = {}
         self._taken: dict[TypeUrl, set[str]] = {kind: set() for kind in TypeUrl}

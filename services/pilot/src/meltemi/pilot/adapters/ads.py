@@ -41,6 +41,7 @@ from meltemi.pilot.adapters.chunks import Chunks
 from meltemi.pilot.adapters.debug_desk import DEBUG, DebugDesk, asks_for_state
 from meltemi.pilot.adapters.door import DeniedError
 from meltemi.pilot.adapters.name_streams import NameStreams
+from meltemi.pilot.adapters.said_names import Vocabulary
 from meltemi.pilot.connections import Connection, Connections
 from meltemi.pilot.hosts_apart import asks_apart, began_apart, in_class
 from meltemi.pilot.name_tables import NameTables
@@ -127,6 +128,7 @@ class Discovery:
         self._debug = DebugDesk(connections, trust.admins)
         self._places = Places()
         self._chunks, self._differences = Chunks(), Differences()
+        self._vocabulary = Vocabulary()
 
     @property
     def handlers(self) -> Handlers:
@@ -147,7 +149,9 @@ class Discovery:
         if asks_for_state(first):
             await self._debug.serve(first, call)
         else:
-            await released(self._serve(WholeState(self._chunks), begun))
+            await released(
+                self._serve(WholeState(self._chunks, self._vocabulary), begun)
+            )
 
     async def _serve(self, variant: Variant, call: Call) -> None:
         """Serve one stream from its first message to its end."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from meltemi.pilot.adapters.chunks import Chunks
+    from meltemi.pilot.adapters.said_names import SaidNames, Vocabulary
     from meltemi.pilot.snapshot import Snapshot, Stored
     from meltemi.xds.session import Request, Session
     from meltemi.xds.types import TypeUrl
@@ -102,24 +103,29 @@ class _Sent:
 class WholeState:
     """State of the world: a response of a wildcard type holds all that shall stay."""
 
-    def __init__(self, chunks: Chunks) -> None:
-        self._chunks = chunks
+    def __init__(self, chunks: Chunks, vocabulary: Vocabulary) -> None:
+        self._chunks, self._vocabulary = chunks, vocabulary
         self._wholes: dict[TypeUrl, Whole] = {}
+        self._said: dict[TypeUrl, SaidNames] = {}
+        self._saying: SaidNames | None = None
+        """What the message named that was parsed last."""
         self._sent: dict[TypeUrl, _Sent] = {}
         self._good: dict[TypeUrl, _Sent] = {}
         """The last that the proxy took all of."""
         self._holds: dict[TypeUrl, Mapping[str, str]] = {}
 
     def parse(self, data: bytes) -> Message:
-        """Return a DiscoveryRequest."""
-        return codec.parsed(DiscoveryRequest, data)
+        """Return a DiscoveryRequest; its names are kept for `request`."""
+        message, self._saying = self._vocabulary.read(data, self._said.values())
+        return message
 
     def request(self, message: Message, kind: TypeUrl) -> Request:
-        """Return which names were added and dropped since the last message."""
-        assert isinstance(message, DiscoveryRequest)  # noqa: S101 - from parse
+        """Return which names were added and dropped, by the message parsed last."""
+        assert self._saying is not None  # noqa: S101 - parse comes first
         whole = self._wholes.setdefault(kind, Whole(kind))
+        self._said[kind] = self._saying
         return whole.request(
-            message.resource_names,
+            self._saying.names,
             nonce=message.response_nonce,
             error=codec.error_of(message),
         )
