@@ -187,8 +187,10 @@ class Snapshots:
         if found is not None:
             fresh, near = found
             parts, whole = self._after(earlier, fresh, mesh.revision)
-            self._made[group] = Made(stamp, fresh, parts, whole, near)
-            earlier = self._made[group]
+            earlier = Made(stamp, fresh, parts, whole, near)
+            # Under the very object that asks: it is found without a comparison then.
+            self._made.pop(group, None)
+            self._made[group] = earlier
         self.metrics.build_seconds.observe(self._clock.monotonic() - started)
         return earlier
 

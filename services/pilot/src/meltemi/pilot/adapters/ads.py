@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import grpc
 import structlog
-from envoy.service.discovery.v3.discovery_pb2 import (
-    DeltaDiscoveryRequest,
-    DiscoveryRequest,
-)
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
 from meltemi.identity.certificate import InvalidCertificateError
 from meltemi.identity.trust import TYPE_URL
-from meltemi.kernel.errors import Blame, MeshError
 from meltemi.pilot.adapters.ads_codec import MalformedRequestError, known_type
 from meltemi.pilot.adapters.ads_variant import Delta, Variant, WholeState
 from meltemi.pilot.adapters.allowance import (
@@ -32,7 +28,6 @@ from meltemi.pilot.adapters.allowance import (
     STRANGE_NAMES,
     Pace,
     Places,
-    TooMuchError,
     check_names,
     until_lost,
 )
@@ -40,6 +35,13 @@ from meltemi.pilot.adapters.call import BegunCall
 from meltemi.pilot.adapters.chunks import Chunks
 from meltemi.pilot.adapters.debug_desk import DEBUG, DebugDesk, asks_for_state
 from meltemi.pilot.adapters.door import DeniedError
+from meltemi.pilot.adapters.endings import (
+    MISCONDUCT,
+    STATUS,
+    AnotherNodeError,
+    DebugTypeError,
+    ended,
+)
 from meltemi.pilot.adapters.name_streams import NameStreams
 from meltemi.pilot.adapters.said_names import Vocabulary
 from meltemi.pilot.connections import Connection, Connections
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from contextlib import AbstractContextManager
 
+    from meltemi.kernel.errors import MeshError
+    from meltemi.pilot.adapters.ads_variant import Message
     from meltemi.pilot.adapters.call import Call, Handlers
     from meltemi.pilot.adapters.door import Door
     from meltemi.pilot.adapters.trust_streams import TrustStreams
@@ -71,32 +75,6 @@ if TYPE_CHECKING:
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 
-Message = DeltaDiscoveryRequest | DiscoveryRequest
-
-
-class AnotherNodeError(MeshError):
-    """A stream that began as one proxy goes on as another."""
-
-    code = "xds.another-node"
-    blame = Blame.CALLER
-
-
-class DebugTypeError(MeshError):
-    """Somebody asks for the control plane's own state, as ``istioctl`` would."""
-
-    code = "xds.debug-type"
-    blame = Blame.CALLER
-
-
-STATUS: dict[type[MeshError], grpc.StatusCode] = {
-    InvalidNodeError: grpc.StatusCode.INVALID_ARGUMENT,
-    MalformedRequestError: grpc.StatusCode.INVALID_ARGUMENT,
-    TooMuchError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
-"""What a stream ends with; with PERMISSION_DENIED for any other reason."""
-
-MISCONDUCT = (AnotherNodeError, DebugTypeError, MalformedRequestError, TooMuchError)
-"""What a proxy says that ends its stream."""
 
 log = structlog.get_logger("meltemi.pilot")
 
@@ -181,7 +159,7 @@ class Discovery:
                 session = Session(differences=self._differences)
                 proxy = self._classed(proxy, variant)
                 connection = Connection(proxy, session, proved=peer is not None)
-                stream = _Stream(self, connection, variant, BegunCall(call, first))
+                stream = _Stream(self, connection, variant, call, message)
                 # Who comes back tells all it holds: not to be kept while it stays.
                 del first, message
                 why = await self._joined(connection, ended(stream.run(), *ends))
@@ -317,9 +295,11 @@ class _Stream:
         connection: Connection,
         variant: Variant,
         call: Call,
+        first: Message,
     ) -> None:
         self._discovery, self._connection = discovery, connection
         self._variant, self._call = variant, call
+        self._first: Message | None = first
         self._wake = Wake()
 
     async def run(self) -> MeshError | None:
@@ -342,7 +322,7 @@ class _Stream:
     async def _read(self) -> None:
         now = asyncio.get_running_loop().time
         pace, refusals = Pace(now), Pace(now, REFUSALS_AT_ONCE, REFUSALS_PER_SECOND)
-        while (message := await self._call.read()) is not None:
+        while (message := await self._next()) is not None:
             refused = self._take(message)
             del message  # while the next is waited for
             self._wake.set()
@@ -350,14 +330,21 @@ class _Stream:
             if wait:
                 await asyncio.sleep(wait)
 
+    async def _next(self) -> Message | None:
+        """Return what the proxy says next; None when it has left."""
+        if (first := self._first) is not None:
+            self._first = None
+            return first
+        data = await self._call.read()
+        return None if data is None else self._variant.parse(data)
+
     async def _write(self) -> None:
         while True:
             await self._wake.wait()
             await self._discovery.push(self._connection, self._variant, self._call)
 
-    def _take(self, data: bytes) -> bool:
+    def _take(self, message: Message) -> bool:
         """Take one message; tell whether it refuses something."""
-        message = self._variant.parse(data)
         known = self._connection.proxy.node_id
         if message.node.id not in ("", known):
             raise AnotherNodeError(
@@ -384,16 +371,3 @@ async def _first_word(call: Call) -> bytes | None:
             return await call.read()
     except TimeoutError:
         return None
-
-
-async def ended(
-    serving: Coroutine[None, None, MeshError | None],
-    *ends: Coroutine[None, None, MeshError],
-) -> MeshError | None:
-    """Run ``serving`` until it is done, or one of ``ends``; return what it ended by."""
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(released(each)) for each in (serving, *ends)]
-        done, others = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in others:
-            task.cancel()
-    return next((task.result() for task in done if task.result()), None)
