@@ -139,3 +139,15 @@ def test_a_cluster_stays_until_the_last_host_let_go_of_it() -> None:
     session = settled("80")
     session.aim({**TARGET, CDS: {}, VHDS: {**TARGET[VHDS], "80/a": "2"}}, 2)
     assert drain(session) == [(VHDS, ["80/a"], []), (CDS, [], ["c"])]
+
+
+def test_a_table_that_is_fetched_before_its_hosts_are_asked_for_has_none() -> None:
+    session = Session()
+    session.aim(TARGET, 1)
+    ask(session, CDS)
+    ask(session, LDS)
+    session.take(Request(RDS, frozenset({"80", "81"}), initial={"81": "t"}))
+    drain(session)
+    # Envoy tells every virtual host that it was ever sent, also those it lost.
+    session.take(Request(VHDS, initial=TARGET[VHDS]))
+    assert drain(session) == [(VHDS, ["80/a", "80/b"], [])]

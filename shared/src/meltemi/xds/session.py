@@ -98,6 +98,8 @@ class Session:
     """
     replaced: set[str] = field(default_factory=set[str])
     """Clusters that were sent before the proxy asked for endpoints."""
+    fetched: set[str] = field(default_factory=set[str])
+    """Route tables that were fetched anew before the proxy asked for virtual hosts."""
     tables: frozenset[str] = frozenset()
     """Route tables that the proxy has taken and asks for: Envoy drops a virtual host
     of any other."""
@@ -190,12 +192,13 @@ class Session:
         """Return those of ``told`` that the proxy can still have.
 
         Envoy tells every virtual host that it was ever sent; those of a table that it
-        has to fetch anew went with the table.
+        has to fetch anew, or has fetched on this stream, went with the table.
         """
         routes = self.watches.get(TypeUrl.ROUTE)
         if routes is None:
             return told
-        return {name: told[name] for name in told if table_of(name) in routes.holds}
+        kept = {*routes.holds} - self.fetched
+        return {name: told[name] for name in told if table_of(name) in kept}
 
     def _follow_tables(self, fetched: frozenset[str]) -> None:
         """Note which tables the proxy has, of which it fetches ``fetched`` anew.
@@ -206,6 +209,7 @@ class Session:
         hosts = self.watches.get(TypeUrl.VIRTUAL_HOST)
         routes = self.watches.get(TypeUrl.ROUTE)
         if hosts is None or routes is None:
+            self.fetched |= fetched
             return
         known = {each for each in routes.names or () if each in routes.holds}
         tables = frozenset(known | (self.tables & (routes.names or frozenset())))

@@ -133,6 +133,8 @@ class ModelProxy:
         )
         if sent.kind is TypeUrl.VIRTUAL_HOST:
             bad = self._take_hosts(sent, bad)
+            if bad:  # told is only what an accepted response brought or took away
+                sent = sent._replace(found={}, removed=frozenset())
         good = {name: each for name, each in sent.found.items() if name not in bad}
         if not self.delta and sent.kind.wildcard:
             known = {name: known[name] for name in known if name in sent.found}
