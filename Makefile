@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 STUBS := typings/.made
 ENVIRONMENT := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) UV_NO_PROGRESS=1
 
-.PHONY: help install up down status test test-full test-compose conformance bench lint type golden wire toolbox lock clean
+.PHONY: help install up down status test test-again test-full test-compose conformance bench lint type golden wire toolbox lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -56,6 +56,11 @@ $(STUBS): tools/stubs.py $(INSTALLED)
 
 test: install ## unit, golden, property, contract, component and system tests
 	$(BIN)/python -m pytest
+
+FAILED = .pytest_cache/v/cache/lastfailed
+test-again: install ## the tests that failed just now, at most five, once more and alone
+	@$(BIN)/python -c 'import json, sys; sys.exit(not 0 < len(json.load(open("$(FAILED)"))) <= 5)'
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 test-full: install ## what takes minutes: long fuzzing, torture
 	$(BIN)/python -m pytest -m full --timeout=1800
