@@ -1,4 +1,7 @@
-"""Captured traffic between real Envoys, by either program and in both modes."""
+"""Captured traffic between real Envoys, by either program and in both modes.
+
+And where nobody is root: in a user namespace, whose proxy is known by a mark.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from meltemi.ctl.galley.text import texts
 from meltemi.ctl.lens.proxies import named
 from meltemi.ctl.lens.world import World, written
+from meltemi.ctl.local.pods.trial import trouble
+from meltemi.ctl.local.record import Mode
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Epoch, Namespace, Revision
 from meltemi.pilot.model.features import Features
 from meltemi.pilot.model.index import index
-from meltemi.pilot.model.mesh_config import MeshConfig
+from meltemi.pilot.model.mesh_config import ISTIO_DEFAULTS, MeshConfig
 from meltemi.pilot.scope.node import Interception
 from meltemi.testkit.authority import authority, credential
 from meltemi.testkit.lab import Lab, start
-from meltemi.testkit.namespaces import missing, network
+from meltemi.testkit.namespaces import missing, network, user_namespace
+from meltemi.testkit.up import eventually, no_other_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,29 +64,55 @@ HANDED = "127.0.0.6"
 CLOSED = "closed"
 
 
-@pytest.fixture(scope="module", params=["REDIRECT", "TPROXY"])
-def mode(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+WHY_ROOT = no_other_user() or trouble(Mode.ROOTLESS)
+ROOTLESS = pytest.param(
+    ("REDIRECT", True),
+    id="rootless",
+    marks=pytest.mark.skipif(bool(WHY_ROOT), reason=WHY_ROOT or "never"),
+)
+WAYS = [
+    pytest.param(("REDIRECT", False), id="REDIRECT"),
+    pytest.param(("TPROXY", False), id="TPROXY"),
+    ROOTLESS,
+]
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def way(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    """How traffic is taken, and whether nobody is root."""
+    found: tuple[str, bool] = request.param
+    return found
 
 
 @pytest.fixture(scope="module")
-def envoys(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Four machines, three of them with an Envoy that takes connections by ``mode``."""
+def mode(way: tuple[str, bool]) -> str:
+    return way[0]
+
+
+@pytest.fixture(scope="module")
+def envoys(
+    way: tuple[str, bool], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    """Four machines, three of them with an Envoy that takes connections."""
+    mode, rootless = way
     folder = tmp_path_factory.mktemp("captured")
     for each in (folder, *folder.parents[:2]):
         each.chmod(0o755)  # Envoy is another user
     with contextlib.ExitStack() as stack:
-        net = stack.enter_context(network())
+        net = stack.enter_context(
+            network(stack.enter_context(user_namespace()) if rootless else 0)
+        )
         machines = {name: net.machine(at, six(at)) for name, at in ADDRESSES.items()}
         lab = Lab(machines, folder)
         start((*applications(lab), *proxies(lab, Interception(mode))), stack)
         yield lab
 
 
-def dual_stack(world: World) -> World:
-    """Return ``world`` where proxies listen on both IP versions (ISTIO_DUAL_STACK)."""
+def dual_stack_logging(world: World) -> World:
+    """Return ``world`` where proxies listen on both IP versions, and log."""
     at = world.mesh.at(Epoch("offline"), Revision(1))
-    config = replace(MeshConfig(), features=Features(dual_stack=True))
+    logging = msgspec.structs.replace(ISTIO_DEFAULTS, access_log_file="/dev/stdout")
+    config = MeshConfig(logging, features=Features(dual_stack=True))
     return replace(world, index=index(at, config, ()))
 
 
@@ -94,7 +127,7 @@ def applications(lab: Lab) -> Iterator[Program]:
 
 
 def proxies(lab: Lab, mode: Interception) -> Iterator[Program]:
-    world = dual_stack(written(texts([str(MESH)]), namespace="default"))
+    world = dual_stack_logging(written(texts([str(MESH)]), namespace="default"))
     now = SystemClock().now()
     for name in PROXIED:
         who = named(world, name)
@@ -145,6 +178,17 @@ def say(address: str, port: int = 9090) -> str:
 
 def on(lab: Lab, machine: str, what: Callable[[], Any]) -> Any:
     return lab.machines[machine].call(what)
+
+
+def logged(lab: Lab, machine: str, part: str) -> str:
+    """Return the lines of a proxy's log with ``part``, once there is one."""
+
+    def lines() -> list[str]:
+        whole = (lab.folder / machine / "log").read_text()
+        return [line for line in whole.splitlines() if part in line]
+
+    eventually(lambda: bool(lines()), seconds=20, what=f"{machine} logs {part}")
+    return "\n".join(lines())
 
 
 def known_as(answer: dict[str, Any]) -> str:
@@ -203,6 +247,9 @@ def test_who_shows_another_identity_than_was_told_is_not_spoken_to(lab: Lab) -> 
     host = "claimed.elsewhere.svc.cluster.local:9080"
     found = on(lab, "caller", lambda: ask(VIPS["claimed"], host))
     assert found["status"] == "503"
+    line = logged(lab, "caller", "||claimed.elsewhere")
+    assert " 503 URX,UF " in line, "no connection, and no more attempts"
+    assert "verify_cert_failed:_SAN_matcher" in line
 
 
 def test_plain_text_is_taken_where_that_is_permitted_and_refused_where_not(
@@ -216,6 +263,16 @@ def test_plain_text_is_taken_where_that_is_permitted_and_refused_where_not(
     assert on(lab, "bare", lambda: ask(strict))["status"] == CLOSED
     assert on(lab, "bare", lambda: say(strict)) == CLOSED
     assert on(lab, "bare", lambda: say(strict, 9999)) == CLOSED, "nor any other port"
+    refused = logged(lab, "strict", "filter_chain_not_found")
+    assert '" 0 NR filter_chain_not_found' in refused
+
+
+def test_the_port_of_a_proxys_own_metrics_is_not_captured(lab: Lab) -> None:
+    strict = ADDRESSES["strict"]
+    taken = on(lab, "bare", lambda: socket.create_connection((strict, 9999), 5))
+    taken.close()  # by the proxy, which then finds nobody there
+    with pytest.raises(ConnectionRefusedError):
+        on(lab, "bare", lambda: socket.create_connection((strict, 15090), 5))
 
 
 def test_tls_without_a_certificate_is_refused_under_strict(lab: Lab) -> None:

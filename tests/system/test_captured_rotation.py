@@ -21,6 +21,8 @@ from prometheus_client import CollectorRegistry
 from meltemi.ctl.galley.text import texts
 from meltemi.ctl.lens.proxies import named
 from meltemi.ctl.lens.world import written
+from meltemi.ctl.local.pods.trial import trouble
+from meltemi.ctl.local.record import Mode
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
@@ -30,7 +32,8 @@ from meltemi.proxy.adapters.secret_files import SecretFiles
 from meltemi.proxy.adapters.sockets import serving_sockets
 from meltemi.testkit.authority import authority, credential, write_credential
 from meltemi.testkit.lab import Lab, start
-from meltemi.testkit.namespaces import missing, network
+from meltemi.testkit.namespaces import missing, network, user_namespace
+from meltemi.testkit.up import no_other_user
 from meltemi.testkit.waiting import eventually, until
 
 if TYPE_CHECKING:
@@ -97,11 +100,21 @@ async def captured(
         yield
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+WHY_ROOT = no_other_user() or trouble(Mode.ROOTLESS)
+ROOTLESS = pytest.param(
+    True,
+    id="rootless",
+    marks=pytest.mark.skipif(bool(WHY_ROOT), reason=WHY_ROOT or "never"),
+)
+
+
+@pytest.fixture(params=[pytest.param(False, id="root"), ROOTLESS])
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
     for each in (tmp_path, *tmp_path.parents[:2]):
         each.chmod(0o755)  # Envoy is another user
-    with network() as net:
+    with contextlib.ExitStack() as stack:
+        holder = stack.enter_context(user_namespace()) if request.param else 0
+        net = stack.enter_context(network(holder))
         everybody = {**ADDRESSES, "outside": OUTSIDE}
         yield Lab({name: net.machine(at) for name, at in everybody.items()}, tmp_path)
 

@@ -12,8 +12,8 @@ from meltemi.ctl.local.pods.trial import trouble
 from meltemi.ctl.local.record import Mode
 from meltemi.testkit.hello import HELLO
 from meltemi.testkit.pods import called, resolved
+from meltemi.testkit.processes import SYSTEM_PYTHON
 from meltemi.testkit.up import (
-    SYSTEM_PYTHON,
     Up,
     answer,
     answers,

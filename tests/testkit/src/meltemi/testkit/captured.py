@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meltemi.proxy.bootstrap import SO_MARK, SOL_SOCKET
 from meltemi.testkit.namespaces import PROXY
 from meltemi.testkit.processes import Program, binary
 from meltemi.testkit.standalone import asking, standalone
@@ -23,9 +24,13 @@ def envoy(
 ) -> Program:
     """Return the proxy of a machine, to be started; ``folder`` is for it alone.
 
-    One that takes connections by TPROXY has the right that takes. Its secrets are
-    those of ``shown``, or what is served on the socket there (SDS).
+    One that takes connections by TPROXY has the right that takes; one that is the
+    only user there is marks what it opens. Its secrets are those of ``shown``, or
+    what is served on the socket there (SDS).
     """
+    if machine.holder:
+        bound = made.cluster_manager.upstream_bind_config
+        bound.socket_options.add(level=SOL_SOCKET, name=SO_MARK, int_value=PROXY)
     admin = folder / "run" / "admin.sock"
     admin.parent.mkdir()
     admin.parent.chmod(0o777)

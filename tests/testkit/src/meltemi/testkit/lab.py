@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from meltemi.ctl.lens.held import held
 from meltemi.pilot.trace.static import bootstrap
 from meltemi.testkit.captured import envoy
-from meltemi.testkit.processes import Program, python
+from meltemi.testkit.processes import Program
 
 if TYPE_CHECKING:
     import contextlib
@@ -39,7 +39,7 @@ class Lab:
     ) -> Program:
         """Return what serves ``services`` (see `meltemi.testkit.echo`) on a machine."""
         at = self.machines[machine]
-        argv = at.argv([*python(module), name, *services])
+        argv = at.argv([*at.python(module), name, *services])
         port = int(services[-1].split(":")[1])
 
         def answers() -> bool:

@@ -2,6 +2,9 @@
 
 A machine whose traffic is captured sends it through the proxy of user ``PROXY``, as
 Istio's rules do: what leaves goes to port 15001, what arrives to 15006.
+
+Machines are made by root, or in a user namespace by ``NOBODY``: there is one user in it,
+so the proxy's traffic is not known by its user but by the mark ``PROXY``.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from meltemi.testkit.processes import python
+from meltemi.testkit.processes import anybodys_python, python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 PROXY: Final = 1337
-"""The user whose traffic is left alone."""
+"""The user, or in a user namespace the mark, whose traffic is left alone."""
+NOBODY: Final = 65534
+PATH: Final = f"{os.defpath}:/usr/sbin:/sbin"
 TOOLS: Final = ("ip", "nft", "iptables-save", "setpriv")
 CLONE_NEWNET: Final = 0x40000000
 
@@ -44,6 +49,8 @@ class Machine:
     name: str
     address: str
     address6: str = ""
+    holder: int = 0
+    """The process whose user namespace it is in; 0: root made it."""
 
     def argv(
         self, command: list[str], *, user: int = 0, capability: str = ""
@@ -51,7 +58,11 @@ class Machine:
         """Return what runs ``command`` on this machine.
 
         As ``user``, who keeps one ``capability`` if it is given, as setpriv names it.
+        A user namespace has one user, who is ``NOBODY`` outside of it.
         """
+        if self.holder:
+            entered = _entering(self.holder)
+            return [*entered, "ip", "netns", "exec", self.name, *command]
         as_user = ["setpriv", f"--reuid={user}", "--clear-groups"] if user else []
         if capability:
             as_user += [f"--{kind}-caps=+{capability}" for kind in ("inh", "ambient")]
@@ -59,12 +70,19 @@ class Machine:
 
     def capture(self, *options: str) -> None:
         """Send traffic through a proxy from here on, by ``meltemi capture``."""
-        words = ["capture", "apply", "--force", *options]
-        _run(*self.argv([*python("meltemi.ctl"), *words]))
+        mark = ("--proxy-mark", str(PROXY)) if self.holder else ()
+        words = ["capture", "apply", "--force", *mark, *options]
+        _run(*self.argv([*self.python("meltemi.ctl"), *words]))
 
     def release(self) -> None:
         """Take the rules of `capture` away."""
-        _run(*self.argv([*python("meltemi.ctl"), "capture", "clean"]))
+        _run(*self.argv([*self.python("meltemi.ctl"), "capture", "clean"]))
+
+    def python(self, module: str) -> list[str]:
+        """Return the command that runs ``module``, for `argv`."""
+        if self.holder:
+            return [*anybodys_python(PATH), "-m", module]
+        return python(module)
 
     def call(self, function: Callable[[], R]) -> R:
         """Return what ``function`` returns when its sockets are made here."""
@@ -72,7 +90,8 @@ class Machine:
             return thread.submit(function).result()
 
     def _enter(self) -> None:
-        with Path("/run/netns", self.name).open(encoding="ascii") as file:
+        root = f"/proc/{self.holder}/root" if self.holder else "/"
+        with Path(root, "run/netns", self.name).open(encoding="ascii") as file:
             libc = ctypes.CDLL(None, use_errno=True)
             if libc.setns(file.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), f"setns {self.name}")
@@ -84,6 +103,7 @@ class Network:
 
     prefix: str
     machines: list[Machine]
+    holder: int = 0
 
     @property
     def hub(self) -> str:
@@ -93,10 +113,10 @@ class Network:
     def machine(self, address: str, address6: str = "") -> Machine:
         """Return a new machine at ``address``; everything unknown is on the bridge."""
         number = len(self.machines)
-        made = Machine(f"{self.prefix}-{number}", address, address6)
+        made = Machine(f"{self.prefix}-{number}", address, address6, self.holder)
         self.machines.append(made)
         link = f"v{number}"
-        _run("ip", "netns", "add", made.name)
+        self.ip("netns", "add", made.name)
         for words in (
             f"-n {self.hub} link add {link} type veth peer name eth0 netns {made.name}",
             f"-n {self.hub} link set {link} master bridge up",
@@ -105,26 +125,54 @@ class Network:
             f"-n {made.name} link set eth0 up",
             f"-n {made.name} route add default dev eth0",
         ):
-            _run("ip", *words.split())
+            self.ip(*words.split())
         for words in (f"addr add {address6}/64 nodad", "route add default"):
             if address6:
-                _run("ip", "-6", "-n", made.name, *words.split(), "dev", "eth0")
+                self.ip("-6", "-n", made.name, *words.split(), "dev", "eth0")
         return made
+
+    def ip(self, *words: str) -> None:
+        """Run ``ip`` (iproute2) where the machines are."""
+        entered = _entering(self.holder) if self.holder else ()
+        _run(*entered, "ip", *words)
 
 
 @contextlib.contextmanager
-def network() -> Iterator[Network]:
-    """Make a network that is gone, with its machines, when the context ends."""
-    made = Network(f"mlt{os.getpid()}", [])
-    _run("ip", "netns", "add", made.hub)
+def network(holder: int = 0) -> Iterator[Network]:
+    """Make a network that is gone, with its machines, when the context ends.
+
+    It is root's, or in the user namespace of the process ``holder``.
+    """
+    made = Network(f"mlt{os.getpid()}", [], holder)
+    made.ip("netns", "add", made.hub)
     try:
-        _run("ip", "-n", made.hub, "link", "add", "bridge", "type", "bridge")
-        _run("ip", "-n", made.hub, "link", "set", "bridge", "up")
+        made.ip("-n", made.hub, "link", "add", "bridge", "type", "bridge")
+        made.ip("-n", made.hub, "link", "set", "bridge", "up")
         yield made
     finally:
         for name in (*(each.name for each in made.machines), made.hub):
             with contextlib.suppress(subprocess.CalledProcessError):
-                _run("ip", "netns", "del", name)
+                made.ip("netns", "del", name)
+
+
+@contextlib.contextmanager
+def user_namespace() -> Iterator[int]:
+    """Have ``NOBODY`` make a user namespace; return the process that holds it.
+
+    ``/run`` is empty and its own there: ``ip`` keeps the names of namespaces below it.
+    """
+    held = "mount -t tmpfs none /run && echo made && exec cat"
+    nobody = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    argv = ["setpriv", *nobody, "unshare", "-Urnm", "sh", "-c", held]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, text=True, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "made\n", "no user namespace"
+        yield process.pid  # it ends by the end of its input
+
+
+def _entering(holder: int) -> list[str]:
+    return ["nsenter", f"--target={holder}", "--user", "--mount", "--net"]
 
 
 def _run(*argv: str) -> None:

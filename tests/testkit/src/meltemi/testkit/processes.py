@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ PORTS = range(20_000, 32_000)
 """Below Linux's ephemeral range (32768-60999), whose ports connections take."""
 
 STEP = 7919  # a prime: processes that start together probe different ports
+
+SYSTEM_PYTHON = "/usr/bin/python3"
 
 READY_SECONDS = 20.0
 POLL_SECONDS = 0.02
@@ -199,3 +203,17 @@ def nats_server() -> Iterator[NatsServer]:
 def python(module: str) -> list[str]:
     """Return the command that runs ``module`` with this interpreter."""
     return [sys.executable, "-m", module]
+
+
+def anybodys_python(path: str = os.defpath) -> list[str]:
+    """Return what runs Python as any user, with ``path`` for an environment.
+
+    Our own Python may lie in root's home, so it is the system's, with our packages.
+    """
+    ours = ":".join(each for each in sys.path if each and "/lib/python3" not in each)
+    packages = sysconfig.get_path("purelib")
+    return [
+        *("env", "-i", f"PATH={path}", f"PYTHONPATH={packages}:{ours}"),
+        "PYTHONDONTWRITEBYTECODE=1",
+        SYSTEM_PYTHON,
+    ]

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections import Counter
@@ -22,12 +21,12 @@ import psutil
 
 from meltemi.testkit.beside import Beside
 from meltemi.testkit.leaks import check_leaks, files_below, overheard
+from meltemi.testkit.processes import SYSTEM_PYTHON, anybodys_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 CALLERS = 4
-SYSTEM_PYTHON = "/usr/bin/python3"
 COMMAND_SECONDS = 90
 POLL_SECONDS = 0.05
 
@@ -129,18 +128,14 @@ def as_user(
 ) -> tuple[str, ...]:
     """Return what runs Python as ``user``, who has no right but to read.
 
-    Or one more, if a ``capability`` is given as setpriv names it. Our own Python may lie in root's home, so it is the system's, with our packages.
+    Or one more, if a ``capability`` is given as setpriv names it.
     """
-    ours = ":".join(each for each in sys.path if each and "/lib/python3" not in each)
     kept = [f"--{kind}-caps=+{capability}" for kind in ("inh", "ambient")]
-    packages = sysconfig.get_path("purelib")
     return (
         *("setpriv", f"--reuid={user}", f"--regid={user}"),
         *("--clear-groups", "--no-new-privs"),
         *(kept if capability else ()),
-        *("env", "-i", f"PATH={path}", f"PYTHONPATH={packages}:{ours}"),
-        "PYTHONDONTWRITEBYTECODE=1",
-        SYSTEM_PYTHON,
+        *anybodys_python(path),
     )
 
 
