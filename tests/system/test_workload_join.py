@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import subprocess
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
+import httpx2
 import pytest
 
+from meltemi.ctl.workload.folder import FILE
 from meltemi.testkit import namespaces
 from meltemi.testkit.far_mesh import FarMesh
 from meltemi.testkit.hello import HELLO
+from meltemi.testkit.leaks import files_below
 from meltemi.testkit.namespaces import network
 from meltemi.testkit.processes import Program, python, running
 from meltemi.testkit.up import as_user, eventually, no_other_user
@@ -45,6 +48,7 @@ class App(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), App).serve_forever()
 """
 LOCAL = "18090"
+CLUSTER = "outbound|8080||hello.default.svc.cluster.local"
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,15 @@ class Three:
         """Return which are registered, and whether each is connected."""
         rows = self.mesh.json("workload", "list")
         return {each["name"]: each["connected"] for each in rows}
+
+    def endpoints(self) -> set[str]:
+        """Return where the Envoy of the caller, on the second machine, finds hello."""
+        home = self.folder / self.two.name / "workloads" / "caller"
+        port = json.loads((home / FILE).read_text())["ports"]["admin"]
+        url = f"http://127.0.0.1:{port}/clusters"
+        text = self.two.call(lambda: httpx2.get(url, timeout=10).text)
+        lines = (each.split("::") for each in text.splitlines())
+        return {each[1] for each in lines if each[0] == CLUSTER and ":" in each[1]}
 
     def call(self) -> str:
         """Return what the application on the second machine gets from the first's."""
@@ -164,6 +177,11 @@ def test_one_command_joins_a_token_twice_does_not_and_sigterm_leaves(
         assert row["identity"] == "spiffe://cluster.local/ns/default/sa/hello"
         assert row["address"].startswith(f"{three.one.address}:")
 
+        home = three.folder / three.one.name
+        secret = token.strip().encode()
+        kept = {name for name, raw in files_below(home).items() if secret in raw}
+        assert kept == {"token"}, "what we gave; no copy of it"
+
         twice = three.refused(three.two, token)
         assert twice.returncode == 77, twice.stderr
         assert "workload.token-refused" in twice.stderr
@@ -192,9 +210,13 @@ def test_f_22_a_killed_workload_is_gone_within_5_s_and_a_killed_pilot_takes_none
         serving = pilots["hello.default"]
         three.mesh.do("kill", serving)
         seen: list[set[str]] = []
+        held: list[set[str]] = []
+        before = three.endpoints()
+        assert len(before) == 1
 
         def elsewhere() -> bool:
             seen.append(set(three.workloads()))
+            held.append(three.endpoints())
             rows = three.mesh.json("ps")
             found = {each["proxy"]: each for each in rows if each["connected"]}
             row = found.get("hello.default", {})
@@ -204,21 +226,17 @@ def test_f_22_a_killed_workload_is_gone_within_5_s_and_a_killed_pilot_takes_none
         for _ in range(10):
             elsewhere()
         assert all("hello.default" in each for each in seen), "nothing was removed"
+        assert all(each == before for each in held), "nor in the caller's Envoy"
         assert three.call() == "b'hello'"
         three.mesh.do("start", serving)
 
-        assert program.process
-        family = psutil.Process(program.process.pid).children(recursive=True)
-        program.process.kill()
-        program.process.wait()
-        for each in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.kill()
+        program.kill()
         eventually(
-            lambda: "hello.default" not in three.workloads(),
+            lambda: not three.endpoints(),
             seconds=5,
-            what="the endpoint is gone",
+            what="the endpoint is gone from the caller's Envoy",
         )
+        assert "hello.default" not in three.workloads()
 
 
 BY_NAME = """

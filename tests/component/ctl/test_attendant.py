@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from meltemi.ctl.workload.attendant import END_SECONDS
 from meltemi.testkit.processes import accepts, free_port
 from meltemi.testkit.up import eventually
 
@@ -31,7 +33,7 @@ class Joined(http.server.BaseHTTPRequestHandler):
 def left(*_):
     with open(said, "a") as file: file.write("left\\n")
     os._exit(0)
-signal.signal(signal.SIGTERM, left)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if words == "hung" else left)
 with open(said, "a") as file: file.write("up\\n")
 http.server.ThreadingHTTPServer.allow_reuse_address = True
 http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Joined).serve_forever()
@@ -39,10 +41,12 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Joined).serve_forever(
 ATTEND = """
 import os, random, signal, sys
 from pathlib import Path
+from meltemi.ctl.workload import attendant
 from meltemi.ctl.workload.attendant import AgentProgram, Attendant, Program
 from meltemi.kernel.clock import SystemClock
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup ignores it
-agent, port, said, status, words, log, *command = sys.argv[1:]
+patience, agent, port, said, status, words, log, *command = sys.argv[1:]
+attendant.END_SECONDS = float(patience)
 agent = (sys.executable, agent, port, said, status, words)
 program = Program(command, dict(os.environ)) if command else None
 made = AgentProgram(agent, dict(os.environ), f"http://127.0.0.1:{port}", Path(log))
@@ -51,6 +55,18 @@ attendant = Attendant(made, program, SystemClock(), random.Random(1), tell)
 sys.exit(attendant.run(lambda: tell("joined")))
 """
 TRAPPED = "trap 'exit 9' TERM; trap 'exit 8' HUP; echo on; while :; do sleep 0.05; done"
+
+NOTES = """
+import signal, sys
+heard = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, heard)
+print("on", flush=True)
+number = 0
+while number != signal.SIGTERM:
+    number = signal.sigwait(heard)
+    print(number.name, flush=True)
+"""
+CTRL_C = b"\x03"
 
 
 @dataclass
@@ -79,15 +95,28 @@ class Pair:
 
 @contextlib.contextmanager
 def attended(
-    folder: Path, *command: str, status: int = 200, words: str = "ok"
+    folder: Path,
+    *command: str,
+    status: int = 200,
+    words: str = "ok",
+    terminal: int | None = None,
 ) -> Iterator[Pair]:
-    """Attend an agent that answers so, and ``command``."""
+    """Attend an agent that answers so, and ``command``, from a ``terminal`` of its own.
+
+    An agent whose words are "hung" does not end when it is asked to.
+    """
     (folder / "agent.py").write_text(AGENT)
     port, said = free_port(), folder / "said"
-    argv = [sys.executable, "-c", ATTEND, str(folder / "agent.py"), str(port)]
-    argv += [str(said), str(status), words, str(folder / "log"), *command]
+    argv = [] if terminal is None else ["setsid", "--ctty"]
+    patience = "0.3" if words == "hung" else f"{END_SECONDS}"
+    argv += [sys.executable, "-c", ATTEND, patience, str(folder / "agent.py")]
+    argv += [str(port), str(said), str(status), words, str(folder / "log"), *command]
     process = subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        argv,
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield Pair(process, port, said)
@@ -135,6 +164,30 @@ def test_signals_reach_the_application(
         pair.process.send_signal(number)
         assert pair.ended() == code
         assert pair.told() == ["up", "left"]
+
+
+def test_ctrl_c_reaches_the_application_once(tmp_path: Path) -> None:
+    keyboard, terminal = pty.openpty()
+    notes = (sys.executable, "-c", NOTES)
+    with attended(tmp_path, *notes, terminal=terminal) as pair:
+        heard = pair.process.stdout
+        assert heard
+        assert heard.readline() == "on\n"
+        pair.process.send_signal(signal.SIGSTOP)  # the application hears it first
+        os.write(keyboard, CTRL_C)
+        assert heard.readline() == "SIGINT\n", "from the terminal"
+        pair.process.send_signal(signal.SIGCONT)
+        pair.process.send_signal(signal.SIGTERM)
+        assert heard.readline() == "SIGTERM\n", "and not once more from us"
+        assert pair.ended() == 0
+    os.close(keyboard)
+    os.close(terminal)
+
+
+def test_an_agent_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    with attended(tmp_path, "sh", "-c", "exit 3", words="hung") as pair:
+        assert pair.ended() == 3
+        assert pair.told() == ["up"]
 
 
 def test_without_an_application_a_signal_ends_it_well(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,13 @@ import pytest
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.departure import Departure, Drain
 from meltemi.proxy.adapters.envoy_admin import EnvoyAwayError
+from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from meltemi.kernel.clock import Clock
 
 OPEN = "listener.in.downstream_cx_active"
 PATIENT = Drain(longest=30, until_idle=True, shortest=0, inbound_only=True)
@@ -23,12 +27,12 @@ PATIENT = Drain(longest=30, until_idle=True, shortest=0, inbound_only=True)
 class Story:
     """An Envoy, its admin interface, and the registrar: what they did, in order."""
 
-    def __init__(self, drain: Drain) -> None:
+    def __init__(self, drain: Drain, clock: Clock | None = None) -> None:
         self.told: list[str] = []
         self.connections: int | None = 1
         self.asked = 0
         self.ended = asyncio.Event()
-        self.departure = Departure(drain, self, self, self, SystemClock())
+        self.departure = Departure(drain, self, self, self, clock or SystemClock())
 
     @property
     def is_running(self) -> bool:
@@ -87,6 +91,19 @@ async def test_open_connections_are_waited_for_until_none_is_left() -> None:
 async def test_the_deadline_ends_what_never_ends() -> None:
     story = Story(replace(PATIENT, longest=0.5))
     assert 0.5 <= await seconds_of(story) < 2
+
+
+async def test_what_leaving_takes_is_of_the_same_deadline() -> None:
+    clock = StillClock(datetime(2026, 1, 1, tzinfo=UTC))
+
+    class Slow(Story):
+        async def leave(self) -> None:
+            clock.advance(PATIENT.longest)
+
+    story = Slow(PATIENT, clock)
+    async with asyncio.timeout(PATIENT.longest / 2):
+        await story.departure.go()
+    assert story.told == [DRAIN], "no time is left for what is open"
 
 
 async def test_peers_have_a_while_to_hear_of_it_also_without_connections() -> None:

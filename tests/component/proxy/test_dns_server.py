@@ -281,6 +281,19 @@ async def test_too_many_connections_are_closed(
         held[1].close()
 
 
+@pytest.mark.parametrize("said", [b"", b"\0", b"\0\x10half"])
+async def test_a_connection_that_falls_silent_is_closed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(dns_server, "IDLE_SECONDS", 0.1)
+    async with machine.serving():
+        reader, writer = await asyncio.open_connection(machine.at.host, machine.at.port)
+        writer.write(said)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+
+
 async def test_the_machines_configuration_is_read_again_when_it_changes(
     machine: Machine,
 ) -> None:
