@@ -99,8 +99,8 @@ def inject(  # noqa: PLR0913 - Typer reads the signature
 ) -> None:
     """Put a sidecar beside every service of a compose file, transparently.
 
-    Such as: inject -f compose.yaml -o mesh.yaml --services services.yaml;
-    inject -f compose.yaml | docker compose -f - up; inject explain -f compose.yaml
+    Such as: inject -f compose.yaml -o mesh.yaml --services services.yaml --tokens
+    tokens; docker compose -f mesh.yaml up; inject explain -f compose.yaml
     """
     if _another_follows(context):
         return
