@@ -6,6 +6,9 @@ import pytest
 
 from meltemi.config.finding import Severity
 from meltemi.config.proxy_annotation import ANNOTATION as PROXY_CONFIG
+from meltemi.config.schema.proxy_defaults import ProxyDefaults
+from meltemi.config.starting import Words
+from meltemi.config.values import Duration
 from meltemi.injector import vocabulary
 from meltemi.injector.agent import Mesh, agent_environ
 from meltemi.injector.decision import Decision
@@ -13,6 +16,7 @@ from meltemi.injector.reading import Mode
 from meltemi.injector.sidecar import Defaults, Sidecar, sidecar_of
 from meltemi.injector.workload import Workload
 from meltemi.proxy.settings import AgentSettings
+from meltemi.proxy.started import settled
 from meltemi.runtime.settings import read_settings
 
 
@@ -246,3 +250,15 @@ def test_a_word_that_is_neither_is_told() -> None:
 )
 def test_what_no_agent_reads_or_starts_with_is_told(config: str, told: str) -> None:
     assert any(each.startswith(told) for each in configured(config)[1])
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("{}", 40), ("{terminationDrainDuration: 7s}", 7)]
+)
+def test_the_meshs_drain_holds_where_the_workload_says_none(
+    said: str, seconds: float
+) -> None:
+    environ = agent_environ(configured(said)[0], Mesh(), "web")
+    own = read_settings(AgentSettings, environ)
+    mesh = ProxyDefaults(termination_drain_duration=Duration.parse("40s"))
+    assert settled(environ, own, Words(below=mesh)).drain_seconds == seconds

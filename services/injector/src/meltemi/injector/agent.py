@@ -68,8 +68,8 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
         "INTERCEPTION_MODE": sidecar.capture.mode.value.value,
         **({"DNS_ADDRESSES": DNS} if sidecar.capture.dns.value else {}),
         "ENTRY_PORTS": _compact({each.name: each.number for each in workload.ports}),
-        **_workers(proxy.concurrency),
-        "DRAIN_SECONDS": f"{proxy.drain_seconds.value:g}",
+        **_chosen("CONCURRENCY", proxy.concurrency),
+        **_chosen("DRAIN_SECONDS", proxy.drain_seconds),
         "ENVOY_LOG_LEVEL": proxy.log_level.value,
         **_statistics(proxy),
         **({"PROXY_CONFIG": proxy.config.value} if proxy.config.value else {}),
@@ -78,11 +78,9 @@ def agent_environ(sidecar: Sidecar, mesh: Mesh, name: str) -> Mapping[str, str]:
     return {f"AGENT_{key}": text for key, text in settings.items()}
 
 
-def _workers(concurrency: Decision[int]) -> dict[str, str]:
-    """Return how many somebody chose; else a ProxyConfig may, or the agent does."""
-    if concurrency.because == DEFAULT:
-        return {}
-    return {"CONCURRENCY": str(concurrency.value)}
+def _chosen(name: str, said: Decision[int] | Decision[float]) -> dict[str, str]:
+    """Return what somebody chose; else the mesh may, or the agent does."""
+    return {} if said.because == DEFAULT else {name: f"{said.value:g}"}
 
 
 def _galley_ca(mesh: Mesh) -> dict[str, str]:
