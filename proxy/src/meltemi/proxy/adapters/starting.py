@@ -54,6 +54,12 @@ class Starting:
         Nothing here keeps a proxy from starting: without an answer the last one
         holds, and without one of those the agent's own settings.
 
+        The last answer is not taken at once, with the question behind it: Envoy
+        starts with this only, and a change is promised for the agent's next start,
+        not for the one after. What it costs is little where the credential is on
+        disk: a Galley that is gone refuses at once, a silent one takes
+        ``ANSWER_SECONDS``. Without a credential Envoy's listeners would wait too.
+
         Args:
             environ: The agent's variables.
             first: What gets the certificate to ask with.
