@@ -307,7 +307,10 @@ def test_4_stat_and_edges_tell_within_two_percent_what_callers_did(
         return int(volume.get(what, 0)) - int(before.get(what, 0))
 
     eventually(
-        lambda: told(RATINGS, "requests") + told(LEDGER, "connections_opened") >= 510,
+        lambda: (
+            told(RATINGS, "requests") + told(LEDGER, "connections_opened") >= 510
+            and _edge(mesh)["security"] == "mutual_tls"  # its server's agent has told
+        ),
         seconds=60,
         what="both agents have told Pilot",
     )
@@ -318,8 +321,7 @@ def test_4_stat_and_edges_tell_within_two_percent_what_callers_did(
         assert table[name]["meshed"]
         assert table[name]["secured"] == 1.0
     assert table["ratings-v1"]["volume"]["success"] == 1.0
-    (edge,) = [each for each in _edges(mesh) if _ends(each) == RATINGS]
-    assert edge["security"] == "mutual_tls"
+    edge = _edge(mesh)
     accounts = "spiffe://cluster.local/ns/default/sa/bookinfo-"
     assert edge["source"]["principal"] == f"{accounts}reviews"
     assert edge["destination"]["principal"] == f"{accounts}ratings"
@@ -345,6 +347,11 @@ RATINGS, LEDGER = ("reviews-v2", "ratings-v1"), ("chat-v1", "ledger-v1")
 
 def _edges(mesh: Up) -> list[dict[str, Any]]:
     return list(mesh.json("edges", "--window", "15m"))
+
+
+def _edge(mesh: Up) -> dict[str, Any]:
+    (edge,) = [each for each in _edges(mesh) if _ends(each) == RATINGS]
+    return edge
 
 
 def _ends(edge: dict[str, Any]) -> tuple[str, str]:
