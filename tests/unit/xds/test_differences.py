@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meltemi.xds.differences import Differences
+from meltemi.xds.differences import MOST, Differences
 from meltemi.xds.held import Held
 from meltemi.xds.layers import Layers, layered, layers_of
 
@@ -47,6 +48,31 @@ def test_what_was_compared_is_the_same_object_for_the_next() -> None:
     second = differences.between(other, Layers((changed, other.parts[1])))
     assert first.lacking is second.lacking
     assert first.lacking == {"a": "2"}
+
+
+def test_what_revisions_do_not_ask_for_any_more_is_forgotten() -> None:
+    differences, old = Differences(), {"a": "1"}
+    names = differences.interned(frozenset("ab"))
+    kept = weakref.WeakSet[frozenset[str]]({names})
+    differences.between(old, {"a": "2"})
+    differences.among(names, old, "")
+    for revision in ("3", "4"):
+        differences.turn()
+        differences.between({"b": revision}, {"b": ""})
+        differences.among(differences.interned(frozenset(revision)), old, "")
+    held = [*differences.found.newer.values(), *differences.found.older.values()]
+    assert [each[0] for each in held] == [{"b": "4"}, {"b": "3"}]
+    del names
+    assert not kept, "nobody names them any more"
+
+
+def test_a_mesh_that_does_not_change_makes_it_remember_no_more_and_more() -> None:
+    differences, available = Differences(), {"a": "1", "b": "1"}
+    for number in range(3 * MOST):
+        names = differences.interned(frozenset({"a", f"{number}"}))
+        assert differences.among(names, available, "") == {"a": "1"}
+    held = differences.chosen
+    assert len(held.newer) + len(held.older) <= 2 * MOST
 
 
 def test_who_names_all_there_is_is_given_what_all_share() -> None:

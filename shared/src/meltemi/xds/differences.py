@@ -7,8 +7,10 @@ are told apart by which object they are, so they must not be changed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakKeyDictionary, ref
 
+from meltemi.kernel.fading import Fading
 from meltemi.xds.layers import NOTHING, layered, layers_of
 from meltemi.xds.virtual_host import SLASH, table_of
 
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
     Versions = Mapping[str, str]
     """By name."""
 
+
 MOST: Final = 4096
-"""Answers that are remembered."""
+"""Answers that are remembered at one revision."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +41,26 @@ NONE: Final = Difference(NOTHING, frozenset())
 
 @dataclass(slots=True)
 class Differences:
-    """Remembers what was compared; one is shared by all sessions of a process."""
+    """Remembers what was compared; one is shared by all sessions of a process.
 
-    found: dict[tuple[int, int], tuple[object, object, Difference]] = field(
-        default_factory=dict["tuple[int, int]", "tuple[object, object, Difference]"]
+    What it remembers it keeps, and a mapping of a thousand names is not small: so it
+    is told of every new revision (`turn`).
+    """
+
+    found: Fading[tuple[int, int], tuple[object, object, Difference]] = field(
+        default_factory=lambda: Fading(large=True)
     )
-    chosen: dict[tuple[int, int, str], tuple[object, object, Versions]] = field(
-        default_factory=dict["tuple[int, int, str]", "tuple[object, object, Versions]"]
+    chosen: Fading[tuple[int, int, str], tuple[object, object, Versions]] = field(
+        default_factory=lambda: Fading(large=True)
     )
-    names: dict[frozenset[str], frozenset[str]] = field(
-        default_factory=dict["frozenset[str]", "frozenset[str]"]
+    names: WeakKeyDictionary[frozenset[str], ref[frozenset[str]]] = field(
+        default_factory=WeakKeyDictionary["frozenset[str]", "ref[frozenset[str]]"]
     )
+
+    def turn(self) -> None:
+        """Forget what was not asked for since the last revision but one."""
+        self.found.turn()
+        self.chosen.turn()
 
     def between(self, earlier: Versions, later: Versions) -> Difference:
         """Return what leads from ``earlier`` to ``later``, by name within a layer."""
@@ -54,10 +69,8 @@ class Differences:
         key = (id(earlier), id(later))
         known = self.found.get(key)
         if known is None:
-            if len(self.found) >= MOST:
-                self.found.clear()
-            known = (earlier, later, self._compared(earlier, later))
-            self.found[key] = known
+            made = self._compared(earlier, later)
+            known = _put(self.found, key, (earlier, later, made))
         return known[2]
 
     def _compared(self, earlier: Versions, later: Versions) -> Difference:
@@ -106,10 +119,8 @@ class Differences:
         key = (id(names), id(available), absent)
         known = self.chosen.get(key)
         if known is None:
-            if len(self.chosen) >= MOST:
-                self.chosen.clear()
-            known = (names, available, _among(names, available, absent))
-            self.chosen[key] = known
+            made = _among(names, available, absent)
+            known = _put(self.chosen, key, (names, available, made))
         return known[2]
 
     def below(self, tables: frozenset[str], available: Versions) -> Versions:
@@ -123,17 +134,25 @@ class Differences:
         key = (id(tables), id(available), SLASH)
         known = self.chosen.get(key)
         if known is None:
-            if len(self.chosen) >= MOST:
-                self.chosen.clear()
-            known = (tables, available, _below(tables, available))
-            self.chosen[key] = known
+            made = _below(tables, available)
+            known = _put(self.chosen, key, (tables, available, made))
         return known[2]
 
     def interned(self, names: frozenset[str]) -> frozenset[str]:
         """Return ``names``, the same object for all who name the same."""
-        if len(self.names) >= MOST:
-            self.names.clear()
-        return self.names.setdefault(names, names)
+        known = self.names.get(names)
+        found = known() if known else None
+        if found is not None:
+            return found
+        self.names[names] = ref(names)
+        return names
+
+
+def _put(held: Fading[K, V], key: K, value: V) -> V:
+    """Remember ``value``: of a mesh that does not change not more and more, either."""
+    if len(held.newer) >= MOST:
+        held.turn()
+    return held.put(key, value)
 
 
 def _below(tables: frozenset[str], available: Versions) -> Versions:

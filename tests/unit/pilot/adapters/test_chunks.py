@@ -43,6 +43,19 @@ def test_what_is_large_is_joined_once_for_all() -> None:
     assert first == b"".join(each.delta_head + each.body for each in wanted)
 
 
+def test_what_no_revision_asked_for_lately_is_forgotten() -> None:
+    chunks, find, other = Chunks(), Finder(), dict(LARGE)
+    for revision in range(1, 6):
+        chunks.turn()
+        chunks.delta(LARGE, find)
+        if revision < 3:
+            chunks.delta(other, find)
+    assert find.asked == 2 * len(LARGE), "what is in use is kept"
+    (kept,) = chunks.joined.values()
+    assert kept.part is LARGE
+    assert chunks.size == len(kept.data)
+
+
 def test_the_two_variants_are_not_mixed_up() -> None:
     chunks, find = Chunks(), Finder()
     delta, whole = chunks.delta(LARGE, find), chunks.whole(LARGE, find)

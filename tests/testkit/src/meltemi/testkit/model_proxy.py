@@ -74,6 +74,14 @@ class ModelPilot:
     differences: Differences = field(default_factory=Differences)
     chunks: Chunks = field(default_factory=lambda: Chunks(few=1))
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    revision: int = 0
+
+    def turn(self, revision: int) -> None:
+        """Have what it keeps forget what no revision needs any more."""
+        if revision != self.revision:
+            self.revision = revision
+            self.chunks.turn()
+            self.differences.turn()
 
 
 @dataclass
@@ -114,6 +122,7 @@ class ModelProxy:
         """Let the Pilot send what is due; tell whether that was anything."""
         snapshot = self._pilot.snapshots.of(self.group)
         assert snapshot is not None
+        self._pilot.turn(snapshot.revision)
         self._session.aim(snapshot.versions, snapshot.revision, snapshot.retired)
         due = self._session.pushes()
         for kind, push in due:

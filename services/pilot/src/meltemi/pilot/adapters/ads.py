@@ -106,7 +106,7 @@ class Discovery:
         self._debug = DebugDesk(connections, trust.admins)
         self._places = Places()
         self._chunks, self._differences = Chunks(), Differences()
-        self._vocabulary = Vocabulary()
+        self._vocabulary, self._revision = Vocabulary(), 0
 
     @property
     def handlers(self) -> Handlers:
@@ -238,6 +238,7 @@ class Discovery:
         if snapshot is None:
             return
         connection.snapshot = snapshot
+        self._turn(snapshot.revision)
         session = connection.session
         versions = snapshot.versions
         if not connection.proved and versions[TypeUrl.SECRET]:
@@ -256,6 +257,13 @@ class Discovery:
         self._metrics.progressed(connection)
         if self._metrics.trail:
             self._metrics.trail.progressed(connection, sent=bool(due))
+
+    def _turn(self, revision: int) -> None:
+        """Have what is kept for sending forget what no revision needs any more."""
+        if revision != self._revision:
+            self._revision = revision
+            self._chunks.turn()
+            self._differences.turn()
 
     def take(self, connection: Connection, variant: Variant, message: Message) -> None:
         """Take one message of the proxy; raise `TooMuchError`."""

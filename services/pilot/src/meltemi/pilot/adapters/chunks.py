@@ -24,6 +24,16 @@ NAMES: Final = 1024
 
 
 @dataclass(slots=True)
+class Joined:
+    """Resources as one, and when they were asked for last."""
+
+    part: Mapping[str, str]
+    """Kept, as it is known by which object it is."""
+    data: bytes
+    turn: int = 0
+
+
+@dataclass(slots=True)
 class Chunks:
     """Joins resources; what is large and sent as one is remembered.
 
@@ -32,13 +42,24 @@ class Chunks:
     """
 
     few: int = FEW
-    joined: OrderedDict[tuple[int, bool], tuple[object, bytes]] = field(
-        default_factory=OrderedDict["tuple[int, bool]", "tuple[object, bytes]"]
+    joined: OrderedDict[tuple[int, bool], Joined] = field(
+        default_factory=OrderedDict["tuple[int, bool]", "Joined"]
     )
+    """The one that was asked for last stands last."""
     size: int = 0
+    turns: int = 0
     versions: dict[int, tuple[object, str]] = field(
         default_factory=dict["int", "tuple[object, str]"]
     )
+
+    def turn(self) -> None:
+        """Take note of a new revision: what two of them did not ask for goes."""
+        self.turns += 1
+        while self.joined:
+            oldest = next(iter(self.joined.values()))
+            if oldest.turn >= self.turns - 2:
+                return
+            self._forget_oldest()
 
     def delta(self, contents: Mapping[str, str], find: Find) -> list[bytes]:
         """Return ``contents`` as they stand in a DeltaDiscoveryResponse."""
@@ -74,19 +95,19 @@ class Chunks:
             key = (id(part), delta)
             known = self.joined.get(key)
             if known is None:
-                known = (part, b"".join(_pieces(part, find, delta=delta)))
-                self._remember(key, known)
-            else:
-                self.joined.move_to_end(key)
-            pieces.append(known[1])
+                data = b"".join(_pieces(part, find, delta=delta))
+                known = self.joined[key] = Joined(part, data)
+                self.size += len(data)
+            self.joined.move_to_end(key)
+            known.turn = self.turns
+            while self.size > MOST_BYTES and len(self.joined) > 1:
+                self._forget_oldest()
+            pieces.append(known.data)
         return pieces
 
-    def _remember(self, key: tuple[int, bool], made: tuple[object, bytes]) -> None:
-        self.joined[key] = made
-        self.size += len(made[1])
-        while self.size > MOST_BYTES and len(self.joined) > 1:
-            _, (_, oldest) = self.joined.popitem(last=False)
-            self.size -= len(oldest)
+    def _forget_oldest(self) -> None:
+        _, oldest = self.joined.popitem(last=False)
+        self.size -= len(oldest.data)
 
 
 def _pieces(part: Mapping[str, str], find: Find, *, delta: bool) -> list[bytes]:
