@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,21 +25,6 @@ class Size:
 
     def __str__(self) -> str:
         return f"{self.services}x{self.proxies}"
-
-
-class Form(StrEnum):
-    """How resources travel."""
-
-    DELTA = "delta"
-    VHDS = "vhds"
-    """Incrementally, and virtual hosts by themselves."""
-    SOTW = "sotw"
-    """The state of the world."""
-
-    @property
-    def incremental(self) -> bool:
-        """Whether only what differs travels."""
-        return self is not Form.SOTW
 
 
 @dataclass(frozen=True)

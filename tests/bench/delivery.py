@@ -14,13 +14,12 @@ from itertools import product
 from statistics import median
 from typing import TYPE_CHECKING
 
-from comparison import Form
 from measure import Figure
 from returning import reconnect
 from stage import load_average, staged, started
 from steady import churn, idle
 
-from meltemi.testkit.witness import witnesses
+from meltemi.testkit.witness import Form, witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +116,7 @@ def measured(
         if chosen.churn_seconds:
             yield from churn(stage, chosen.churn_seconds)
         yield from idle(stage)
-        if chosen.witnesses and stage.pilot and form is Form.DELTA:
+        if chosen.witnesses and stage.pilot:
             yield from _witnessed(stage, chosen.witnesses)
 
 
@@ -144,7 +143,7 @@ def _changes(stage: Stage, change: str) -> Iterator[Figure]:
 def _witnessed(stage: Stage, count: int) -> Iterator[Figure]:
     """Have real Envoys join, live through every change, and tell what they hold."""
     begun = time.perf_counter()
-    with witnesses(stage.folder, stage.ads, count) as envoys:
+    with witnesses(stage.folder, stage.ads, count, stage.form) as envoys:
         while not all(each.live for each in envoys):
             _in_time(begun, "Envoys do not come up")
             time.sleep(0.05)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from comparison import Form
 from measure import Figure
 
 from meltemi.testkit.crowd import (
@@ -24,6 +23,7 @@ from meltemi.testkit.crowd import (
     source,
     speaking,
 )
+from meltemi.testkit.witness import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

