@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meltemi.testkit.processes import Program, accepts, free_port, python, running
 from meltemi.testkit.tokens import key_set, signed
 from meltemi.testkit.up import Up, answer, eventually, outbound
 
@@ -89,6 +91,27 @@ spec:
       http: {{http1MaxPendingRequests: 1, http2MaxRequests: 2}}
   subsets: [{{name: v1, labels: {{version: v1}}}}]
 """
+QUITTER = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: quitter, namespace: default}
+spec:
+  hosts: [quitter.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  workloadSelector: {labels: {app: quitter}}
+"""
+RESETS = """
+import socket, struct, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    while True:
+        caller, _ = server.accept()
+        caller.recv(65536)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.close()
+"""
+"""An application that hears every request and resets its connection."""
 GOOD = SETTINGS.format(host=HOST, mode="ISTIO_MUTUAL")
 
 
@@ -117,6 +140,11 @@ def applied(mesh: Up, *texts: str) -> Iterator[None]:
 def story(mesh: Up, request: str, status: int, token: str = "") -> str:
     """Ask for details, and return why that failed."""
     url = outbound(mesh, "productpage-v1", "details") + "/details/0"
+    return told_of(mesh, url, request, status, token)
+
+
+def told_of(mesh: Up, url: str, request: str, status: int, token: str = "") -> str:
+    """Ask until the answer is ``status``, and return why."""
     headers = {"x-request-id": request}
     if token:
         headers["authorization"] = f"Bearer {token}"
@@ -140,10 +168,8 @@ def story(mesh: Up, request: str, status: int, token: str = "") -> str:
         ((GOOD, rule("fault: {abort: {percentage: {value: 100}, httpStatus: 418}}")),
          418, "a fault was put in on purpose"),
         ((GOOD, rule(subset="v9")), 503, "no endpoint of the service may be called"),
-        ((SETTINGS.format(host=HOST, mode="DISABLE"),), 503,
-         "the other side closed the connection before it answered"),
     ],
-    ids=["policy", "fault", "no-endpoint", "plain-text"],
+    ids=["policy", "fault", "no-endpoint"],
 )  # fmt: skip
 def test_6_why_names_what_was_configured(
     mesh: Up,
@@ -154,6 +180,22 @@ def test_6_why_names_what_was_configured(
 ) -> None:
     with applied(mesh, *texts):
         assert told in story(mesh, f"why-{request.node.callspec.id}", status)
+
+
+def test_6_why_knows_both_sides_of_plain_text_where_mutual_tls_is_due(mesh: Up) -> None:
+    strict = "PeerAuthentication/istio-system/default"
+    with applied(mesh, SETTINGS.format(host=HOST, mode="DISABLE")):
+        story(mesh, "why-plain-text", 503)
+        eventually(
+            lambda: "demands" in mesh.do("why", "why-plain-text"),
+            seconds=20,
+            what="the server's proxy has written its log",
+        )
+        found = mesh.do("why", "why-plain-text")
+    assert "details-v1 demands mutual TLS, and this proxy spoke plain text" in found
+    assert f"DestinationRule/default/details spec.trafficPolicy.tls.mode; {strict}" in (
+        found
+    )
 
 
 def test_6_why_says_what_was_wrong_with_a_token(mesh: Up) -> None:
@@ -214,6 +256,23 @@ def test_6_why_knows_who_did_not_answer_in_time(mesh: Up) -> None:
         finally:
             os.kill(pid, signal.SIGCONT)
     assert "did not answer in time" in found
+
+
+def test_6_why_knows_that_the_application_reset_the_connection(mesh: Up) -> None:
+    own, there = free_port(), free_port()
+    words = ["--service", "quitter", "--port", "80:http", "--name", "quitter-v1"]
+    words += ["--app", str(own), "--upstream", f"quitter:80={there}"]
+    argv = [*python("meltemi.ctl"), "--state", str(mesh.state), "run", *words]
+    application = [sys.executable, "-c", RESETS, str(own)]
+    log = mesh.state / "logs" / "quitter.log"
+    program = Program(
+        [*argv, "--", *application], lambda: accepts(own) and accepts(there), log
+    )
+    with applied(mesh, QUITTER), running(program):
+        found = told_of(mesh, f"http://127.0.0.1:{there}/", "why-reset", 503)
+    assert "quitter-v1, called by spiffe://cluster.local/ns/default/sa/" in found
+    assert "the other side closed the connection before it answered" in found
+    assert "flags UC" in found
 
 
 def test_6_why_knows_an_impostor_by_its_certificate(mesh: Up) -> None:

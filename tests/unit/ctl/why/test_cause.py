@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from meltemi.ctl.why.asking import Asking
-from meltemi.ctl.why.cause import causes
+from meltemi.ctl.why.cause import Known, causes
 from meltemi.ctl.why.flags import FLAGS
 from meltemi.ctl.why.hop import Hop
 
@@ -53,7 +55,7 @@ def test_who_comes_without_the_token_that_a_policy_asks_for_is_told_so() -> None
 
     def told(issuer: str | None, known: Asking = asked) -> str:
         hop = Hop(response_code=403, response_code_details=denied, token_issuer=issuer)
-        return causes(hop, known)[0].what
+        return causes(hop, Known(known))[0].what
 
     assert told(None).endswith(
         "denies it: it asks for a token, and the request had none"
@@ -112,3 +114,36 @@ def test_who_passed_on_a_failure_is_not_its_cause() -> None:
 
 def test_every_flag_says_what_it_means_and_where_to_look() -> None:
     assert all(what and look for what, look in FLAGS.values())
+
+
+def test_plain_text_to_who_demands_mutual_tls_is_told_from_both_sides() -> None:
+    client = Hop(
+        proxy="web",
+        response_code=503,
+        response_flags="UC",
+        upstream_cluster="outbound|80|v1|api.shop.svc.cluster.local",
+        upstream_local_address="10.0.0.1:4711",
+    )
+    server = Hop(proxy="api-v1", response_code_details="filter_chain_not_found")
+    policy = {"tls": {"mode": "DISABLE"}}
+    objects: tuple[dict[str, Any], ...] = (
+        {
+            "kind": "DestinationRule",
+            "metadata": {"name": "api", "namespace": "shop"},
+            "spec": {"host": "api", "trafficPolicy": policy},
+        },
+        {
+            "kind": "PeerAuthentication",
+            "metadata": {"name": "all", "namespace": "istio-system"},
+            "spec": {"mtls": {"mode": "STRICT"}},
+        },
+    )
+    known = Known(turned_away={"10.0.0.1:4711": server}, objects=objects)
+    (cause,) = causes(client, known)
+    assert cause.what.startswith("api-v1 demands mutual TLS, and this proxy spoke")
+    assert cause.look == (
+        "DestinationRule/shop/api spec.trafficPolicy.tls.mode; "
+        "PeerAuthentication/istio-system/all"
+    )
+    (other,) = causes(client, Known(turned_away={"10.0.0.1:4712": server}))
+    assert other.what.startswith("the other side closed the connection")

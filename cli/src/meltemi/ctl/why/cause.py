@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from meltemi.ctl.why.asking import Asking
 from meltemi.ctl.why.flags import FLAGS
+from meltemi.ctl.why.hop import UNSERVED
+from meltemi.ctl.why.spoken import demands_tls, speaks_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from meltemi.ctl.why.hop import Hop
 
@@ -53,22 +55,38 @@ class Cause:
     look: str = ""
 
 
-def causes(hop: Hop, asked: Asking = NOTHING) -> tuple[Cause, ...]:
-    """Return why ``hop`` failed; () where another hop has the cause.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside a proxy's own line.
 
-    ``asked`` is what policies ask of tokens, as far as that is known.
+    Attributes:
+        asking: What policies ask of tokens.
+        turned_away: By the caller's address the connections that servers did not take.
+        objects: How sides speak: DestinationRules and PeerAuthentications.
+
     """
+
+    asking: Asking = NOTHING
+    turned_away: Mapping[str, Hop] = field(default_factory=dict[str, "Hop"])
+    objects: tuple[Mapping[str, Any], ...] = ()
+
+
+UNKNOWN: Final = Known()
+
+
+def causes(hop: Hop, known: Known = UNKNOWN) -> tuple[Cause, ...]:
+    """Return why ``hop`` failed; () where another hop has the cause."""
     if not hop.failed:
         return ()
     if not hop.answered_itself:
         if hop.inbound:
             return (Cause("the application itself answered so", "its own log"),)
         return ()
-    return tuple(_own(hop, asked))
+    return tuple(_own(hop, known))
 
 
-def _own(hop: Hop, asked: Asking) -> Iterator[Cause]:
-    policy = _policy(hop, asked)
+def _own(hop: Hop, known: Known) -> Iterator[Cause]:
+    policy = _policy(hop, known.asking)
     if policy is not None:
         yield policy
         return
@@ -77,16 +95,30 @@ def _own(hop: Hop, asked: Asking) -> Iterator[Cause]:
         said = token.group(1).replace("_", " ").rstrip(".")
         yield Cause(f"the token was not accepted: {said}", "RequestAuthentication")
         return
+    server = known.turned_away.get(hop.upstream_local_address or "")
+    if server is not None:
+        yield _plain(hop, server, known)
+        return
     for reason in (
         hop.upstream_transport_failure_reason,
         hop.downstream_transport_failure_reason,
     ):
         if reason:
             yield _handshake(reason)
-    known = [flag for flag in hop.flags if flag in FLAGS]
-    yield from (Cause(*FLAGS[flag]) for flag in known)
-    if not known:
+    flags = [flag for flag in hop.flags if flag in FLAGS]
+    yield from (Cause(*FLAGS[flag]) for flag in flags)
+    if not flags:
         yield Cause(f"Envoy says {hop.details or 'nothing more'}")
+
+
+def _plain(hop: Hop, server: Hop, known: Known) -> Cause:
+    demanding = " or ".join(demands_tls(known.objects)) or "PeerAuthentication"
+    speaking = " or ".join(speaks_plain(known.objects, hop.called))
+    return Cause(
+        f"{server.proxy} demands mutual TLS, and this proxy spoke plain text: "
+        f"{server.proxy} did not take the connection ({UNSERVED})",
+        f"{speaking or 'tls.mode of the DestinationRule'}; {demanding}",
+    )
 
 
 def _policy(hop: Hop, asked: Asking) -> Cause | None:

@@ -1,11 +1,14 @@
-"""Envoy's response flags, in plain words: what it means, and what to look at.
-
-Source: envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage.
-"""
+"""Envoy's response flags, in plain words: what it means, and what to look at."""
 
 from __future__ import annotations
 
 from typing import Final
+
+PAGE: Final = (
+    "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/"
+    "access_log/usage#response-flags"
+)
+"""Envoy's own words on each flag; the source of these."""
 
 FLAGS: Final = {
     "NR": (

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 FAILURE: Final = 400
 OWN: Final = "via_upstream"
 """What Envoy says of an answer that is not its own."""
+UNSERVED: Final = "filter_chain_not_found"
+"""What a listener says of a connection that is none of those it takes."""
 UNSAID: Final = "?"
 """Of what a log of another format does not tell."""
 
@@ -32,11 +34,14 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     route_name: str | None = None
     upstream_cluster: str | None = None
     upstream_host: str | None = None
+    upstream_local_address: str | None = None
     upstream_peer_uri_san: str | None = None
     upstream_transport_failure_reason: str | None = None
+    downstream_remote_address: str | None = None
     downstream_peer_uri_san: str | None = None
     downstream_transport_failure_reason: str | None = None
     connection_termination_details: str | None = None
+    requested_server_name: str | None = None
     grpc_status: int | None = None
     """Of a gRPC call; its HTTP status is 200 whatever came of it."""
     token_issuer: str | None = UNSAID
@@ -78,6 +83,25 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 
 def hops(logs: Mapping[str, str]) -> list[Hop]:
     """Return every request in ``logs``, texts by their proxy; the oldest first."""
+    return [each for each in _lines(logs) if each.request_id]
+
+
+def turned_away(logs: Mapping[str, str]) -> dict[str, Hop]:
+    """Return by the caller's address the connections that a listener did not take.
+
+    They came without a name in a TLS greeting: mostly without TLS. Of addresses that
+    were used again the newest counts.
+    """
+    return {
+        each.downstream_remote_address: each
+        for each in _lines(logs)
+        if each.details == UNSERVED
+        and each.downstream_remote_address
+        and not each.requested_server_name
+    }
+
+
+def _lines(logs: Mapping[str, str]) -> list[Hop]:
     found = [
         each for proxy, text in logs.items() for each in _of(proxy, text.splitlines())
     ]
@@ -92,5 +116,4 @@ def _of(proxy: str, lines: Iterable[str]) -> Iterator[Hop]:
             hop = msgspec.json.decode(line, type=Hop)
         except msgspec.MsgspecError:
             continue  # a log of somebody's own format, or cut
-        if hop.request_id:
-            yield msgspec.structs.replace(hop, proxy=proxy)
+        yield msgspec.structs.replace(hop, proxy=proxy)
