@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SERVICE, METHOD = "meltemi.testkit.Chat", "Say"
 
@@ -22,14 +26,26 @@ def say(heard: bytes, context: grpc.ServicerContext) -> bytes:
 
 def said(address: str, words: bytes) -> grpc.StatusCode:
     """Say ``words`` to the service at ``address``; return the status."""
+    (status,) = all_said(address, (words,))
+    return status
+
+
+def all_said(address: str, every: Iterable[bytes]) -> list[grpc.StatusCode]:
+    """Say one after the other on one connection; return the status of each."""
     with grpc.insecure_channel(address) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
             f"/{SERVICE}/{METHOD}"
         )
-        try:
-            call(words, timeout=10)
-        except grpc.RpcError as error:
-            return error.code()
+        return [_status(call, words) for words in every]
+
+
+def _status(
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes], words: bytes
+) -> grpc.StatusCode:
+    try:
+        call(words, timeout=10)
+    except grpc.RpcError as error:
+        return error.code()
     return grpc.StatusCode.OK
 
 
