@@ -6,7 +6,7 @@ from typing import Final
 
 PAGE: Final = (
     "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/"
-    "access_log/usage#response-flags"
+    "access_log/usage#config-access-log-format-response-flags"
 )
 """Envoy's own words on each flag; the source of these."""
 
@@ -80,17 +80,26 @@ FLAGS: Final = {
     ),
     "IH": ("a header has a value that may not be", "look at the request"),
     "SI": ("the stream was idle for too long", "idleTimeout of the DestinationRule"),
-    "DT": ("the request took longer than it may at all", "maxStreamDuration"),
+    "DT": (
+        "the connection was open for longer than it may be at all",
+        "maxConnectionDuration of the DestinationRule's connectionPool",
+    ),
     "UMSDR": ("the request took longer than it may at all", "maxStreamDuration"),
     "OM": ("the proxy is short of memory", "is there a leak, or too small a limit?"),
     "DF": ("the service's name does not resolve", "does DNS know the host?"),
-    "DO": ("the proxy dropped it: it is overloaded", "more proxies, or fewer requests"),
+    "DO": (
+        "the endpoints are to be spared: a share of the requests is dropped",
+        "drop_overloads of the endpoints: an EnvoyFilter's",
+    ),
     "DR": ("the caller reset the request", "the caller's log"),
     "UDO": (
-        "the proxy dropped it: it is overloaded",
-        "more proxies, or fewer requests",
+        "the endpoints are to be spared: every request is dropped",
+        "drop_overloads of the endpoints: an EnvoyFilter's",
     ),
     "NFCF": ("a filter's configuration never came", "meltemi ps: is anything refused?"),
-    "RFCF": ("a filter's configuration never came", "meltemi ps: is anything refused?"),
+    "RFCF": (
+        "the answer is from a cache in the proxy",
+        "the EnvoyFilter that put the cache in; is what it keeps too old?",
+    ),
 }
 """By the flag: what it means, and what to look at."""
