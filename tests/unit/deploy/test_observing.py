@@ -56,3 +56,12 @@ def test_jobs_of_alerts_are_those_that_are_scraped() -> None:
     jobs = {each["job_name"] for each in yaml.safe_load(text)["scrape_configs"]}
     asked = {job for _, query in queries() for job in re.findall(r'job="(.*?)"', query)}
     assert asked == jobs
+
+
+def test_what_is_left_of_a_certificate_is_judged_by_its_lifetime() -> None:
+    (rule,) = (e for e in alerts() if e["alert"] == "MeltemiCertificateEndsSoon")
+    end = "meltemi_agent_certificate_expiry_timestamp_seconds"
+    start = "meltemi_agent_certificate_start_timestamp_seconds"
+    left, _, share = rule["expr"].partition(" < ")
+    assert left == f"{end} - time()"
+    assert share == f"0.25 * ({end} - {start})"

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from envoy.config.core.v3.base_pb2 import Node
 from google.protobuf.json_format import ParseDict
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from meltemi.kernel.clock import SystemClock
 from meltemi.proxy.adapters.app_metrics import AppMetrics
+from meltemi.proxy.adapters.certificate_times import tell_times
 from meltemi.proxy.adapters.checkpoint_file import CheckpointFile
 from meltemi.proxy.adapters.departure import Departure, Drain
 from meltemi.proxy.adapters.dial import dial_plain, dial_with
@@ -112,8 +113,8 @@ class Agent:
 
     def _count(self, pilots: Pilots) -> None:
         """Make what serves numbers, and what tells them."""
-        self._tell_certificate_end()
         settings, registry = self._settings, self._registry
+        tell_times(lambda: self.keeper.held, registry)
         metrics = AppMetrics(settings.app_metrics) if settings.app_metrics else None
         self.scraping = Scraping(self.admin, registry, metrics)
         self.stats = StatsReporter(self.admin, pilots, registry)
@@ -126,17 +127,6 @@ class Agent:
         store = ModuleStore(settings.run_dir / "wasm", settings.wasm_kept_bytes)
         source = ModuleSource(settings.wasm_rules(settings.proxy_mark))
         return ModuleDesk(source, store, self.recorder, rng, self._registry)
-
-    def _tell_certificate_end(self) -> None:
-        def end() -> float:
-            held = self.keeper.held
-            return held.leaf.not_valid_after_utc.timestamp() if held else 0.0
-
-        Gauge(
-            "meltemi_agent_certificate_expiry_timestamp_seconds",
-            "When the workload's certificate ends, in Unix time; 0 without one.",
-            registry=self._registry,
-        ).set_function(end)
 
     def _health(self, galley: GalleyDoor) -> HealthWatch | None:
         """Return what watches the application, if there is whom to tell of it."""
