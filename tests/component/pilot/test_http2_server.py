@@ -6,9 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import grpc
+import hpack
 import pytest
 
-from meltemi.http2.frame import PREFACE, Flag, Kind, frame
+from meltemi.http2.frame import (
+    LARGEST_WINDOW,
+    PREFACE,
+    Flag,
+    Kind,
+    Setting,
+    frame,
+    settings,
+)
 from meltemi.pilot.adapters.http2_call import (
     PING_SECONDS,
     PONG_SECONDS,
@@ -142,7 +151,7 @@ class Silent(asyncio.Transport):
     """A connection whose client can be silent."""
 
     def __init__(self) -> None:
-        self.written, self.aborted = b"", False
+        self.written, self.aborted = bytearray(), False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
@@ -184,10 +193,49 @@ async def test_a_client_that_answers_no_ping_is_cut_off(
         protocol.data_received(PREFACE + frame(Kind.SETTINGS))
         greeted = len(silent.written)
         await clock.move(PING_SECONDS + 0.1)
-        ping = silent.written[greeted:]
+        ping = bytes(silent.written[greeted:])
         assert ping == frame(Kind.PING, ping[-8:])
         if answers:
             protocol.data_received(frame(Kind.PING, ping[-8:], Flag.ACK))
         await clock.move(PONG_SECONDS + 0.1)
         assert silent.aborted is not answers
+        protocol.connection_lost(None)
+
+
+def asking(path: str) -> bytes:
+    """Return what a client says that calls ``path``, and has room for everything."""
+    headers = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "pilot"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+    room = (LARGEST_WINDOW >> 1).to_bytes(4, "big")
+    return b"".join(
+        (
+            PREFACE,
+            settings({Setting.INITIAL_WINDOW_SIZE: LARGEST_WINDOW}),
+            frame(Kind.WINDOW_UPDATE, room),
+            frame(Kind.HEADERS, hpack.Encoder().encode(headers), Flag.END_HEADERS, 1),
+        )
+    )
+
+
+async def test_a_call_waits_while_the_socket_takes_no_more() -> None:
+    service, full = Service(), Silent()
+    async with asyncio.TaskGroup() as tasks:
+        protocol = Http2Protocol({MUCH: service.much}, tasks, LARGEST)
+        protocol.connection_made(full)
+        protocol.pause_writing()
+        protocol.data_received(asking(MUCH))
+        for _ in range(PIECES):
+            await asyncio.sleep(0)
+        assert len(full.written) > len(PIECE)
+        assert service.sent == 0
+        protocol.resume_writing()
+        async with asyncio.timeout(10):
+            await service.ended.wait()
+        assert service.sent == PIECES
         protocol.connection_lost(None)
