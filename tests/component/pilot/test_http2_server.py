@@ -6,16 +6,30 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import grpc
+import hpack
 import pytest
 
-from meltemi.pilot.adapters.http2_call import Http2Protocol
+from meltemi.http2.frame import (
+    LARGEST_WINDOW,
+    PREFACE,
+    Flag,
+    Kind,
+    Setting,
+    frame,
+    settings,
+)
+from meltemi.pilot.adapters.http2_call import (
+    PING_SECONDS,
+    PONG_SECONDS,
+    Http2Protocol,
+)
 from meltemi.pilot.adapters.http2_server import serving_http2
 from meltemi.runtime.http import AddressInUseError
 from meltemi.runtime.settings import Address
 from meltemi.testkit.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from meltemi.pilot.adapters.call import Call
 
@@ -131,3 +145,97 @@ async def test_a_connection_that_begins_as_the_server_ends_is_cut_off() -> None:
         protocol.close()
         protocol.connection_made(late)
     assert late.aborted
+
+
+class Silent(asyncio.Transport):
+    """A connection whose client can be silent."""
+
+    def __init__(self) -> None:
+        self.written, self.aborted = bytearray(), False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def writelines(
+        self, list_of_data: Iterable[bytes | bytearray | memoryview]
+    ) -> None:
+        self.written += b"".join(list_of_data)
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Clock:
+    """The loop's time, which tests move on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop, self.passed = asyncio.get_running_loop(), 0.0
+        real = loop.time
+        monkeypatch.setattr(loop, "time", lambda: real() + self.passed)
+
+    async def move(self, seconds: float) -> None:
+        self.passed += seconds
+        for _ in range(3):  # what is due now is done
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_client_that_answers_no_ping_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, *, answers: bool
+) -> None:
+    clock, silent = Clock(monkeypatch), Silent()
+    async with asyncio.TaskGroup() as tasks:
+        protocol = Http2Protocol({}, tasks, LARGEST)
+        protocol.connection_made(silent)
+        protocol.data_received(PREFACE + frame(Kind.SETTINGS))
+        greeted = len(silent.written)
+        await clock.move(PING_SECONDS + 0.1)
+        ping = bytes(silent.written[greeted:])
+        assert ping == frame(Kind.PING, ping[-8:])
+        if answers:
+            protocol.data_received(frame(Kind.PING, ping[-8:], Flag.ACK))
+        await clock.move(PONG_SECONDS + 0.1)
+        assert silent.aborted is not answers
+        protocol.connection_lost(None)
+
+
+def asking(path: str) -> bytes:
+    """Return what a client says that calls ``path``, and has room for everything."""
+    headers = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "pilot"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+    room = (LARGEST_WINDOW >> 1).to_bytes(4, "big")
+    return b"".join(
+        (
+            PREFACE,
+            settings({Setting.INITIAL_WINDOW_SIZE: LARGEST_WINDOW}),
+            frame(Kind.WINDOW_UPDATE, room),
+            frame(Kind.HEADERS, hpack.Encoder().encode(headers), Flag.END_HEADERS, 1),
+        )
+    )
+
+
+async def test_a_call_waits_while_the_socket_takes_no_more() -> None:
+    service, full = Service(), Silent()
+    async with asyncio.TaskGroup() as tasks:
+        protocol = Http2Protocol({MUCH: service.much}, tasks, LARGEST)
+        protocol.connection_made(full)
+        protocol.pause_writing()
+        protocol.data_received(asking(MUCH))
+        for _ in range(PIECES):
+            await asyncio.sleep(0)
+        assert len(full.written) > len(PIECE)
+        assert service.sent == 0
+        protocol.resume_writing()
+        async with asyncio.timeout(10):
+            await service.ended.wait()
+        assert service.sent == PIECES
+        protocol.connection_lost(None)

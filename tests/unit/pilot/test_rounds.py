@@ -11,8 +11,12 @@ from meltemi.testkit.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    import pytest
+
 LONG_SECONDS = 0.02
 CHANGES = 200
+HOUR_SECONDS = 3600.0
+PATIENCE_SECONDS = 30.0
 
 
 def busy() -> None:
@@ -54,3 +58,25 @@ async def test_what_comes_while_proxies_are_told_is_told_together() -> None:
             await asyncio.sleep(0)
         await until(lambda: told[-1] == CHANGES - 1)
     assert len(told) < CHANGES / 10
+
+
+async def test_a_round_that_took_long_does_not_keep_the_next_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, late, told = asyncio.get_running_loop(), [0.0], list[float]()
+    clock, twice = loop.time, asyncio.Event()
+    monkeypatch.setattr(loop, "time", lambda: clock() + late[0])
+
+    def tell() -> None:
+        told.append(late[0])
+        late[0] = HOUR_SECONDS  # as if telling had taken that
+        if len(told) == 2:
+            twice.set()
+
+    async with rounds(tell) as made:
+        made.due()
+        await asyncio.sleep(0)
+        made.due()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await twice.wait()
+    assert told == [0.0, HOUR_SECONDS]

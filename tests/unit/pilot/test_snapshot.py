@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from meltemi.kernel.names import Revision
-from meltemi.pilot.snapshot import Snapshot, Stored, as_version, following
+from meltemi.pilot.snapshot import LARGE, Snapshot, Stored, as_version, following
 from meltemi.xds.types import TypeUrl
 
 CDS = TypeUrl.CLUSTER
@@ -38,6 +38,12 @@ def test_the_good_version_outlives_four_bad_ones_and_not_a_fifth() -> None:
     edits = [holding(a=version) for version in ("good", "b1", "b2", "b3", "b4", "b5")]
     assert known(*edits[:5]) == {"a": ["good", "b1", "b2", "b3"]}
     assert known(*edits) == {"a": ["b1", "b2", "b3", "b4"]}
+
+
+def test_of_what_is_large_only_the_last_version_is_kept() -> None:
+    small, large = "s" * (LARGE - 1), "l" * LARGE
+    assert known(holding(a="1"), holding(a="2"), holding(a=small)) == {"a": ["1", "2"]}
+    assert known(holding(a="1"), holding(a="2"), holding(a=large)) == {"a": ["2"]}
 
 
 def test_what_left_is_not_kept() -> None:
