@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from meltemi.pilot.adapters import chunks as chunks_module
 from meltemi.pilot.adapters.ads_codec import version_of
 from meltemi.pilot.adapters.chunks import FEW, Chunks
 from meltemi.pilot.snapshot import Stored, stored
 from meltemi.xds.layers import layered
 from meltemi.xds.types import TypeUrl
+
+if TYPE_CHECKING:
+    import pytest
 
 BODIES = {
     each.version: each
@@ -71,3 +77,17 @@ def test_a_version_tells_contents_apart_and_not_objects() -> None:
     assert chunks.version(both) == Chunks().version(layered((LARGE, dict(SMALL))))
     assert chunks.version(both) != chunks.version(layered((SMALL, LARGE)))
     assert chunks.version(both) != chunks.version(LARGE)
+
+
+def test_of_one_revision_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [dict(LARGE) for _ in range(4)]
+    size = len(b"".join(Chunks().delta(LARGE, Finder())))
+    monkeypatch.setattr(chunks_module, "MOST_BYTES", 2 * size)
+    chunks, find = Chunks(), Finder()
+    for each in (*parts[:3], parts[0], parts[3]):
+        chunks.delta(each, find)
+    assert [id(each.part) for each in chunks.joined.values()] == [
+        id(parts[0]),
+        id(parts[3]),
+    ]
+    assert chunks.size == 2 * size
