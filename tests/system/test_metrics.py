@@ -17,9 +17,9 @@ import pytest
 
 from meltemi.testkit.chat import all_said, said
 from meltemi.testkit.processes import Program, accepts, free_port, python, running
-from meltemi.testkit.queries import families, queries
+from meltemi.testkit.queries import families, lacking, queries
 from meltemi.testkit.queries import told as told_families
-from meltemi.testkit.scrape import Pages, labels, pages
+from meltemi.testkit.scrape import Pages, every_page, labels, pages
 from meltemi.testkit.up import Up, answers, demo, eventually, outbound
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def called(service: str, source: str, account: str = "bookinfo-") -> dict[str, s
     }
 
 
+LIVES = re.compile(r"^meltemi_agent_certificate_lifetime_seconds (\S+)$", re.MULTILINE)
 CLIENT = {"reporter": "source", "connection_security_policy": "unknown"}
 SERVER = {"reporter": "destination", "connection_security_policy": "mutual_tls"}
 HTTP = {"request_protocol": "http", "grpc_response_status": ""}
@@ -371,20 +372,16 @@ def test_every_query_of_dashboards_and_alerts_is_about_something(
         seconds=20,
         what="every kind of metric was counted",
     )
-    pages_of = {"status": "/stats/prometheus", "http": "/metrics"}
-    urls = [f"http://{each}/stats/prometheus" for each in guests.told.addresses]
-    for name, part in mesh.status().items():
-        kind = "status" if "status" in part["addresses"] else "http"
-        if kind == "status" or name.startswith(("galley", "pilot", "citadel")):
-            urls.append(f"http://{part['addresses'][kind]}{pages_of[kind]}")
-    known: set[str] = set()
-    for url in urls:
-        answer = httpx2.get(url, timeout=20, trust_env=False)
-        assert answer.is_success, url
-        known |= told_families(answer.text)
+    galley = mesh.url("galley")
+    path = "/apis/networking.istio.io/v1/namespaces/default/virtualservices/ratings"
+    stranger = httpx2.delete(f"{galley}{path}", timeout=20, trust_env=False)
+    assert stranger.status_code == 401, "so that Galley has refused somebody"
+    told = every_page(mesh, guests.told.addresses)
+    known = set[str]().union(*map(told_families, told))
     unknown = {
         where: families(query) - known
         for where, query in queries()
         if families(query) - known
     }
     assert not unknown
+    assert not lacking(told), "labels, and values of labels, that no sample has"

@@ -8,8 +8,19 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
-from meltemi.testkit.queries import alerts, dashboards, families, queries
+from meltemi.galley.metrics import Metrics as GalleyMetrics
+from meltemi.pilot.metrics import Metrics as PilotMetrics
+from meltemi.proxy.stats.lines import SERVER_FAULTS
+from meltemi.testkit.queries import (
+    alerts,
+    asked,
+    dashboards,
+    families,
+    queries,
+    samples,
+)
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/alerts.md").read_text("utf-8")
@@ -49,6 +60,42 @@ def test_a_dashboard_has_panels_of_its_own_that_do_not_overlap(
     places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in board["panels"]]
     assert len(set(places)) == len(places), name
     assert board["uid"].startswith("meltemi-")
+
+
+def test_what_the_panel_calls_failed_is_what_stat_calls_so() -> None:
+    panels = {each["title"]: each for each in dashboards()["traffic"]["panels"]}
+    (target,) = panels["Failed"]["targets"]
+    (statuses,) = re.findall(r'grpc_response_status=~"(.*?)"', target["expr"])
+    assert set(statuses.split("|")) == SERVER_FAULTS
+
+
+def test_a_query_says_which_labels_it_wants_and_which_have_one_value() -> None:
+    query = 'sum by (le, instance) (rate(mesh_x_bucket{a="1", b=~"2|3", c="$c"}[5m]))'
+    (found,) = asked(query)
+    assert found.met_by({"le": "1", "a": "1", "b": "x", "c": "y"})
+    assert not found.met_by({"le": "1", "a": "2", "b": "2", "c": "y"}), "one value"
+    assert not found.met_by({"a": "1", "b": "2", "c": "y"}), "no label to group by"
+    (bare,) = asked("mesh_x - time()")
+    assert (bare.metric, bare.labels) == ("mesh_x", frozenset())
+
+
+@pytest.mark.parametrize(
+    "metrics", [GalleyMetrics(), PilotMetrics()], ids=["galley", "pilot"]
+)
+def test_what_alerts_count_by_a_value_is_there_before_it_happens(
+    metrics: GalleyMetrics | PilotMetrics,
+) -> None:
+    page = samples(generate_latest(metrics.registry).decode())
+    wanted = [
+        each
+        for rule in alerts()
+        if "increase(" in rule["expr"]
+        for each in asked(rule["expr"])
+        if each.metric in page
+    ]
+    assert wanted
+    for each in wanted:
+        assert any(map(each.met_by, page[each.metric])), each
 
 
 def test_jobs_of_alerts_are_those_that_are_scraped() -> None:

@@ -50,3 +50,5 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        for outcome in ("sent", "unheard"):
+            self.rung.labels(outcome)  # 0 from the start: the first one counts

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from meltemi.pilot.trail import Trail
 
 SYSTEM_CLOCK = SystemClock()
+RESYNCS = ("start", "gap", "behind", "contradiction", "epoch", "anti-entropy")
+"""Why the ledger is listed, as events say it, and in a mesh that is well."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -45,6 +47,8 @@ class Metrics:
         self.streams = gauge("streams", "Proxies connected")
         self.direct = gauge("direct", "1 while the ledger is watched: no bell rings")
         self.resyncs = counter("resyncs_total", "Listings of the ledger", "reason")
+        for reason in RESYNCS:
+            self.resyncs.labels(reason)  # 0 from the start: the first one counts
         self.shrinks = counter(
             "shrinks_total", "Times that much vanished at once: looked at twice"
         )
@@ -56,7 +60,7 @@ class Metrics:
         )
         self.refusals = counter("refusals_total", "Responses proxies refused", "type")
         for kind in TypeUrl:
-            self.refusals.labels(kind.short)  # 0 from the start: the first one counts
+            self.refusals.labels(kind.short)
         self.strangers = counter(
             "strangers_total", "Streams ended: the certificate is not the node's"
         )

@@ -10,6 +10,8 @@ import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meltemi.testkit.up import Up
 
 Series = tuple[tuple[str, str], ...]
@@ -43,3 +45,20 @@ def pages(mesh: Up, *proxies: str) -> Pages:
 def labels(**given: str) -> Series:
     """Return ``given`` as `counted` has them."""
     return tuple(sorted(given.items()))
+
+
+def every_page(mesh: Up, more: Sequence[str]) -> list[str]:
+    """Return the metrics of every part of ``mesh``, and of the agents at ``more``."""
+    urls = [f"http://{each}/stats/prometheus" for each in more]
+    for name, part in mesh.status().items():
+        addresses = part["addresses"]
+        if "status" in addresses:
+            urls.append(f"http://{addresses['status']}/stats/prometheus")
+        elif name.startswith(("galley", "pilot", "citadel")):
+            urls.append(f"http://{addresses['http']}/metrics")
+    found = []
+    for url in urls:
+        answer = httpx2.get(url, timeout=20, trust_env=False)
+        assert answer.is_success, url
+        found.append(answer.text)
+    return found
