@@ -47,7 +47,6 @@ def test_stat_shows_what_each_workload_was_asked(
     assert rows == [[*api, "0", "100.00%"], old]
     assert said(capsys, "stat", "-n", "legacy")[1:] == [old]
     assert said(capsys, "stat", "api.default", "-t", "5m")[1][4] == "0.0"
-    assert said(capsys, "stat", "api.legacy")[1:] == []
 
 
 def test_edges_show_who_calls_whom_and_how_secure(
@@ -69,6 +68,24 @@ def test_as_json_both_are_what_the_api_says(capsys: pytest.CaptureFixture[str]) 
     assert row["volume"]["requests"] == 4
     assert execute(("stat", "-o", "json")) == 0
     assert json.loads(capsys.readouterr().out)[0]["secured"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("command", "known"),
+    [
+        ("stat", "api.default, old.legacy"),
+        ("edges", "api.default, old.legacy, web.default"),
+    ],
+)
+def test_of_a_name_that_nobody_has_it_is_said_who_is_known(
+    capsys: pytest.CaptureFixture[str], command: str, known: str
+) -> None:
+    assert execute((command, "api.legacy")) == 65
+    told = capsys.readouterr()
+    assert not told.out
+    assert (
+        f"nothing is known of 'api.legacy' in this window, but of: {known}" in told.err
+    )
 
 
 def test_metrics_show_the_rates_of_those_that_are_named(

@@ -37,6 +37,10 @@ def test_a_bug_report_is_read_whole_however_old_it_is(
     _, row = (each.split() for each in capsys.readouterr().out.splitlines())
     host = "api.default.svc.cluster.local"
     assert row == ["new", host, "web", "11", "100.00%", "1.1", "4ms", "4ms", "4ms"]
+    assert execute(("routes", "ghost", "--from", str(report))) == 65
+    told = capsys.readouterr()
+    assert not told.out
+    assert f"'ghost' in this window, but of: {host}, " in told.err
     assert execute(("routes", "--from", str(report), "-o", "json")) == 0
     assert [each["requests"] for each in json.loads(capsys.readouterr().out)] == [11, 1]
 

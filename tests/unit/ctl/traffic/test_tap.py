@@ -76,3 +76,11 @@ def test_a_header_without_a_value_is_no_wish(
 ) -> None:
     assert execute(("tap", "web", "--header", "x-user")) == 64
     assert "NAME=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", ["5", "50x", "xx", "600", "5xxx"])
+def test_a_status_that_no_answer_has_is_no_wish(
+    capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    assert execute(("tap", "web", "--status", status)) == 64
+    assert "such as 503, or 5xx" in capsys.readouterr().err

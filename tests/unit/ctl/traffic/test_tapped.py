@@ -47,6 +47,8 @@ def test_a_request_must_match_all_that_is_asked_for() -> None:
         {"name": ":status", "string_match": {"exact": "503"}}
     ]
     assert match(Wish(status="503")) == answered
+    (kind,) = match(Wish(status="5xx"))["http_response_headers_match"]["headers"]
+    assert kind == {"name": ":status", "string_match": {"prefix": "5"}}
 
 
 def test_traces_are_read_as_they_come_in_pieces() -> None:

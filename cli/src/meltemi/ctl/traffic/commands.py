@@ -39,7 +39,7 @@ EDGES = (
 
 
 class NoTrafficError(MeshError):
-    """A workload was named that nobody called."""
+    """A workload was named of which nothing is known, or that nobody called."""
 
     code = "stats.no-traffic"
     blame = Blame.CALLER
@@ -61,11 +61,14 @@ def stat(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show what each workload was asked, and how that went."""
+    every = read_traffic(state, window).workloads
     found = [
         each
-        for each in read_traffic(state, window).workloads
+        for each in every
         if is_meant(each.workload, each.namespace, workload, namespace)
     ]
+    if workload and not found:
+        raise strange(workload, (f"{e.workload}.{e.namespace}" for e in every))
     rows = [STAT, *map(stat_row, found)]
     show(msgspec.to_builtins(found), output, rows)
 
@@ -94,14 +97,18 @@ def edges(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show who calls whom, and whether under mutual TLS."""
+    every = read_traffic(state, window).edges
     found = [
         each
-        for each in read_traffic(state, window).edges
+        for each in every
         if any(
             is_meant(end.workload, end.namespace, workload, namespace)
             for end in (each.source, each.destination)
         )
     ]
+    if workload and not found:
+        ends = (end for each in every for end in (each.source, each.destination))
+        raise strange(workload, (f"{e.workload}.{e.namespace}" for e in ends))
     rows = [EDGES, *map(edge_row, found)]
     show(msgspec.to_builtins(found), output, rows)
 
@@ -160,6 +167,14 @@ def _named(rows: Iterable[WorkloadRow], names: Iterable[str]) -> Iterable[Worklo
                 f"nobody called {name!r} in this window, but: {others or 'nobody'}"
             )
         yield from meant
+
+
+def strange(name: str, known: Iterable[str]) -> NoTrafficError:
+    """Return what to say of a ``name`` that is none of those that are ``known``."""
+    others = ", ".join(sorted(set(known))) or "nobody"
+    return NoTrafficError(
+        f"nothing is known of {name!r} in this window, but of: {others}"
+    )
 
 
 def is_meant(workload: str, home: str, name: str = "", namespace: str = "") -> bool:

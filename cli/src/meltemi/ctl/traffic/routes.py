@@ -10,7 +10,7 @@ import typer
 
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
-from meltemi.ctl.traffic.commands import Named, Window, is_meant, share
+from meltemi.ctl.traffic.commands import Named, Window, is_meant, share, strange
 from meltemi.ctl.traffic.route import RouteRow, routes
 from meltemi.ctl.traffic.source import USUAL, seconds_of
 from meltemi.ctl.why.commands import logs_in, logs_of
@@ -51,12 +51,16 @@ def show_routes(
     else:
         known = hops(logs_in(report))
         now, seconds = whole(known)
+    every = routes(known, now, seconds)
     found = [
         each
-        for each in routes(known, now, seconds)
+        for each in every
         if is_meant(each.proxy, "default", workload)
         or each.service.startswith(f"{workload}.")
     ]
+    if workload and not found:
+        names = {name for each in every for name in (each.proxy, each.service)}
+        raise strange(workload, names)
     show(msgspec.to_builtins(found), output, [HEADING, *map(row, found)])
 
 

@@ -3,8 +3,9 @@
 import contextlib
 import http.client
 import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -18,6 +19,7 @@ from meltemi.kernel.errors import Blame, MeshError
 
 OK: Final = 200
 CHUNK: Final = 65536
+STATUS: Final = re.compile("[1-5]([0-9]{2}|xx|XX)")
 LARGEST: Final = 8 * 1024 * 1024
 """Bytes that one request may be told in."""
 
@@ -45,6 +47,13 @@ def header_of(word: str) -> str:
     return word
 
 
+def status_of(word: str) -> str:
+    """Return ``word``; raise `typer.BadParameter` unless it is 503, or 5xx for all."""
+    if not STATUS.fullmatch(word):
+        raise typer.BadParameter(f"{word!r}: expected a status such as 503, or 5xx")
+    return word.lower()
+
+
 @commands.command()
 def tap(  # noqa: PLR0913 - Typer reads the signature
     proxy: ProxyName,
@@ -53,7 +62,10 @@ def tap(  # noqa: PLR0913 - Typer reads the signature
     method: Annotated[str, typer.Option(help="Only this one, such as GET.")] = "",
     path: Annotated[str, typer.Option(help="What paths begin with.")] = "",
     authority: Annotated[str, typer.Option(help="Only this host.")] = "",
-    status: Annotated[str, typer.Option(help="Only answers with it: 503.")] = "",
+    status: Annotated[
+        str | None,
+        typer.Option(parser=status_of, help="Only answers with it: 503, or 5xx."),
+    ] = None,
     header: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,11 +85,12 @@ def tap(  # noqa: PLR0913 - Typer reads the signature
     Those that anybody is let in by are not shown (authorization, cookies). One person
     can listen to an Envoy at a time. With -o json each is an object on its own line.
     """
-    pairs = tuple(
-        (each.split("=", 1)[0], each.split("=", 1)[1]) for each in header or ()
-    )
     wish = Wish(
-        method=method, path=path, authority=authority, status=status, headers=pairs
+        method=method,
+        path=path,
+        authority=authority,
+        status=status or "",
+        headers=_pairs(header or ()),
     )
     for number, found in enumerate(listen(admin_of(state, proxy), wish, seconds), 1):
         said = msgspec.to_builtins(found)
@@ -85,6 +98,11 @@ def tap(  # noqa: PLR0913 - Typer reads the signature
         typer.echo(text if output is Output.TABLE else json.dumps(said))
         if number == most:
             return
+
+
+def _pairs(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    parts = (word.partition("=") for word in words)
+    return tuple((name, value) for name, _, value in parts)
 
 
 def listen(address: str, wish: Wish, seconds: float) -> Iterator[Tapped]:

@@ -91,7 +91,9 @@ def _match(wish: Wish) -> dict[str, object]:
     if asked:
         rules.append({"http_request_headers_match": {"headers": asked}})
     if wish.status:
-        answered = [{"name": ":status", "string_match": {"exact": wish.status}}]
+        kind, whole = wish.status.removesuffix("xx"), not wish.status.endswith("xx")
+        matcher = {"exact" if whole else "prefix": kind}
+        answered = [{"name": ":status", "string_match": matcher}]
         rules.append({"http_response_headers_match": {"headers": answered}})
     if not rules:
         return {"any_match": True}
