@@ -51,6 +51,16 @@ def rung(trail: Trail, *revisions: int) -> None:
         trail.rung((change,), trail.now())
 
 
+def sent(trail: Trail) -> Connection:
+    """Return a stream that was at 1, and was sent 2 since."""
+    web = stream(1)
+    trail.progressed(web, sent=False)
+    rung(trail, 2)
+    web.session.revision = 2
+    trail.progressed(web, sent=True)
+    return web
+
+
 def spans(heard: list[Told], name: str) -> list[str]:
     return [
         str(each.attributes["mesh.revision"]) for each in heard if each.name == name
@@ -103,11 +113,7 @@ def test_an_ack_of_what_the_proxy_refused_some_of_is_an_error_with_the_reason(
 def test_a_refusal_is_told_though_it_is_mended_before_the_rest_is_taken(
     trail: Trail, heard: list[Told]
 ) -> None:
-    web = stream(1)
-    trail.progressed(web, sent=False)
-    rung(trail, 2)
-    web.session.revision = 2
-    trail.progressed(web, sent=True)
+    web = sent(trail)
     refuse(web, 2, "no" * 1000)
     trail.progressed(web, sent=False)
     web.session.watches[TypeUrl.CLUSTER].refused.clear()
@@ -168,6 +174,17 @@ def test_a_proxy_that_never_acknowledges_costs_no_more_and_more(
     trail.progressed(web, sent=False)
     assert len(spans(heard, "ack")) == REVISIONS_KEPT
     trail.left(web)
+
+
+def test_of_a_stream_that_ended_nothing_is_due_any_more(
+    trail: Trail, heard: list[Told]
+) -> None:
+    web = sent(trail)
+    trail.left(web)
+    acked(web, 2)
+    trail.progressed(web, sent=False)
+    assert spans(heard, "pilot.push") == ["2"]
+    assert spans(heard, "ack") == [], "another stream may have its place in memory"
 
 
 def test_what_the_ledger_told_is_told_once(trail: Trail, heard: list[Told]) -> None:
