@@ -6,13 +6,16 @@ import contextlib
 import json
 import os
 import signal
-import sys
+import socket
+import socketserver
+import struct
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from meltemi.testkit.processes import Program, accepts, free_port, python, running
+from meltemi.ctl.why.flags import FLAGS
 from meltemi.testkit.tokens import key_set, signed
 from meltemi.testkit.up import Up, answer, eventually, outbound
 
@@ -91,27 +94,6 @@ spec:
       http: {{http1MaxPendingRequests: 1, http2MaxRequests: 2}}
   subsets: [{{name: v1, labels: {{version: v1}}}}]
 """
-QUITTER = """
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: quitter, namespace: default}
-spec:
-  hosts: [quitter.default.svc.cluster.local]
-  location: MESH_INTERNAL
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  resolution: STATIC
-  workloadSelector: {labels: {app: quitter}}
-"""
-RESETS = """
-import socket, struct, sys
-with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
-    while True:
-        caller, _ = server.accept()
-        caller.recv(65536)
-        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        caller.close()
-"""
-"""An application that hears every request and resets its connection."""
 GOOD = SETTINGS.format(host=HOST, mode="ISTIO_MUTUAL")
 
 
@@ -137,14 +119,37 @@ def applied(mesh: Up, *texts: str) -> Iterator[None]:
             mesh.do("wait", name, "--for=delete")
 
 
-def story(mesh: Up, request: str, status: int, token: str = "") -> str:
-    """Ask for details, and return why that failed."""
+@contextlib.contextmanager
+def resetting(host: str, port: int) -> Iterator[None]:
+    """Serve at ``host:port``: hear each request, and reset its connection."""
+
+    class Reset(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            now = struct.pack("ii", 1, 0)  # closing sends RST, not FIN (socket(7))
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = True
+
+        def shutdown_request(self, request: Any) -> None:
+            self.close_request(request)  # shutdown(2) would send FIN first
+
+    with Server((host, port), Reset) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def story(
+    mesh: Up, request: str, status: int, token: str = "", until: str = "because"
+) -> str:
+    """Ask for details, and return why that failed, once ``until`` is told."""
     url = outbound(mesh, "productpage-v1", "details") + "/details/0"
-    return told_of(mesh, url, request, status, token)
-
-
-def told_of(mesh: Up, url: str, request: str, status: int, token: str = "") -> str:
-    """Ask until the answer is ``status``, and return why."""
     headers = {"x-request-id": request}
     if token:
         headers["authorization"] = f"Bearer {token}"
@@ -154,9 +159,9 @@ def told_of(mesh: Up, url: str, request: str, status: int, token: str = "") -> s
         what=f"the answer is {status}",
     )
     eventually(
-        lambda: "because" in mesh.run("why", request).stdout,
-        seconds=20,
-        what="the proxies have written their logs",
+        lambda: until in mesh.run("why", request).stdout,
+        seconds=30,
+        what=f"the proxies have written their logs, and {until!r} is told",
     )
     return mesh.do("why", request)
 
@@ -168,8 +173,11 @@ def told_of(mesh: Up, url: str, request: str, status: int, token: str = "") -> s
         ((GOOD, rule("fault: {abort: {percentage: {value: 100}, httpStatus: 418}}")),
          418, "a fault was put in on purpose"),
         ((GOOD, rule(subset="v9")), 503, "no endpoint of the service may be called"),
+        ((SETTINGS.format(host=HOST, mode="DISABLE"),), 503,
+         ("details-v1 demands mutual TLS (PeerAuthentication/istio-system/default) "
+         "and the caller spoke plain text (DestinationRule/default/details)")),
     ],
-    ids=["policy", "fault", "no-endpoint"],
+    ids=["policy", "fault", "no-endpoint", "plain-text"],
 )  # fmt: skip
 def test_6_why_names_what_was_configured(
     mesh: Up,
@@ -179,23 +187,8 @@ def test_6_why_names_what_was_configured(
     told: str,
 ) -> None:
     with applied(mesh, *texts):
-        assert told in story(mesh, f"why-{request.node.callspec.id}", status)
-
-
-def test_6_why_knows_both_sides_of_plain_text_where_mutual_tls_is_due(mesh: Up) -> None:
-    strict = "PeerAuthentication/istio-system/default"
-    with applied(mesh, SETTINGS.format(host=HOST, mode="DISABLE")):
-        story(mesh, "why-plain-text", 503)
-        eventually(
-            lambda: "demands" in mesh.do("why", "why-plain-text"),
-            seconds=20,
-            what="the server's proxy has written its log",
-        )
-        found = mesh.do("why", "why-plain-text")
-    assert "details-v1 demands mutual TLS, and this proxy spoke plain text" in found
-    assert f"DestinationRule/default/details spec.trafficPolicy.tls.mode; {strict}" in (
-        found
-    )
+        case = request.node.callspec.id
+        assert told in story(mesh, f"why-{case}", status, until=told)
 
 
 def test_6_why_says_what_was_wrong_with_a_token(mesh: Up) -> None:
@@ -258,21 +251,17 @@ def test_6_why_knows_who_did_not_answer_in_time(mesh: Up) -> None:
     assert "did not answer in time" in found
 
 
-def test_6_why_knows_that_the_application_reset_the_connection(mesh: Up) -> None:
-    own, there = free_port(), free_port()
-    words = ["--service", "quitter", "--port", "80:http", "--name", "quitter-v1"]
-    words += ["--app", str(own), "--upstream", f"quitter:80={there}"]
-    argv = [*python("meltemi.ctl"), "--state", str(mesh.state), "run", *words]
-    application = [sys.executable, "-c", RESETS, str(own)]
-    log = mesh.state / "logs" / "quitter.log"
-    program = Program(
-        [*argv, "--", *application], lambda: accepts(own) and accepts(there), log
-    )
-    with applied(mesh, QUITTER), running(program):
-        found = told_of(mesh, f"http://127.0.0.1:{there}/", "why-reset", 503)
-    assert "quitter-v1, called by spiffe://cluster.local/ns/default/sa/" in found
-    assert "the other side closed the connection before it answered" in found
-    assert "flags UC" in found
+def test_6_why_knows_an_application_that_resets_the_connection(mesh: Up) -> None:
+    host, _, port = mesh.address("details-v1-app", "http").rpartition(":")
+    mesh.do("kill", "details-v1-app")
+    try:
+        with resetting(host, int(port)):
+            found = story(mesh, "why-reset", 503)
+    finally:
+        mesh.do("start", "details-v1-app")
+    assert "because the application closed the connection before it answered" in found
+    assert "look at its own log" in found
+    assert FLAGS["UC"].page in found
 
 
 def test_6_why_knows_an_impostor_by_its_certificate(mesh: Up) -> None:

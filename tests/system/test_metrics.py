@@ -103,7 +103,6 @@ def called(service: str, source: str, account: str = "bookinfo-") -> dict[str, s
     }
 
 
-LIVES = re.compile(r"^meltemi_agent_certificate_lifetime_seconds (\S+)$", re.MULTILINE)
 CLIENT = {"reporter": "source", "connection_security_policy": "unknown"}
 SERVER = {"reporter": "destination", "connection_security_policy": "mutual_tls"}
 HTTP = {"request_protocol": "http", "grpc_response_status": ""}

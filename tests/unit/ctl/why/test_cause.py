@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from meltemi.ctl.why.asking import Asking
-from meltemi.ctl.why.cause import Known, causes
-from meltemi.ctl.why.flags import FLAGS
+from meltemi.ctl.why.cause import causes
+from meltemi.ctl.why.flags import DOCS, FLAGS
 from meltemi.ctl.why.hop import Hop
+from meltemi.ctl.why.refusal import Refusal
 
 
 def said(**given: object) -> str:
@@ -55,7 +54,7 @@ def test_who_comes_without_the_token_that_a_policy_asks_for_is_told_so() -> None
 
     def told(issuer: str | None, known: Asking = asked) -> str:
         hop = Hop(response_code=403, response_code_details=denied, token_issuer=issuer)
-        return causes(hop, Known(known))[0].what
+        return causes(hop, known)[0].what
 
     assert told(None).endswith(
         "denies it: it asks for a token, and the request had none"
@@ -112,38 +111,43 @@ def test_who_passed_on_a_failure_is_not_its_cause() -> None:
     assert said(response_code=200, response_code_details="x") == ""
 
 
-def test_every_flag_says_what_it_means_and_where_to_look() -> None:
-    assert all(what and look for what, look in FLAGS.values())
+def test_every_flag_says_what_it_means_where_to_look_and_on_which_page() -> None:
+    for flag in FLAGS:
+        (cause,) = causes(Hop(response_code=503, response_flags=flag))
+        assert cause.what
+        assert cause.look
+        assert cause.page.startswith(f"{DOCS}/")
 
 
-def test_plain_text_to_who_demands_mutual_tls_is_told_from_both_sides() -> None:
-    client = Hop(
-        proxy="web",
-        response_code=503,
-        response_flags="UC",
-        upstream_cluster="outbound|80|v1|api.shop.svc.cluster.local",
-        upstream_local_address="10.0.0.1:4711",
+@pytest.mark.parametrize("flag", ["UC", "UR", "UF"])
+def test_behind_a_servers_proxy_is_the_application(flag: str) -> None:
+    told = said(response_flags=flag, upstream_cluster="inbound|9080||;")
+    assert "the application" in told
+    assert "the other side" not in told
+
+
+def refused(reason: str, *, policy: str = "", rule: str = "") -> str:
+    server = Hop(proxy="api", downstream_transport_failure_reason=reason)
+    hop = Hop(response_code=503, response_flags="UC")
+    (cause,) = causes(hop, refusal=Refusal(server, policy, rule))
+    assert cause.page == FLAGS["UC"].page
+    return f"{cause.what} | {cause.look}"
+
+
+def test_plain_text_to_a_server_that_demands_mutual_tls_names_both_objects() -> None:
+    policy, rule = "PeerAuthentication/istio-system/default", "DestinationRule/shop/api"
+    assert refused("TLS_error|HTTP_REQUEST", policy=policy, rule=rule) == (
+        f"api demands mutual TLS ({policy}) and the caller spoke plain text ({rule})"
+        " | meltemi get peerauthentication default -n istio-system -o yaml;"
+        " meltemi get destinationrule api -n shop -o yaml"
     )
-    server = Hop(proxy="api-v1", response_code_details="filter_chain_not_found")
-    policy = {"tls": {"mode": "DISABLE"}}
-    objects: tuple[dict[str, Any], ...] = (
-        {
-            "kind": "DestinationRule",
-            "metadata": {"name": "api", "namespace": "shop"},
-            "spec": {"host": "api", "trafficPolicy": policy},
-        },
-        {
-            "kind": "PeerAuthentication",
-            "metadata": {"name": "all", "namespace": "istio-system"},
-            "spec": {"mtls": {"mode": "STRICT"}},
-        },
+    assert refused("WRONG_VERSION_NUMBER") == (
+        "api demands mutual TLS and the caller spoke plain text"
+        " | PeerAuthentication, tls.mode of DestinationRule"
     )
-    known = Known(turned_away={"10.0.0.1:4711": server}, objects=objects)
-    (cause,) = causes(client, known)
-    assert cause.what.startswith("api-v1 demands mutual TLS, and this proxy spoke")
-    assert cause.look == (
-        "DestinationRule/shop/api spec.trafficPolicy.tls.mode; "
-        "PeerAuthentication/istio-system/all"
-    )
-    (other,) = causes(client, Known(turned_away={"10.0.0.1:4712": server}))
-    assert other.what.startswith("the other side closed the connection")
+
+
+def test_tls_that_no_filter_chain_takes_is_not_called_plain_text() -> None:
+    told = refused("")
+    assert told.startswith("the proxy of api has no filter chain for the connection")
+    assert "plain text" not in told

@@ -70,15 +70,6 @@ def test_as_json_each_hop_has_its_causes(
     assert api["causes"][0]["what"] == "no rule of an AuthorizationPolicy allows it"
 
 
-def test_envoys_page_is_named_where_there_are_flags(
-    state: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    gone = WEB | {"request_id": "r3", "response_flags": "UH", "response_code": 503}
-    (state / "logs" / "web.log").write_text(json.dumps(gone))
-    assert execute(("--state", str(state), "why", "r3")) == 0
-    assert "on flags see https://www.envoyproxy.io/" in capsys.readouterr().out
-
-
 def test_a_bug_report_tells_it_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

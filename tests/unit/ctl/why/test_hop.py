@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from meltemi.ctl.why.hop import Hop, hops, turned_away
+from meltemi.ctl.why.hop import Hop, hops
 
 
 def line(**given: object) -> str:
@@ -55,22 +55,3 @@ def test_a_grpc_call_failed_whose_status_says_so_and_another_by_its_code() -> No
     assert not Hop(response_code=200, grpc_status=0).failed
     assert not Hop(response_code=200).failed
     assert Hop(response_code=503).failed
-
-
-def test_a_connection_that_no_listener_took_is_known_by_its_address() -> None:
-    refused = {
-        "request_id": None,
-        "response_code": 0,
-        "response_flags": "NR",
-        "response_code_details": "filter_chain_not_found",
-        "downstream_remote_address": "10.0.0.1:4711",
-    }
-    named = {"requested_server_name": "x", "downstream_remote_address": "10.0.0.1:4"}
-    logs = {
-        "api": "\n".join((line(**refused), line(**refused | named), line())),
-        "web": line(downstream_remote_address="10.0.0.1:5"),
-    }
-    found = turned_away(logs)
-    assert [(at, each.proxy) for at, each in found.items()] == [
-        ("10.0.0.1:4711", "api")
-    ]

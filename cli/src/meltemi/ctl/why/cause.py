@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from meltemi.ctl.why.asking import Asking
 from meltemi.ctl.why.flags import FLAGS
-from meltemi.ctl.why.hop import UNSERVED
-from meltemi.ctl.why.spoken import demands_tls, speaks_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from meltemi.ctl.why.hop import Hop
+    from meltemi.ctl.why.refusal import Refusal
 
 DENIED: Final = re.compile(r"rbac_access_denied_matched_policy\[(.*)\]$")
 POLICY: Final = re.compile(r"ns\[(.+?)\]-policy\[(.+?)\]-rule\[(\d+)\]")
 TOKEN: Final = re.compile(r"jwt_authn_access_denied\{(.*)\}$")
 NOTHING: Final = Asking()
 """Nobody said what policies ask."""
+OTHER_SIDE: Final = "the other side"
 MISSING: Final = ": it asks for a token, and the request had none"
 TLS: Final = (
     (
@@ -49,44 +49,63 @@ TLS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What was the matter, and what to look at."""
+    """What was the matter, what to look at, and the page of Envoy's about it."""
 
     what: str
     look: str = ""
+    page: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known beside a proxy's own line.
+def causes(
+    hop: Hop, asked: Asking = NOTHING, refusal: Refusal | None = None
+) -> tuple[Cause, ...]:
+    """Return why ``hop`` failed; () where another hop has the cause.
 
-    Attributes:
-        asking: What policies ask of tokens.
-        turned_away: By the caller's address the connections that servers did not take.
-        objects: How sides speak: DestinationRules and PeerAuthentications.
+    Args:
+        hop: What a proxy logged.
+        asked: What policies ask of tokens, as far as that is known.
+        refusal: Its connection, if the server's proxy would not take that.
 
     """
-
-    asking: Asking = NOTHING
-    turned_away: Mapping[str, Hop] = field(default_factory=dict[str, "Hop"])
-    objects: tuple[Mapping[str, Any], ...] = ()
-
-
-UNKNOWN: Final = Known()
-
-
-def causes(hop: Hop, known: Known = UNKNOWN) -> tuple[Cause, ...]:
-    """Return why ``hop`` failed; () where another hop has the cause."""
     if not hop.failed:
         return ()
     if not hop.answered_itself:
         if hop.inbound:
             return (Cause("the application itself answered so", "its own log"),)
         return ()
-    return tuple(_own(hop, known))
+    if refusal is not None:
+        return (_refused(hop, refusal),)
+    return tuple(_own(hop, asked))
 
 
-def _own(hop: Hop, known: Known) -> Iterator[Cause]:
-    policy = _policy(hop, known.asking)
+def _refused(hop: Hop, refusal: Refusal) -> Cause:
+    page = next((FLAGS[flag].page for flag in hop.flags if flag in FLAGS), "")
+    proxy, reason = refusal.server.proxy, refusal.reason or "it does not say why"
+    if not refusal.plain:
+        return Cause(
+            f"the proxy of {proxy} has no filter chain for the connection ({reason})",
+            f"meltemi pc listener {proxy}",
+            page,
+        )
+    names = [each for each in (refusal.policy, refusal.rule) if each]
+    policy, rule = (
+        f" ({each})" if each else "" for each in (refusal.policy, refusal.rule)
+    )
+    return Cause(
+        f"{proxy} demands mutual TLS{policy} and the caller spoke plain text{rule}",
+        "; ".join(map(_get, names))
+        or "PeerAuthentication, tls.mode of DestinationRule",
+        page,
+    )
+
+
+def _get(subject: str) -> str:
+    kind, namespace, name = subject.split("/")
+    return f"meltemi get {kind.lower()} {name} -n {namespace} -o yaml"
+
+
+def _own(hop: Hop, asked: Asking) -> Iterator[Cause]:
+    policy = _policy(hop, asked)
     if policy is not None:
         yield policy
         return
@@ -95,30 +114,20 @@ def _own(hop: Hop, known: Known) -> Iterator[Cause]:
         said = token.group(1).replace("_", " ").rstrip(".")
         yield Cause(f"the token was not accepted: {said}", "RequestAuthentication")
         return
-    server = known.turned_away.get(hop.upstream_local_address or "")
-    if server is not None:
-        yield _plain(hop, server, known)
-        return
     for reason in (
         hop.upstream_transport_failure_reason,
         hop.downstream_transport_failure_reason,
     ):
         if reason:
             yield _handshake(reason)
-    flags = [flag for flag in hop.flags if flag in FLAGS]
-    yield from (Cause(*FLAGS[flag]) for flag in flags)
-    if not flags:
+    known = [flag for flag in hop.flags if flag in FLAGS]
+    for flag in known:
+        what, look, page = FLAGS[flag].what, FLAGS[flag].look, FLAGS[flag].page
+        if hop.inbound and OTHER_SIDE in what:  # which is no proxy there
+            what, look = what.replace(OTHER_SIDE, "the application"), "its own log"
+        yield Cause(what, look, page)
+    if not known:
         yield Cause(f"Envoy says {hop.details or 'nothing more'}")
-
-
-def _plain(hop: Hop, server: Hop, known: Known) -> Cause:
-    demanding = " or ".join(demands_tls(known.objects)) or "PeerAuthentication"
-    speaking = " or ".join(speaks_plain(known.objects, hop.called))
-    return Cause(
-        f"{server.proxy} demands mutual TLS, and this proxy spoke plain text: "
-        f"{server.proxy} did not take the connection ({UNSERVED})",
-        f"{speaking or 'tls.mode of the DestinationRule'}; {demanding}",
-    )
 
 
 def _policy(hop: Hop, asked: Asking) -> Cause | None:

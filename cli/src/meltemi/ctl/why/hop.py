@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 FAILURE: Final = 400
+TAKEN_BY_NONE: Final = "filter_chain_not_found"
+"""Of a connection for which a proxy has no filter chain."""
 OWN: Final = "via_upstream"
 """What Envoy says of an answer that is not its own."""
-UNSERVED: Final = "filter_chain_not_found"
-"""What a listener says of a connection that is none of those it takes."""
 UNSAID: Final = "?"
 """Of what a log of another format does not tell."""
 
@@ -35,13 +35,13 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     upstream_cluster: str | None = None
     upstream_host: str | None = None
     upstream_local_address: str | None = None
+    downstream_local_address: str | None = None
+    downstream_remote_address: str | None = None
     upstream_peer_uri_san: str | None = None
     upstream_transport_failure_reason: str | None = None
-    downstream_remote_address: str | None = None
     downstream_peer_uri_san: str | None = None
     downstream_transport_failure_reason: str | None = None
     connection_termination_details: str | None = None
-    requested_server_name: str | None = None
     grpc_status: int | None = None
     """Of a gRPC call; its HTTP status is 200 whatever came of it."""
     token_issuer: str | None = UNSAID
@@ -75,37 +75,48 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
         return (self.upstream_cluster or "").startswith("inbound|")
 
     @property
+    def cluster(self) -> tuple[str, str, str]:
+        """Port, subset and host of the service that was called; empty: unknown.
+
+        Source: pilot/pkg/model/service.go BuildSubsetKey.
+        """
+        match (self.upstream_cluster or "").rstrip(";").split("|"):
+            case [_, port, subset, host]:
+                return port, subset, host
+            case _:
+                return "", "", ""
+
+    @property
     def called(self) -> str:
         """Which service was called, as far as the proxy knew."""
-        parts = (self.upstream_cluster or "").rstrip(";").split("|")
-        return parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - direction, port, subset, host
+        return self.cluster[2]
 
 
 def hops(logs: Mapping[str, str]) -> list[Hop]:
     """Return every request in ``logs``, texts by their proxy; the oldest first."""
-    return [each for each in _lines(logs) if each.request_id]
-
-
-def turned_away(logs: Mapping[str, str]) -> dict[str, Hop]:
-    """Return by the caller's address the connections that a listener did not take.
-
-    They came without a name in a TLS greeting: mostly without TLS. Of addresses that
-    were used again the newest counts.
-    """
-    return {
-        each.downstream_remote_address: each
-        for each in _lines(logs)
-        if each.details == UNSERVED
-        and each.downstream_remote_address
-        and not each.requested_server_name
-    }
-
-
-def _lines(logs: Mapping[str, str]) -> list[Hop]:
     found = [
         each for proxy, text in logs.items() for each in _of(proxy, text.splitlines())
     ]
-    return sorted(found, key=lambda each: each.start_time)
+    return sorted(
+        (each for each in found if each.request_id), key=lambda each: each.start_time
+    )
+
+
+def turned_away(logs: Mapping[str, str]) -> list[Hop]:
+    """Return every connection in ``logs`` that a proxy would not take.
+
+    No request came of it, so no request has its id.
+    """
+    return [
+        each
+        for proxy, text in logs.items()
+        for each in _of(proxy, (line for line in text.splitlines() if _none(line)))
+        if each.details == TAKEN_BY_NONE
+    ]
+
+
+def _none(line: str) -> bool:
+    return TAKEN_BY_NONE in line
 
 
 def _of(proxy: str, lines: Iterable[str]) -> Iterator[Hop]:

@@ -30,7 +30,28 @@ def mutual_tls(
     labels: Mapping[str, str],
     port: int,
 ) -> MutualTLSMode:
-    """Return the mode that holds on ``port`` of a workload.
+    """Return the mode that holds on ``port`` of a workload; see `ruling`."""
+    mode, _ = ruling(
+        policies,
+        root_namespace=root_namespace,
+        namespace=namespace,
+        labels=labels,
+        port=port,
+    )
+    return mode
+
+
+def ruling(
+    policies: Sequence[Policy],
+    *,
+    root_namespace: str,
+    namespace: str,
+    labels: Mapping[str, str],
+    port: int,
+) -> tuple[MutualTLSMode, Policy | None]:
+    """Return the mode that holds on ``port`` of a workload, and whose word it is.
+
+    Nobody's where no policy says anything.
 
     Args:
         policies: All of them, oldest first.
@@ -40,13 +61,16 @@ def mutual_tls(
         port: Where the workload listens.
 
     """
-    mode = MutualTLSMode.PERMISSIVE
+    mode, whose = MutualTLSMode.PERMISSIVE, None
     for policy in _by_scope(policies, root_namespace, namespace, labels):
-        mode = _said(policy.spec.mtls.mode if policy.spec.mtls else None, mode)
+        words = [policy.spec.mtls.mode if policy.spec.mtls else None]
         ports = policy.spec.port_level_mtls or {}
         if policy.spec.selector and str(port) in ports:
-            mode = _said(ports[str(port)].mode, mode)
-    return mode
+            words.append(ports[str(port)].mode)
+        for word in words:
+            if word not in (None, MutualTLSMode.UNSET):
+                mode, whose = word, policy
+    return mode, whose
 
 
 def named_ports(
@@ -80,10 +104,6 @@ def namespace_mode(
         labels={},
         port=0,
     )
-
-
-def _said(word: MutualTLSMode | None, inherited: MutualTLSMode) -> MutualTLSMode:
-    return inherited if word in (None, MutualTLSMode.UNSET) else word
 
 
 def _by_scope(
