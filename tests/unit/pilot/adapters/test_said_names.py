@@ -7,7 +7,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meltemi.pilot.adapters.said_names import SaidNames, Vocabulary
+from meltemi.pilot.adapters.said_names import SaidNames, Vocabulary, names_begin
 
 NAMES = st.lists(st.text(max_size=200), max_size=5)
 SAID = st.builds(
@@ -74,3 +74,8 @@ def test_what_nobody_says_any_more_is_forgotten() -> None:
     vocabulary.read(acknowledgement(["a"], "1"), ())
     gc.collect()
     assert not vocabulary.said
+
+
+def test_of_a_long_message_that_is_none_little_is_read() -> None:
+    assert names_begin(b"\x0a" + b"\xff" * (4 << 20)) == 0, "a length has no end"
+    assert names_begin(b"\x0a\x00" * (2 << 20)) == 2, "a field is written once"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BEFORE: Final = (1 << 3 | 2, 2 << 3 | 2)
 """How the fields begin that Envoy writes before names: version_info, node."""
+LONGEST: Final = 10
+"""Bytes of a length at most (protobuf.dev/programming-guides/encoding)."""
 NAME: Final = bytes((3 << 3 | 2,))
 """How a name begins."""
 
@@ -81,17 +83,20 @@ class Vocabulary:
 
 
 def names_begin(data: bytes) -> int:
-    """Return where the names of a request stand, if it is written as Envoy does."""
+    """Return where the names of a request stand, if it is written as Envoy does.
+
+    However long a message is, and whoever wrote it, so few bytes of it are read.
+    """
     at = 0
-    while at < len(data) and data[at] in BEFORE:
-        at += 1
-        size = shift = 0
-        while at < len(data):
-            byte = data[at]
-            at += 1
-            size |= (byte & LOW) << shift
-            shift += 7
+    for kind in BEFORE:
+        if data[at : at + 1] != bytes((kind,)):
+            continue
+        size = 0
+        for place, byte in enumerate(data[at + 1 : at + 1 + LONGEST]):
+            size |= (byte & LOW) << 7 * place
             if byte <= LOW:
+                at += 2 + place + size
                 break
-        at += size
+        else:
+            return at
     return at
