@@ -152,6 +152,51 @@ def test_edits_lead_to_what_there_would_be_without_them() -> None:
             assert retired(made) == retired(wanted)
 
 
+LISTED = resources(
+    the(
+        "Sidecar",
+        "listed",
+        "ingress: [{port: {number: 80, name: http, protocol: HTTP}, "
+        "defaultEndpoint: '127.0.0.1:8080'}]",
+        "prod",
+    )
+)
+"""What arrives there is counted for the service that selects the workload."""
+
+
+def answering(rng: Random) -> str:
+    """Return a service, or a group, that concerns some of the proxies' workloads."""
+    home = rng.choice(("default", "prod"))
+    port = rng.choice(("80 http HTTP", "81 tcp TCP", "82 grpc GRPC"))
+    name = rng.choice(("one", "two", "three"))
+    if rng.random() < 0.2:
+        labels = f"labels: {{app: {rng.choice(('reviews', 'other'))}}}"
+        return the("WorkloadGroup", "shops", f"metadata: {{{labels}}}, template: {{}}")
+    if rng.random() < 0.3:
+        app = rng.choice(("reviews", "ratings"))
+        more = f"resolution: STATIC, workloadSelector: {{labels: {{app: {app}}}}}"
+        return service(name, more=more, namespace=home)
+    address = f"10.1.0.{rng.randrange(4)}"
+    more = f"resolution: STATIC, endpoints: [{{address: {address}}}]"
+    return service(name, port, more=more, namespace=home)
+
+
+def test_what_a_workload_answers_for_follows_every_edit() -> None:
+    rng = Random(5)  # noqa: S311 - a test that repeats itself
+    mesh = holding((*MESH, *LISTED))
+    cell = Latest(mesh)
+    shared, groups = snapshots(cell), some_proxies()[:8]
+    member = replace(groups[0].node, group="shops")
+    groups.append(replace(groups[0], labels=(), node=member))
+    for number in range(EDITS):
+        (each,) = resources(answering(rng))
+        mesh = mesh.drop(each.key) if rng.random() < 0.3 else mesh.put(each)
+        mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
+        cell.set(mesh)
+        for group in groups:
+            assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number
+
+
 def retired(made: Snapshot) -> object:
     return {
         kind: {

@@ -7,7 +7,7 @@ are told apart by which object they are, so they must not be changed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from meltemi.kernel.fading import Fading
@@ -28,8 +28,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """What a proxy lacks, version by name, and the names it has too many."""
 
     lacking: Versions

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meltemi.xds.differences import Differences
 from meltemi.xds.types import EMPTY, REFERRERS, TARGETS, WILDCARD, TypeUrl
@@ -59,8 +59,7 @@ class Progress:
     refused: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """What one type of one proxy lacks of a target, at one edition of its watch."""
 
     available: Mapping[str, str]
@@ -69,11 +68,10 @@ class Need:
     """The part of what is available that the proxy asked for."""
     lacking: Mapping[str, str]
     leftovers: frozenset[str]
-
-    @property
-    def met(self) -> bool:
-        """Whether nothing is to be sent or taken away."""
-        return not self.lacking and not self.leftovers
+    met: bool
+    """Whether nothing is to be sent or taken away."""
+    idle: bool
+    """Whether nothing is awaited or to be done either."""
 
 
 @dataclass(slots=True)
@@ -142,14 +140,25 @@ class Session:
 
     def pushes(self) -> list[tuple[TypeUrl, Push]]:
         """Return what to send now, in the order it must be sent."""
-        busy = {
-            kind: watch
-            for kind, watch in self.watches.items()
-            if watch.busy or not self._need(kind, watch).met
-        }
+        busy = self._busy()
         due = list(self._due(busy)) if busy and self.revision else []
         self._advance(busy)
         return due
+
+    def _busy(self) -> dict[TypeUrl, Watch]:
+        """Return the types with something to do, or to wait for: mostly one or none."""
+        busy, needs, target = dict[TypeUrl, Watch](), self.needs, self.target
+        for kind, watch in self.watches.items():
+            need = needs.get(kind)
+            if (  # as in `_need`, without a call: this is asked of every type each time
+                need is None
+                or need.edition != watch.edition
+                or need.available is not target.get(kind, NO_RESOURCES)
+            ):
+                need = self._look(kind, watch)
+            if not need.idle:
+                busy[kind] = watch
+        return busy
 
     def _due(self, busy: dict[TypeUrl, Watch]) -> Iterator[tuple[TypeUrl, Push]]:
         """Yield what to send for ``busy``, which holds what waits for something."""
@@ -267,11 +276,17 @@ class Session:
         known = self.needs.get(kind)
         if known and known.available is available and known.edition == watch.edition:
             return known
+        return self._look(kind, watch)
+
+    def _look(self, kind: TypeUrl, watch: Watch) -> Need:
+        available = self.target.get(kind, NO_RESOURCES)
         wanted = self._wanted(kind, available, watch)
         watch.holds.compare(wanted)
-        lacking, leftovers = watch.wants(wanted), watch.leftovers(wanted)
-        need = Need(available, watch.edition, wanted, lacking, leftovers)
-        if need.met and watch.holds.changed and not watch.refused:
+        lacking, leftovers = watch.lacks(wanted)
+        met = not lacking and not leftovers
+        idle = met and not watch.busy
+        need = Need(available, watch.edition, wanted, lacking, leftovers, met, idle)
+        if met and watch.holds.changed and not watch.refused:
             watch.holds.become(wanted)
         self.needs[kind] = need
         return need
@@ -314,14 +329,19 @@ class Session:
         That includes types the revision did not touch: a change a proxy needs nothing
         of must not leave it looking late.
         """
+        revision = lowest = self.revision
         for kind, progress in self.progress.items():
             if kind not in busy or self._arrived(kind, busy[kind]):
-                progress.acked = progress.sent = self.revision
+                progress.acked = progress.sent = revision
+            elif progress.acked < lowest:
+                lowest = progress.acked
         whole = all(kind in self.progress for kind in WILDCARD)
-        self.acked = min(each.acked for each in self.progress.values()) if whole else 0
+        self.acked = lowest if whole else 0
 
     def _arrived(self, kind: TypeUrl, watch: Watch) -> bool:
+        if watch.flight is not None or watch.stuck:
+            return False
         need = self._need(kind, watch)
-        if watch.flight is not None or need.lacking or watch.stuck:
+        if need.lacking:
             return False
         return not need.leftovers or self._refused()

@@ -9,12 +9,12 @@ holds · refused · doubt · again ──────┘   at most one Push in f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from meltemi.xds.differences import Differences
+from meltemi.xds.differences import Difference, Differences
 from meltemi.xds.held import Held
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ answers (seen with Envoy 1.40).
 """
 
 NOTHING: Final[Mapping[str, Container[str]]] = MappingProxyType({})
+NO_VERSIONS: Final[Mapping[str, str]] = MappingProxyType({})
 NONE: Final = frozenset[str]()
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(NamedTuple):
     """A response on its way: name to version for what to add, and what to remove."""
 
     nonce: str
@@ -101,6 +101,8 @@ class Watch:
     pushes: int = 0
     edition: int = 0
     """Counts what has happened: at one edition one target has one answer."""
+    found: tuple[Mapping[str, str], int, Difference] | None = None
+    """Of which target, and at which edition, what was lacking last."""
     differences: Differences = field(default_factory=Differences, repr=False)
 
     @property
@@ -148,7 +150,7 @@ class Watch:
         if self.names is not None:
             self.names = self.differences.interned(self.names - dropped)
         if self.flight is not None:
-            self.flight = replace(self.flight, whole=None)
+            self.flight = self.flight._replace(whole=None)
         for name in dropped:
             self._forget(name)
             self.doubt.discard(name)
@@ -162,13 +164,31 @@ class Watch:
         flying = self.flight.upsert.keys() if self.flight else NONE
         self.again |= {name for name in names if name in self.holds or name in flying}
 
-    def wants(self, target: Mapping[str, str]) -> Mapping[str, str]:
-        """Return what the proxy lacks of ``target``, in name order within a layer."""
+    def lacks(self, target: Mapping[str, str]) -> Difference:
+        """Return what the proxy lacks of ``target``, in name order within a layer.
+
+        What is ``gone`` of it the proxy has, or may have, and ``target`` does not hold.
+        It is found out once for a target at an edition.
+        """
+        found = self.found
+        if found is None or found[0] is not target or found[1] != self.edition:
+            found = self.found = target, self.edition, self._compared(target)
+        return found[2]
+
+    def _compared(self, target: Mapping[str, str]) -> Difference:
+        holds = self.holds
+        plain = self.differences.between(holds.base, target)
+        if not (holds.changed or self.again or self.refused or self.doubt):
+            return plain
+        return Difference(self._lacking(plain, target), self._gone(plain, target))
+
+    def _lacking(
+        self, plain: Difference, target: Mapping[str, str]
+    ) -> Mapping[str, str]:
         again, holds = self.again, self.holds
-        lacking = self.differences.between(holds.base, target).lacking
         if not (again or holds.changed or self.refused):
-            return lacking
-        names = {*lacking, *holds.changed, *again}
+            return plain.lacking
+        names = {*plain.lacking, *holds.changed, *again}
         return {
             name: version
             for name in sorted(names)
@@ -177,13 +197,11 @@ class Watch:
             and not self._refuses(name, version)
         }
 
-    def leftovers(self, target: Mapping[str, str]) -> frozenset[str]:
-        """Return what the proxy has, or may have, that ``target`` does not hold."""
-        gone = self.differences.between(self.holds.base, target).gone
+    def _gone(self, plain: Difference, target: Mapping[str, str]) -> frozenset[str]:
         changed = self.holds.changed
         if not (changed or self.doubt):
-            return gone
-        held = (name for name in {*gone, *changed} if name in self.holds)
+            return plain.gone
+        held = (name for name in {*plain.gone, *changed} if name in self.holds)
         gone = frozenset(name for name in held if name not in target)
         return gone | self.doubt.difference(target)
 
@@ -207,12 +225,12 @@ class Watch:
         """
         if self.flight is not None:
             return None
-        self.edition += 1
         self._forgive(target)
         upsert, remove = self._cures(target, spare)
         whole = None
         if not upsert and not remove:
             upsert, remove, whole = self._next(target, removals=removals)
+        self.edition += 1
         if not upsert and not remove and not self.unanswered:
             return None
         self.unanswered = False
@@ -226,7 +244,7 @@ class Watch:
         self, target: Mapping[str, str], *, removals: bool
     ) -> tuple[Mapping[str, str], frozenset[str], Mapping[str, str] | None]:
         """Return what to send and to remove, and ``target`` if that is all of it."""
-        wanted, leftovers = self.wants(target), self.leftovers(target)
+        wanted, leftovers = self.lacks(target)
         alone = self.warms and self.holds and len(wanted) <= FEW
         most = 1 if alone else self.batch
         upsert = wanted
@@ -242,6 +260,8 @@ class Watch:
 
         They travel alone. Beside a bad cluster Envoy takes no cure of another.
         """
+        if not self.stuck:
+            return NO_VERSIONS, NONE
         stuck, self.stuck = self.stuck, {}
         upsert: dict[str, str] = {}
         remove: set[str] = set()
@@ -285,6 +305,7 @@ class Watch:
         for name, refusal in list(self.refused.items()):
             if target.get(name) != refusal.version:
                 del self.refused[name]
+                self.edition += 1
 
     def _refuse(self, flight: Push, error: str) -> None:
         culprits = _culprits(flight, error)

@@ -16,6 +16,8 @@ WEB = ProxyClass(
     Role.SIDECAR, "shop", (("app", "web"), ("version", "v1")), addresses=("10.0.0.1",)
 )
 
+SERVERS = "servers: [{hosts: ['*'], port: {number: 80, name: http, protocol: HTTP}}]"
+
 
 def named(group: ProxyClass) -> str:
     return f"{group.namespace}/{group.label_map.get('app')}"
@@ -178,12 +180,20 @@ def test_what_is_kept_stands_while_nothing_it_asked_for_changed() -> None:
     scope = scope_of()
     listeners = ("a",)
     made = ByScope[int]().of(
-        scope, listeners, lambda it: len(it.index.telemetries) + len(it.targets)
+        scope, listeners, lambda it: len(it.index.telemetries) + len(it.gateways)
     )
     assert made.stands(scope, listeners, frozenset({"services", "revision"}))
     assert not made.stands(scope, listeners, frozenset({"telemetries"}))
     assert not made.stands(scope, (["a"],), frozenset())
+    with_gateway = scope_of(more=the("Gateway", "front", SERVERS))
+    serving = replace(scope, gateways=with_gateway.index.gateways)
+    assert not made.stands(serving, listeners, frozenset())
+
+
+def test_what_a_workload_answers_for_is_not_asked_of_what_it_sees() -> None:
+    scope = scope_of()
+    made = ByScope[int]().of(scope, (), lambda it: len(it.targets) + len(it.own))
     (service, *_) = scope.services.values()
     target = Target(service, service.ports[0], 80)
-    moved = replace(scope, targets=(target,))
-    assert not made.stands(moved, listeners, frozenset())
+    seen_by_another = replace(scope, targets=(target,), own=(service,))
+    assert made.stands(seen_by_another, (), frozenset())

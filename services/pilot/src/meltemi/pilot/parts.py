@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
 Items = tuple[Item, ...]
 Routes = tuple[ir.Route, ...]
+Listeners = tuple[ir.Listener, ...]
 
+MOST_LISTENERS: Final = 64
+"""So many are remembered: classes differ by namespace, if somebody wrote Sidecars."""
 BEYOND: Final = "beyond"
 RULES: Final = "rules"
 SERVICE: Final = "service"
@@ -55,7 +58,7 @@ class Outward:
     """
 
     reached: Snapshot
-    listeners: tuple[ir.Listener, ...]
+    listeners: Listeners
     tables: tuple[Table, ...]
 
 
@@ -66,24 +69,33 @@ class Parts:
     services: Grounds[Items] = field(default_factory=Grounds["Items"])
     routes: Grounds[Routes] = field(default_factory=Grounds["Routes"])
     tables: Tables = field(default_factory=Tables)
-    listeners: tuple[ir.Listener, ...] = ()
+    listeners: list[Listeners] = field(default_factory=list["Listeners"])
+    """Those that classes were given, the last first: equal ones are the same object."""
 
     def outward(self, scope: Scope) -> Outward:
         """Return what leaves workloads with ``scope``."""
         served = tuple(leaving(scope))
         listeners = tuple(replace(listener, origins=()) for listener, _ in served)
         behind = {listener.name: listener.origins for listener, _ in served}
-        if listeners != self.listeners:
-            self.listeners = listeners
         asked = {each.name: each for _, every in served for each in every}
         making = _Found(scope, self.routes.of(scope))
         return Outward(
             reached=self.reached(scope, behind),
-            listeners=self.listeners,
+            listeners=self._same(listeners),
             tables=tuple(
                 self.tables.of(scope, each, making) for each in asked.values()
             ),
         )
+
+    def _same(self, listeners: Listeners) -> Listeners:
+        """Return listeners equal to these that some class was given, or these."""
+        for place, each in enumerate(self.listeners):
+            if each == listeners:
+                self.listeners.insert(0, self.listeners.pop(place))
+                return each
+        self.listeners.insert(0, listeners)
+        del self.listeners[MOST_LISTENERS:]
+        return listeners
 
     def reached(
         self, scope: Scope, behind: Mapping[str, ir.Origins] = NOTHING_BEHIND

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 import structlog
 
 from meltemi.kernel.names import Revision
 from meltemi.pilot.model.index import Index, differing, index
+from meltemi.pilot.model.registry import NOWHERE, moved
 from meltemi.pilot.parts import Outward, Parts
 from meltemi.pilot.patching import Patches, Patching
 from meltemi.pilot.scope.membership import member
 from meltemi.pilot.scope.proxy import Role
+from meltemi.pilot.scope.scope import Owned, scope, with_own
 from meltemi.pilot.scope.scope import outward as outward_scope
-from meltemi.pilot.scope.scope import scope, with_own
 from meltemi.pilot.scope.shared import ByClass, ByScope, Kept, Memory
 from meltemi.pilot.snapshot import (
     Followed,
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
 
+MEMBERSHIP: Final = frozenset({"workload_groups", "config"})
+"""Of the mesh what `member` reads."""
+
 Stamp = tuple[int, int, int]
 T = TypeVar("T")
 
@@ -75,8 +79,7 @@ class Seen:
     """The tables by what their virtual hosts are called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """What a class holds as of ``stamp``, and the parts it is joined of.
 
     ``parts`` are ``fresh``, which others share, with what each replaced.
@@ -89,11 +92,14 @@ class Made:
     near: Near | None
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """What a class's own parts were made of, and those parts."""
+class Near(NamedTuple):
+    """What a class's own parts were made of, and those parts.
 
-    scope: Scope
+    ``group`` is the class as `member` knows it.
+    """
+
+    group: ProxyClass
+    owned: Owned
     told: Kept[Snapshot]
     received: Kept[Snapshot]
 
@@ -116,6 +122,7 @@ class Snapshots:
         self._indexed: Stamp | None = None
         self._before: Stamp | None = None
         self._changed = frozenset[str]()
+        self._moved = NOWHERE
         self._memory = Memory()
         self._seen = ByClass[Seen](self._memory)
         self._outward = Parts()
@@ -144,7 +151,9 @@ class Snapshots:
                 self._index,
                 index(mesh, self._config, before=self._index),
             )
-            self._changed = differing(known, self._index) if known else frozenset()
+            if known:
+                self._changed = differing(known, self._index)
+                self._moved = moved(known.services, self._index.services)
             self._before, self._indexed = self._indexed, mesh.stamp
             self._seen = ByClass[Seen](self._memory)
             self._followed = {}
@@ -246,22 +255,28 @@ class Snapshots:
             seeing = scope(mesh, group)
             rest = of_items(items(besides(seeing)), mesh.revision)
             parts = (self._outward.reached(seeing), rest)
+            if not mesh.envoy_filters:
+                return parts, None
             return self._changed_by_hand(seeing, parts), None
-        group = member(mesh, group)
+        known = earlier.near if earlier and earlier.stamp == self._before else None
+        if known is None or not MEMBERSHIP.isdisjoint(self._changed):
+            group = member(mesh, group)
+        else:
+            group = known.group
         seen = self._seen.of(group, lambda asking: self._look(mesh, asking))
-        before = earlier.near.scope if earlier and earlier.near else None
         routes = seen.routes.of(group, lambda asking: self._routed(asking, seen))
-        near = self._near(with_own(seen.scope, group, before), seen, earlier)
+        near = self._near(group, seen, known)
         told, received = near.told.value, near.received.value
         made = (seen.outward.reached, routes, told, received)
-        return self._changed_by_hand(near.scope, made), near
+        if not mesh.envoy_filters:
+            return made, near
+        seeing = with_own(seen.scope, group, near.owned)
+        return self._changed_by_hand(seeing, made), near
 
     def _changed_by_hand(
         self, seeing: Scope, parts: tuple[Snapshot, ...]
     ) -> tuple[Snapshot, ...]:
         """Return ``parts`` with a person's own changes to Envoy's messages."""
-        if not seeing.index.envoy_filters:
-            return parts
         found = self._patches.of(seeing, (), patches).value
         if not found:
             return parts
@@ -269,20 +284,28 @@ class Snapshots:
         apart = seeing.group.hosts_apart
         return self._patching.of(parts, found, gateway=gateway, hosts_apart=apart)
 
-    def _near(self, scope: Scope, seen: Seen, earlier: Made | None) -> Near:
+    def _near(self, group: ProxyClass, seen: Seen, known: Near | None) -> Near:
         """Return the parts that are a class's own; mostly they stand as they were."""
         listeners = (seen.outward.listeners,)
-        known = earlier.near if earlier and earlier.stamp == self._before else None
-        if known is not None and known.scope.group is scope.group:
-            told, received = known.told, known.received
-            if told.stands(scope, listeners, self._changed) and received.stands(
-                scope, (), self._changed
+        if known is not None and group is known.group and not self._concerns(group):
+            _, _, told, received = known
+            if told.stands(seen.scope, listeners, self._changed) and received.stands(
+                seen.scope, (), self._changed
             ):
-                return Near(scope, told, received)
+                return known
+        scope = with_own(seen.scope, group, known.owned if known else None)
         return Near(
-            scope,
+            group,
+            Owned(scope.targets, scope.own),
             self._told.of(scope, listeners, lambda it: _told(it, *listeners)),
             self._own.of(scope, (), _received),
+        )
+
+    def _concerns(self, group: ProxyClass) -> bool:
+        """Tell whether workloads of ``group`` may answer for something else now."""
+        addresses, namespaces = self._moved
+        return group.namespace in namespaces or not addresses.isdisjoint(
+            group.addresses
         )
 
     def _look(self, mesh: Index, group: ProxyClass) -> Seen:

@@ -194,9 +194,15 @@ def joined(
     versions = dict(before.versions) if before else {}
     retired = dict(before.retired) if before else {}
     for kind in anew:
-        resources[kind] = layered([each.resources[kind] for each in parts])
-        versions[kind] = layered([each.versions[kind] for each in parts])
-        retired[kind] = layered([each.retired.get(kind, {}) for each in parts])
+        having = [each for each in parts if each.resources[kind]]
+        if len(having) == 1:  # by far the most: only what leaves has endpoints
+            (only,) = having
+            resources[kind], versions[kind] = only.resources[kind], only.versions[kind]
+            retired[kind] = only.retired.get(kind, NOTHING_RETIRED)
+            continue
+        resources[kind] = layered([each.resources[kind] for each in having])
+        versions[kind] = layered([each.versions[kind] for each in having])
+        retired[kind] = layered([each.retired.get(kind, {}) for each in having])
     return Snapshot(
         revision=revision,
         resources=resources,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meltemi.pilot.model.service import Registry, by_age
 from meltemi.pilot.model.visibility import Exported
@@ -59,6 +59,34 @@ class Answering(NamedTuple):
 
 Answers = tuple[tuple[str, Answering], ...]
 """Each with the address where it answers."""
+
+
+class Moved(NamedTuple):
+    """Which workloads may answer for something else than before.
+
+    Attributes:
+        addresses: Those at one of these,
+        namespaces: and those in one of these, whose labels a service may select.
+
+    """
+
+    addresses: frozenset[str]
+    namespaces: frozenset[str]
+
+
+NOWHERE: Final = Moved(frozenset(), frozenset())
+
+
+def moved(before: Services, now: Services) -> Moved:
+    """Return whose workloads the services that are not in both concern."""
+    addresses, namespaces = set[str](), set[str]()
+    for here, there in ((before, now), (now, before)):
+        for known in here.answers.keys() - there.answers.keys():
+            addresses.update(address for address, _ in here.answers[known])
+            service = here.all[here.places[known]]
+            if service.selector:
+                namespaces.add(service.namespace)
+    return Moved(frozenset(addresses), frozenset(namespaces))
 
 
 def arranged(

@@ -40,6 +40,8 @@ SCOPE: Final = "scope"
 RULE: Final = "rule"
 ONLY_PORT: Final = "only_port"
 OF_SCOPE: Final = (SCOPE, RULE, ONLY_PORT)
+OWN: Final = ((SCOPE, "targets"), (SCOPE, "own"))
+"""What a workload answers for itself: the rest of a scope others may see alike."""
 BY_IDENTITY: Final = (MESH, SCOPE, RULE)
 """Answers to these are large, and the same object while they are the same."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meltemi.pilot.model.host import covers, specificity
 from meltemi.pilot.model.service import Service, only_port, selects
@@ -47,6 +47,13 @@ class Target:
     port: Port
     listens_on: int
     """Where the workload listens: Istio's target port."""
+
+
+class Owned(NamedTuple):
+    """What a workload answers for itself, as in `Scope`."""
+
+    targets: tuple[Target, ...] = ()
+    own: tuple[Service, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +237,13 @@ def outward(index: Index, group: ProxyClass) -> Scope:
     )
 
 
-def with_own(seen: Scope, group: ProxyClass, before: Scope | None = None) -> Scope:
+def with_own(seen: Scope, group: ProxyClass, before: Owned | None = None) -> Scope:
     """Return ``seen``, which holds for ``group``, with what its workload answers for.
 
     Args:
         seen: Made by `outward` for proxies that answer its questions alike.
         group: As `member` knows it.
-        before: That of an earlier revision: what is the same is the same object.
+        before: Of an earlier revision: what is the same is the same object.
 
     """
     labels, services = group.label_map, seen.index.services

@@ -14,6 +14,7 @@ from meltemi.pilot.scope.observed import (
     BY_IDENTITY,
     MESH,
     OF_SCOPE,
+    OWN,
     Asking,
     Question,
     of_class,
@@ -92,20 +93,28 @@ class Kept(Generic[T]):
     fields: frozenset[str]
     """Of the mesh."""
     others: tuple[tuple[Question, object], ...]
-    """Asked of the scope itself, with its answers."""
+    """Asked of what the scope sees, with its answers."""
     whole: Answers
     """All answers: they stay the objects they are while this is kept."""
 
-    def stands(self, scope: Scope, given: Answers, changed: frozenset[str]) -> bool:
-        """Tell whether it is the same for ``scope`` of the same class.
+    def stands(self, seen: Scope, given: Answers, changed: frozenset[str]) -> bool:
+        """Tell whether it is the same for a class whose workload answers for the same.
 
-        ``changed`` are the fields in which the mesh differs since it was made.
+        Args:
+            seen: What the class, and others, see now.
+            given: As for `ByScope.of`.
+            changed: The fields in which the mesh differs since it was made.
+
         """
-        return (
-            self.fields.isdisjoint(changed)
-            and all(a is b for a, b in zip(self.given, given, strict=True))
-            and all(of_scope(scope, q) is answer for q, answer in self.others)
-        )
+        if not self.fields.isdisjoint(changed):
+            return False
+        for ours, theirs in zip(self.given, given, strict=True):
+            if ours is not theirs:
+                return False
+        for question, answer in self.others:
+            if of_scope(seen, question) is not answer:
+                return False
+        return True
 
 
 def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Kept[T]:
@@ -115,7 +124,7 @@ def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Ke
         value,
         given,
         frozenset(f"{q[1]}" for q in questions if q[0] == MESH),
-        tuple(each for each in every if each[0][0] in OF_SCOPE),
+        tuple(each for each in every if each[0][0] in OF_SCOPE and each[0] not in OWN),
         answers,
     )
 
