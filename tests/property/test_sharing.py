@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meltemi.identity.tls_secret import TlsSecret
-from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.latest import Latest
-from meltemi.pilot.metrics import Metrics
-from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.model.secret_store import SecretStore
-from meltemi.pilot.push import Snapshots
-from meltemi.pilot.scope.node import Interception
-from meltemi.pilot.scope.proxy import ProxyClass, proxy
+from meltemi.pilot.scope.proxy import ProxyClass
 from meltemi.pilot.snapshot import following
+from meltemi.testkit.alike import MESH, bodies, origins, snapshots, some_proxies
 from meltemi.testkit.mesh import resources
 from meltemi.testkit.mesh_grower import grow_kinds, grow_mesh
 from meltemi.testkit.small_mesh import service, the
@@ -27,7 +22,6 @@ from meltemi.testkit.translation import CLASSES, holding, translated
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.snapshot import Snapshot
 
 COLLIDING = resources(
@@ -49,65 +43,6 @@ CHANGED = (
     *("AuthorizationPolicy", "RequestAuthentication", "Telemetry", "WasmPlugin"),
     *("Gateway", "EnvoyFilter", "EnvoyFilter"),
 )
-MESH = resources(
-    service("reviews", "80 http HTTP", "9000 tcp TCP")
-    + service("ratings", "80 http HTTP", namespace="prod")
-    + service("details", "80 http HTTP", namespace="prod")
-    + the(
-        "Telemetry",
-        "told",
-        "metrics: [{providers: [{name: prometheus}]}], tracing: [{}]",
-        "istio-system",
-    )
-    + the(
-        "VirtualService",
-        "by-label",
-        "hosts: [reviews.default.svc.cluster.local], http: ["
-        "{match: [{sourceLabels: {app: ratings}}], directResponse: {status: 418}}, "
-        "{route: [{destination: {host: reviews}}]}]",
-    )
-)
-
-
-def some_proxies() -> list[ProxyClass]:
-    """Return proxies that differ in one thing, and in several."""
-    made = [
-        proxy(
-            f"sidecar~10.1.0.{number}~a{number}.{home}~{home}.svc.cluster.local",
-            {
-                "LABELS": {"app": app, "version": version, "other": f"{number}"},
-                "NAMESPACE": home,
-                "WORKLOAD_NAME": "shop",
-                "ISTIO_VERSION": "1.29.6",
-            },
-        ).group
-        for number, (home, app, version) in enumerate(
-            product(("default", "prod"), ("reviews", "ratings"), ("v1", "v2"))
-        )
-    ]
-    first = made[0]
-    made += [
-        replace(first, interception=Interception.TPROXY),
-        replace(first, addresses=("fd00::1", "10.1.0.1")),
-        replace(first, addresses=()),
-        replace(first, node=replace(first.node, network="north", cluster="c2")),
-        replace(first, node=replace(first.node, http10=True, idle_timeout="5s")),
-    ]
-    made += [*CLASSES.values()]
-    few = (made[0], made[5], *CLASSES.values())
-    return [*made, *(replace(each, hosts_apart=True) for each in few)]
-
-
-def snapshots(mesh: Latest[Mesh]) -> Snapshots:
-    return Snapshots(mesh, MeshConfig(), SystemClock(), Metrics())
-
-
-def bodies(made: Snapshot | None) -> object:
-    assert made is not None
-    return {
-        kind.short: {name: each.body for name, each in sorted(named.items())}
-        for kind, named in made.resources.items()
-    }
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -152,51 +87,6 @@ def test_edits_lead_to_what_there_would_be_without_them() -> None:
             assert retired(made) == retired(wanted)
 
 
-LISTED = resources(
-    the(
-        "Sidecar",
-        "listed",
-        "ingress: [{port: {number: 80, name: http, protocol: HTTP}, "
-        "defaultEndpoint: '127.0.0.1:8080'}]",
-        "prod",
-    )
-)
-"""What arrives there is counted for the service that selects the workload."""
-
-
-def answering(rng: Random) -> str:
-    """Return a service, or a group, that concerns some of the proxies' workloads."""
-    home = rng.choice(("default", "prod"))
-    port = rng.choice(("80 http HTTP", "81 tcp TCP", "82 grpc GRPC"))
-    name = rng.choice(("one", "two", "three"))
-    if rng.random() < 0.2:
-        labels = f"labels: {{app: {rng.choice(('reviews', 'other'))}}}"
-        return the("WorkloadGroup", "shops", f"metadata: {{{labels}}}, template: {{}}")
-    if rng.random() < 0.3:
-        app = rng.choice(("reviews", "ratings"))
-        more = f"resolution: STATIC, workloadSelector: {{labels: {{app: {app}}}}}"
-        return service(name, more=more, namespace=home)
-    address = f"10.1.0.{rng.randrange(4)}"
-    more = f"resolution: STATIC, endpoints: [{{address: {address}}}]"
-    return service(name, port, more=more, namespace=home)
-
-
-def test_what_a_workload_answers_for_follows_every_edit() -> None:
-    rng = Random(5)  # noqa: S311 - a test that repeats itself
-    mesh = holding((*MESH, *LISTED))
-    cell = Latest(mesh)
-    shared, groups = snapshots(cell), some_proxies()[:8]
-    member = replace(groups[0].node, group="shops")
-    groups.append(replace(groups[0], labels=(), node=member))
-    for number in range(EDITS):
-        (each,) = resources(answering(rng))
-        mesh = mesh.drop(each.key) if rng.random() < 0.3 else mesh.put(each)
-        mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
-        cell.set(mesh)
-        for group in groups:
-            assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number
-
-
 def retired(made: Snapshot) -> object:
     return {
         kind: {
@@ -206,16 +96,6 @@ def retired(made: Snapshot) -> object:
         }
         for kind, named in made.retired.items()
         if any(named.values())
-    }
-
-
-def origins(made: Snapshot | None) -> object:
-    """Return whose each resource is, whatever the order."""
-    assert made is not None
-    return {
-        (kind, name): frozenset(made.origins(kind, name, each.version))
-        for kind, named in made.resources.items()
-        for name, each in named.items()
     }
 
 

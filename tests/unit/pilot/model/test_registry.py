@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meltemi.pilot.model.index import index
+from msgspec.structs import replace
+
+from meltemi.pilot.model.index import Index, index
+from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.model.registry import NOWHERE, moved
 from meltemi.testkit.mesh import resources
-from meltemi.testkit.small_mesh import service
-from meltemi.testkit.translation import holding
+from meltemi.testkit.small_mesh import service, the
 
 if TYPE_CHECKING:
     from meltemi.pilot.model.registry import Services
@@ -23,13 +25,13 @@ SELECTING = "resolution: STATIC, workloadSelector: {labels: {app: web}}"
 
 def steps(*texts: str) -> tuple[Services, Services]:
     """Return the services of the first text, and when the others were put, too."""
-    first, *more = texts
-    mesh = holding(resources(first))
-    before = index(mesh, MeshConfig())
-    for text in more:
+    mesh, made = Mesh(), list[Index]()
+    for text in texts:
         for each in resources(text):
-            mesh = mesh.put(each)
-    return before.services, index(mesh, MeshConfig(), before=before).services
+            aged = replace(each.metadata, creation_timestamp="2026-01-01T00:00:00Z")
+            mesh = mesh.put(replace(each, metadata=aged))
+        made.append(index(mesh, MeshConfig(), before=made[0] if made else None))
+    return made[0].services, made[-1].services
 
 
 def test_nothing_new_concerns_nobody() -> None:
@@ -40,6 +42,19 @@ def test_a_service_concerns_where_its_instances_are_and_were() -> None:
     found = moved(*steps(OTHER + service("web", more=TWO), service("web", more=ONE)))
     assert found.addresses == {"10.0.1.1", "10.0.1.2"}
     assert found.namespaces == frozenset()
+
+
+def test_who_answers_is_no_matter_of_shape_unless_clients_connect_to_it() -> None:
+    before, after = (service("web", more=each) for each in (ONE, TWO))
+    assert not moved(*steps(OTHER + before, after)).reshaped
+    assert moved(
+        *steps(OTHER + before, service("web", "81 tcp TCP", more=ONE))
+    ).reshaped
+    assert moved(*steps(OTHER, before)).reshaped
+    headless = SELECTING.replace("STATIC", "NONE").replace("web", "picky")
+    calling = service("picky", "81 tcp TCP", more=headless)
+    joins = the("WorkloadEntry", "w", "address: 10.0.1.9, labels: {app: picky}")
+    assert moved(*steps(calling, joins)).reshaped
 
 
 def test_a_service_that_selects_concerns_its_namespace_when_it_comes_and_goes() -> None:

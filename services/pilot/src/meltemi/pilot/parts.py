@@ -87,6 +87,14 @@ class Parts:
             ),
         )
 
+    def again(self, scope: Scope, before: Outward) -> Outward:
+        """Return what leaves workloads with ``scope``, whose services have one shape.
+
+        Who answers changed since ``before``: listeners and tables read none of that.
+        """
+        reached = self.reached(scope, before.reached.behind)
+        return Outward(reached, before.listeners, before.tables)
+
     def _same(self, listeners: Listeners) -> Listeners:
         """Return listeners equal to these that some class was given, or these."""
         for place, each in enumerate(self.listeners):

@@ -13,6 +13,7 @@ from meltemi.pilot.model.registry import NOWHERE, moved
 from meltemi.pilot.parts import Outward, Parts
 from meltemi.pilot.patching import Patches, Patching
 from meltemi.pilot.scope.membership import member
+from meltemi.pilot.scope.observed import of_class
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.scope.scope import Owned, scope, with_own
 from meltemi.pilot.scope.scope import outward as outward_scope
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 
 MEMBERSHIP: Final = frozenset({"workload_groups", "config"})
 """Of the mesh what `member` reads."""
+
+INSTANCES: Final = frozenset({"services", "revision"})
+"""What differs when a service is answered for by others."""
 
 Stamp = tuple[int, int, int]
 T = TypeVar("T")
@@ -123,6 +127,7 @@ class Snapshots:
         self._before: Stamp | None = None
         self._changed = frozenset[str]()
         self._moved = NOWHERE
+        self._shaped: ByClass[Seen] | None = None
         self._memory = Memory()
         self._seen = ByClass[Seen](self._memory)
         self._outward = Parts()
@@ -154,6 +159,8 @@ class Snapshots:
             if known:
                 self._changed = differing(known, self._index)
                 self._moved = moved(known.services, self._index.services)
+            same = self._changed <= INSTANCES and not self._moved.reshaped
+            self._shaped = self._seen if same else None
             self._before, self._indexed = self._indexed, mesh.stamp
             self._seen = ByClass[Seen](self._memory)
             self._followed = {}
@@ -263,7 +270,7 @@ class Snapshots:
             group = member(mesh, group)
         else:
             group = known.group
-        seen = self._seen.of(group, lambda asking: self._look(mesh, asking))
+        seen = self._seen.of(group, lambda asking: self._look(mesh, group, asking))
         routes = seen.routes.of(group, lambda asking: self._routed(asking, seen))
         near = self._near(group, seen, known)
         told, received = near.told.value, near.received.value
@@ -303,15 +310,21 @@ class Snapshots:
 
     def _concerns(self, group: ProxyClass) -> bool:
         """Tell whether workloads of ``group`` may answer for something else now."""
-        addresses, namespaces = self._moved
-        return group.namespace in namespaces or not addresses.isdisjoint(
-            group.addresses
-        )
+        new = self._moved
+        at_home = group.namespace in new.namespaces
+        return at_home or not new.addresses.isdisjoint(group.addresses)
 
-    def _look(self, mesh: Index, group: ProxyClass) -> Seen:
-        scope = outward_scope(mesh, group)
-        routes = ByClass[Snapshot](self._memory)
-        return Seen(scope, self._outward.outward(scope), routes)
+    def _look(self, mesh: Index, group: ProxyClass, asking: ProxyClass) -> Seen:
+        """Return what ``group`` sees; ``asking`` is it, and notes what is asked."""
+        scope = outward_scope(mesh, asking)
+        known = self._shaped.known(group) if self._shaped else None
+        if known is None:
+            routes = ByClass[Snapshot](self._memory)
+            return Seen(scope, self._outward.outward(scope), routes)
+        questions, before = known
+        for each in questions:  # what is taken over depends on them still
+            of_class(asking, each)
+        return Seen(scope, self._outward.again(scope, before.outward), before.routes)
 
     def _routed(self, group: ProxyClass, seen: Seen) -> Snapshot:
         made = self._outward.tables.routed(group, seen.outward.tables)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot.model.service import Registry, by_age
 from meltemi.pilot.model.visibility import Exported
 
@@ -62,31 +63,49 @@ Answers = tuple[tuple[str, Answering], ...]
 
 
 class Moved(NamedTuple):
-    """Which workloads may answer for something else than before.
+    """What the services that are not in two meshes come to.
 
     Attributes:
-        addresses: Those at one of these,
+        addresses: Workloads at one of these may answer for something else now,
         namespaces: and those in one of these, whose labels a service may select.
+        reshaped: Whether more changed than who answers for a service.
 
     """
 
     addresses: frozenset[str]
     namespaces: frozenset[str]
+    reshaped: bool
 
 
-NOWHERE: Final = Moved(frozenset(), frozenset())
+NOWHERE: Final = Moved(frozenset(), frozenset(), reshaped=False)
 
 
 def moved(before: Services, now: Services) -> Moved:
-    """Return whose workloads the services that are not in both concern."""
+    """Return what became of the services of ``before``."""
     addresses, namespaces = set[str](), set[str]()
-    for here, there in ((before, now), (now, before)):
-        for known in here.answers.keys() - there.answers.keys():
-            addresses.update(address for address, _ in here.answers[known])
-            service = here.all[here.places[known]]
-            if service.selector:
-                namespaces.add(service.namespace)
-    return Moved(frozenset(addresses), frozenset(namespaces))
+    gone, new = _without(before, now), _without(now, before)
+    for services, every in ((before, gone), (now, new)):
+        for each in every:
+            addresses.update(address for address, _ in services.answers[id(each)])
+            if each.selector:
+                namespaces.add(each.namespace)
+    reshaped = [*map(_shape, gone)] != [*map(_shape, new)]
+    return Moved(frozenset(addresses), frozenset(namespaces), reshaped)
+
+
+def _without(these: Services, those: Services) -> list[Service]:
+    """Return which of ``these`` are not of ``those``, oldest first."""
+    places = (
+        these.places[each] for each in these.answers.keys() - those.answers.keys()
+    )
+    return [these.all[each] for each in sorted(places)]
+
+
+def _shape(service: Service) -> Service:
+    """Return all of a service but who answers, unless that is who is called."""
+    if service.resolution is Resolution.NONE:
+        return service
+    return replace(service, instances=())
 
 
 def arranged(

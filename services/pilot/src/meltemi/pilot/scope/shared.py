@@ -73,15 +73,22 @@ class ByClass(Generic[T]):
         ``make`` must ask nothing but the class it is given, and what is the same for
         all who ask here.
         """
-        for questions, by_answers in self.made.items():
-            found = by_answers.get(self.memory.answers(group, questions))
-            if found is not None:
-                return found
+        known = self.known(group)
+        if known is not None:
+            return known[1]
         observer = Asking(group, of_class)
         result = make(watched_class(observer))
         questions = tuple(observer.asked)
         self.made.setdefault(questions, {})[tuple(observer.asked.values())] = result
         return result
+
+    def known(self, group: ProxyClass) -> tuple[Questions, T] | None:
+        """Return what was made for ``group``, if it was, and what that depends on."""
+        for questions, by_answers in self.made.items():
+            found = by_answers.get(self.memory.answers(group, questions))
+            if found is not None:
+                return questions, found
+        return None
 
 
 @dataclass(frozen=True, slots=True)

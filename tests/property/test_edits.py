@@ -1,0 +1,101 @@
+"""An edit makes again what it reaches, and nothing stays that it should have reached."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from meltemi.kernel.names import Epoch, Revision
+from meltemi.pilot.latest import Latest
+from meltemi.testkit.alike import MESH, bodies, snapshots, some_proxies
+from meltemi.testkit.mesh import resources
+from meltemi.testkit.small_mesh import service, the
+from meltemi.testkit.translation import holding, translated
+
+EDITS = 40
+
+LISTED = resources(
+    the(
+        "Sidecar",
+        "listed",
+        "ingress: [{port: {number: 80, name: http, protocol: HTTP}, "
+        "defaultEndpoint: '127.0.0.1:8080'}]",
+        "prod",
+    )
+)
+"""What arrives there is counted for the service that selects the workload."""
+
+
+def answering(rng: Random) -> str:
+    """Return a service, or a group, that concerns some of the proxies' workloads."""
+    home = rng.choice(("default", "prod"))
+    port = rng.choice(("80 http HTTP", "81 tcp TCP", "82 grpc GRPC"))
+    name = rng.choice(("one", "two", "three"))
+    if rng.random() < 0.2:
+        labels = f"labels: {{app: {rng.choice(('reviews', 'other'))}}}"
+        return the("WorkloadGroup", "shops", f"metadata: {{{labels}}}, template: {{}}")
+    if rng.random() < 0.3:
+        app = rng.choice(("reviews", "ratings"))
+        more = f"resolution: STATIC, workloadSelector: {{labels: {{app: {app}}}}}"
+        return service(name, more=more, namespace=home)
+    address = f"10.1.0.{rng.randrange(4)}"
+    more = f"resolution: STATIC, endpoints: [{{address: {address}}}]"
+    return service(name, port, more=more, namespace=home)
+
+
+def test_what_a_workload_answers_for_follows_every_edit() -> None:
+    rng = Random(5)  # noqa: S311 - a test that repeats itself
+    mesh = holding((*MESH, *LISTED))
+    cell = Latest(mesh)
+    shared, groups = snapshots(cell), some_proxies()[:8]
+    member = replace(groups[0].node, group="shops")
+    groups.append(replace(groups[0], labels=(), node=member))
+    for number in range(EDITS):
+        (each,) = resources(answering(rng))
+        mesh = mesh.drop(each.key) if rng.random() < 0.3 else mesh.put(each)
+        mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
+        cell.set(mesh)
+        for group in groups:
+            assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number
+
+
+SIDE_BY_SIDE = resources(
+    the(
+        "Sidecar",
+        "by-label",
+        "workloadSelector: {labels: {version: v2}}, egress: [{hosts: ['./*']}]",
+    )
+    + "".join(
+        service(
+            name,
+            port,
+            more=f"resolution: {resolution}, "
+            f"workloadSelector: {{labels: {{app: {name}}}}}",
+        )
+        for name, port, resolution in (
+            ("web", "80 http HTTP", "STATIC"),
+            ("plain", "90 tcp TCP", "STATIC"),
+            ("headless", "91 tcp TCP", "NONE"),
+        )
+    )
+)
+
+
+def answering_elsewhere(rng: Random) -> str:
+    """Return a workload that answers for a service, somewhere."""
+    app, number = rng.choice(("web", "plain", "headless")), rng.randrange(3)
+    spec = f"address: 10.2.0.{rng.randrange(5)}, labels: {{app: {app}}}"
+    return the("WorkloadEntry", f"w{number}", spec)
+
+
+def test_who_answers_changes_no_more_than_it_would_alone() -> None:
+    rng = Random(7)  # noqa: S311 - a test that repeats itself
+    mesh = holding((*MESH, *SIDE_BY_SIDE))
+    cell = Latest(mesh)
+    shared, groups = snapshots(cell), some_proxies()
+    for number in range(EDITS):
+        mesh = mesh.put(*resources(answering_elsewhere(rng)))
+        mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
+        cell.set(mesh)
+        for group in rng.sample(groups, 6):
+            assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number
