@@ -99,3 +99,14 @@ def test_who_answers_changes_no_more_than_it_would_alone() -> None:
         cell.set(mesh)
         for group in rng.sample(groups, 6):
             assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number
+
+
+def test_who_stood_together_part_where_a_rule_tells_them_apart() -> None:
+    (apart, *services) = SIDE_BY_SIDE
+    mesh = holding((*MESH, *services))
+    cell = Latest(mesh)
+    shared, groups = snapshots(cell), some_proxies()[:8]
+    for number, edited in enumerate((mesh, mesh.put(apart), mesh)):
+        cell.set(edited.at(Epoch("cafe"), Revision(10 + number)))
+        for group in groups:
+            assert bodies(shared.of(group)) == bodies(translated(edited, group)), group

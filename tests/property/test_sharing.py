@@ -90,7 +90,7 @@ def test_edits_lead_to_what_there_would_be_without_them() -> None:
 def retired(made: Snapshot) -> object:
     return {
         kind: {
-            name: {version: each.body for version, each in before.items()}
+            name: [each.body for each in before.values()]
             for name, before in named.items()
             if before
         }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from meltemi.kernel.clock import SystemClock
 from meltemi.kernel.names import Epoch, Revision
-from meltemi.pilot import push
+from meltemi.pilot import push, sharing
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.metrics import Metrics
 from meltemi.pilot.model.mesh import Mesh
@@ -64,7 +64,7 @@ def test_a_bug_in_translation_keeps_what_the_class_had(
     def broken(_: object) -> object:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(push, "besides", broken)
+    monkeypatch.setattr(sharing, "besides", broken)
     cell.set(mesh(SERVICE).at(Epoch("cafe"), Revision(9)))
     assert snapshots.of(GROUP) is before, "reliability F-32"
     failures = metrics.registry.get_sample_value(

@@ -10,6 +10,7 @@ envoy/service/discovery/v3/discovery.proto and google/protobuf/any.proto.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from meltemi.kernel.varint import varint
@@ -38,6 +39,10 @@ def field(number: int, data: str | bytes) -> bytes:
     return head(number, len(raw)) + raw
 
 
+_word = lru_cache(512)(field)
+"""What the responses of a moment say alike: versions, types, and numbers of answers."""
+
+
 def any_head(kind: TypeUrl, size: int) -> bytes:
     """Return what stands before a body of ``size`` bytes in an Any of ``kind``."""
     return field(1, kind) + head(2, size)
@@ -60,11 +65,11 @@ def delta_response(
     kind: TypeUrl, removed: Iterable[str], system: str, nonce: str
 ) -> list[bytes]:
     """Return a DeltaDiscoveryResponse without its resources, in pieces."""
-    made = [field(SYSTEM_VERSION, system), field(TYPE_URL, kind), field(NONCE, nonce)]
+    made = [_word(SYSTEM_VERSION, system), _word(TYPE_URL, kind), _word(NONCE, nonce)]
     made += [field(REMOVED, each) for each in removed]
     return made
 
 
 def whole_response(kind: TypeUrl, version: str, nonce: str) -> list[bytes]:
     """Return a DiscoveryResponse without its resources, in pieces."""
-    return [field(VERSION_INFO, version), field(TYPE_URL, kind), field(NONCE, nonce)]
+    return [_word(VERSION_INFO, version), _word(TYPE_URL, kind), _word(NONCE, nonce)]

@@ -55,9 +55,10 @@ class Metrics:
         self.overflows = counter(
             "signal_overflows_total", "Announcements dropped: too many waited"
         )
-        self.sent_bytes = counter(
+        sent_bytes = counter(
             "sent_bytes_total", "Bytes of responses sent to proxies", "type"
         )
+        self.sent_bytes = {kind: sent_bytes.labels(kind.short) for kind in TypeUrl}
         self.refusals = counter("refusals_total", "Responses proxies refused", "type")
         for kind in TypeUrl:
             self.refusals.labels(kind.short)

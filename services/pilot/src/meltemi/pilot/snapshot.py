@@ -229,11 +229,7 @@ def following(earlier: Snapshot, later: Snapshot) -> Followed:
             resources[kind] = earlier.resources[kind]
         else:
             anew.add(kind)
-        retired[kind] = {
-            name: before
-            for name, stored in now.items()
-            if (before := _replaced(earlier, kind, name, stored))
-        }
+        retired[kind] = _retired(earlier, kind, now)
     made = replace(
         later,
         resources=MappingProxyType(resources),
@@ -252,15 +248,25 @@ def steady(earlier: Versions, later: Versions) -> Versions:
     return MappingProxyType({**later, **{kind: earlier[kind] for kind in same}})
 
 
+def _retired(
+    earlier: Snapshot, kind: TypeUrl, now: Mapping[str, Stored]
+) -> Mapping[str, Mapping[str, Stored]]:
+    """Return by name and version what ``now`` and its predecessors replaced."""
+    last, known = earlier.resources[kind], earlier.retired.get(kind, NOTHING_RETIRED)
+    kept = {name: known[name] for name in known if name in now}
+    for name, stored in now.items():
+        before = last.get(name)
+        if before is not None and before is not stored:
+            kept[name] = _replaced(kept.get(name, {}), before, stored)
+    return {name: versions for name, versions in kept.items() if versions}
+
+
 def _replaced(
-    earlier: Snapshot, kind: TypeUrl, name: str, stored: Stored
+    known: Mapping[str, Stored], last: Stored, stored: Stored
 ) -> Mapping[str, Stored]:
-    known = earlier.retired.get(kind, NOTHING_RETIRED).get(name, {})
-    last = earlier.resources[kind].get(name)
-    if last is stored:
-        return known
+    """Return what can be sent in place of ``stored``, the newest last."""
     before = dict(known)
-    if last is not None and last.version != stored.version:
+    if last.version != stored.version:
         before[last.version] = last
     before.pop(stored.version, None)
     most = 1 if len(stored.body) >= LARGE else VERSIONS_KEPT

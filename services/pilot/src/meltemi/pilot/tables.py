@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from meltemi.kernel.digest import content_version
 from meltemi.kernel.fading import Fading
 from meltemi.pilot import ir
 from meltemi.pilot.emit.route import host_names, host_piece, host_rest, joined_table
@@ -113,6 +114,8 @@ class Pieces:
     """The virtual hosts of a table as bytes, and what they were made of."""
 
     hosts: tuple[bytes, ...]
+    versions: tuple[str, ...]
+    """Of each virtual host."""
     origins: ir.Origins
     made_of: tuple[object, ...]
 
@@ -219,7 +222,9 @@ class Tables:
             hosts = map(host_piece, named.names, bodies)
             made_of = (named, table.bodies, table.last)
             last = (host_piece(*each) for each in table.last)
-            made = Pieces((*hosts, *last), table.origins(named), made_of)
+            every = (*hosts, *last)
+            versions = tuple(map(content_version, every))
+            made = Pieces(every, versions, table.origins(named), made_of)
             found = self.pieces.put(key, made)
         return found
 
@@ -271,9 +276,16 @@ def _bare(name: str) -> Stored:
 
 
 def _joined(table: Table, pieces: Pieces, own: Own) -> Stored:
-    hosts = list(pieces.hosts)
+    """Return a table; its version is that of its virtual hosts', which are known.
+
+    Classes' tables differ by a few of them, and each is half a megabyte to hash.
+    """
+    hosts, versions = list(pieces.hosts), list(pieces.versions)
     for number, names in own.changed.items():
         body = table.bodies[own.named.wrappers[number]]
         hosts[number] = host_piece(names, body)
-    body = joined_table(table.asked.name, hosts)
-    return stored(TypeUrl.ROUTE, table.asked.name, body, pieces.origins)
+        versions[number] = content_version(hosts[number])
+    name = table.asked.name
+    body = joined_table(name, hosts)
+    version = content_version("\n".join((name, *versions)).encode())
+    return as_version(TypeUrl.ROUTE, name, body, version, pieces.origins)

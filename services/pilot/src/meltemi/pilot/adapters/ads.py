@@ -251,7 +251,7 @@ class Discovery:
             sent = variant.response(kind, push, snapshot, system)
             size = sum(map(len, sent))
             connection.sent_bytes += size
-            self._metrics.sent_bytes.labels(kind.short).inc(size)
+            self._metrics.sent_bytes[kind].inc(size)
             await call.write(sent)
         self._connections.progressed(connection)
         self._metrics.progressed(connection)

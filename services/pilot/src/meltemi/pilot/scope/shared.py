@@ -73,14 +73,20 @@ class ByClass(Generic[T]):
         ``make`` must ask nothing but the class it is given, and what is the same for
         all who ask here.
         """
+        return self.found(group, make)[1]
+
+    def found(
+        self, group: ProxyClass, make: Callable[[ProxyClass], T]
+    ) -> tuple[Questions, T]:
+        """Return what `of` does, and what it depends on."""
         known = self.known(group)
         if known is not None:
-            return known[1]
+            return known
         observer = Asking(group, of_class)
         result = make(watched_class(observer))
         questions = tuple(observer.asked)
         self.made.setdefault(questions, {})[tuple(observer.asked.values())] = result
-        return result
+        return questions, result
 
     def known(self, group: ProxyClass) -> tuple[Questions, T] | None:
         """Return what was made for ``group``, if it was, and what that depends on."""

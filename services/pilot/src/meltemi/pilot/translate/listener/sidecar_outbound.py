@@ -27,7 +27,7 @@ from meltemi.pilot.translate.route.wrapper import Asked, asked_table
 from meltemi.pilot.translate.wildcard import ANY6, loopbacks, wildcards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from meltemi.pilot.model.service import Service
     from meltemi.pilot.scope.egress import Egress
@@ -111,11 +111,10 @@ def _openings(scope: Scope, egress: Egress) -> Iterator[Opening]:
         yield from _listed(scope, egress, bound=bound)
         return
     bind = (listener.bind or "") if listener else ""
+    may_listen = _may_listen(scope, bind, bound=bound)
     for service in egress.services:
         for port in service.ports:
-            if port.protocol is Protocol.UDP or not _may_listen(
-                scope, port, bind, bound=bound
-            ):
+            if port.protocol is Protocol.UDP or not may_listen(port):
                 continue
             if not service.alias_of:
                 opening = Opening(service, port, (bind,), egress, bound)
@@ -129,27 +128,32 @@ def _bound(scope: Scope, egress: Egress) -> bool:
     return listener is not None and listener.capture_mode is CaptureMode.NONE
 
 
-def _may_listen(scope: Scope, port: Port, bind: str, *, bound: bool) -> bool:
-    """Tell whether the proxy can listen at a port: some it has listeners at anyway.
+def _may_listen(scope: Scope, bind: str, *, bound: bool) -> Callable[[Port], bool]:
+    """Return what tells whether the proxy can listen at a port: some it has already.
 
     Source:
         pilot/pkg/networking/core/listener.go conflictWithReservedListener: at any
         address; requests are listened for there where no address is said.
 
     """
-    number = port.number
-    if (bind == UNSPECIFIED or (not bind and port.protocol.is_http)) and number in (
-        scope.group.node.status_port,
-        scope.group.node.prometheus_port,
-        scope.config.document.proxy_listen_port,
-        scope.config.document.proxy_inbound_listen_port,
-    ):
-        return False
-    if not bound:
-        return True
-    if number in reserved(scope):
-        return False
-    return not (scope.group.node.unprivileged and 0 < number < PRIVILEGED)
+    node, document = scope.group.node, scope.config.document
+    taken = (
+        node.status_port,
+        node.prometheus_port,
+        document.proxy_listen_port,
+        document.proxy_inbound_listen_port,
+    )
+    own = reserved(scope) if bound else frozenset[int]()
+    lowest = PRIVILEGED if bound and node.unprivileged else 0
+    anywhere, somewhere = bind == UNSPECIFIED, bool(bind)
+
+    def may_listen(port: Port) -> bool:
+        everywhere = anywhere or (not somewhere and port.protocol.is_http)
+        if everywhere and port.number in taken:
+            return False
+        return port.number not in own and not 0 < port.number < lowest
+
+    return may_listen
 
 
 def _listed(scope: Scope, egress: Egress, *, bound: bool) -> Iterator[Opening]:
@@ -159,7 +163,7 @@ def _listed(scope: Scope, egress: Egress, *, bound: bool) -> Iterator[Opening]:
         return
     number = listener.port.number or 0
     port = Port(number, listener.port.name or "", protocol(listener.port.protocol))
-    if not _may_listen(scope, port, listener.bind or "", bound=bound):
+    if not _may_listen(scope, listener.bind or "", bound=bound)(port):
         return
     binds: tuple[str, ...] = (listener.bind,) if listener.bind else ()
     if not binds:
