@@ -288,6 +288,20 @@ def test_6_why_without_an_id_is_about_the_newest_failure(mesh: Up) -> None:
     assert "no route fits the request" in found
 
 
+def test_6_a_gateway_gives_requests_from_outside_an_id_of_its_own(mesh: Up) -> None:
+    url = mesh.url("app").replace("/productpage", "/from-outside")
+    assert answer(url, {"x-request-id": "from-outside"}).status_code == 404
+
+    def seen() -> list[dict[str, Any]]:
+        every = mesh.json("logs", "gateway", "--requests", "--tail", "1000")
+        return [each for each in every if each["path"] == "/from-outside"]
+
+    eventually(lambda: bool(seen()), seconds=20, what="the gateway has logged it")
+    (found,) = seen()
+    assert mesh.run("why", "from-outside").returncode == 65
+    assert "no route fits the request" in mesh.do("why", found["request_id"])
+
+
 def _json(found: dict[str, Any]) -> str:
     kept = {name: found[name] for name in ("apiVersion", "kind", "spec")}
     known = found["metadata"]

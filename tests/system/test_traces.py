@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
+import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
+from meltemi.ctl.main import execute
 from meltemi.events.trace_context import TraceContext, change_trace
 from meltemi.kernel.names import Epoch, Revision
-from meltemi.testkit.observed import HOST, Observed, observed
+from meltemi.testkit.observed import HOST, PROVIDERS, Observed, observed
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
@@ -41,6 +45,12 @@ spec:
   host: {host}
   trafficPolicy:
     loadBalancer: {{consistentHash: {{httpHeaderName: x, maglev: {{tableSize: 4}}}}}}
+"""
+TRACED = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: traced, namespace: default}
+spec: {tracing: [{providers: [{name: tracer}], randomSamplingPercentage: 0}]}
 """
 
 
@@ -169,3 +179,41 @@ async def test_a_share_of_changes_is_the_same_everywhere() -> None:
     await asyncio.sleep(0)
     every = [change_trace(Epoch("cafe"), Revision(each), 0.1) for each in range(5000)]
     assert 400 < sum(each.sampled for each in every) < 600
+
+
+def why(mesh: Observed, request: str) -> list[dict[str, Any]]:
+    """Return what ``meltemi why`` says of a request, from both proxies' own logs."""
+    logs = mesh.folder / "seen" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    for each in (mesh.web, mesh.api):
+        link = logs / f"{each.role.name}.log"
+        link.unlink(missing_ok=True)
+        link.symlink_to(each.folder / "log")
+    words = ("--state", str(logs.parent), "why", request, "-o", "json")
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(io.StringIO()):
+        return json.loads(told.getvalue()) if execute(words) == 0 else []
+
+
+async def test_why_joins_by_their_trace_what_no_request_id_does(
+    mesh: Observed,
+) -> None:
+    """As if an application passed on ``traceparent``, and no ``x-request-id``."""
+    trace = "5" * 32
+    parent = f"00-{trace}-b7ad6b7169203331-01"
+    for path in ("/untraced", "/also"):
+        await mesh.call(path, {"x-request-id": path, "traceparent": parent})
+    await mesh.apply(PROVIDERS.format(log="/dev/null", port=mesh.collector.grpc))
+    await mesh.apply(TRACED)
+    for path in ("/first", "/second"):
+        await mesh.call(path, {"x-request-id": path, "traceparent": parent})
+    await until(lambda: len(why(mesh, "/second")) == 4)
+    found = why(mesh, "/second")
+    assert {each["path"] for each in found} == {"/first", "/second"}
+    assert {each["trace_id"] for each in found} == {trace}
+    assert [each["proxy"] for each in found].count("web") == 2
+    assert why(mesh, trace) == found
+    alone = why(mesh, "/untraced")
+    assert [each["path"] for each in alone] == ["/untraced"] * 2
+    assert {each["trace_id"] for each in alone} == {None}, "nobody traced it"
+    await mesh.clear()

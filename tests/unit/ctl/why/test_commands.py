@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meltemi.ctl.main import execute
 from meltemi.ctl.report.archive import write_report
+from meltemi.ctl.why import commands
+from meltemi.ctl.why.search import Search
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,3 +91,42 @@ def test_a_request_that_nobody_logged_is_said_to_be_so(
     assert "no proxy has logged 'r9'" in capsys.readouterr().err
     assert execute(("--state", str(tmp_path), "why")) != 0
     assert "a request that failed" in capsys.readouterr().err
+
+
+def test_a_trace_is_named_and_what_belongs_to_it_is_told(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = {"trace_id": "0af7651916cd43dd8448eb211c80319c"}
+    other = API | trace | {"request_id": "r7"}
+    (state / "logs" / "web.log").write_text(json.dumps(WEB | trace))
+    (state / "workloads" / "api" / "agent.log").write_text(json.dumps(other))
+    assert execute(("--state", str(state), "why", "r1")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["request r1", f"trace {trace['trace_id']}"]
+    assert lines[4].endswith("GET /x (request r7)")
+    assert execute(("--state", str(state), "why", trace["trace_id"])) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"trace {trace['trace_id']}"
+    assert execute(("--state", str(state), "why", "r1", "-o", "json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {each["trace_id"] for each in found} == {trace["trace_id"]}
+    assert {each["collector"] for each in found} == {None}, "nobody can say"
+
+
+def test_how_much_of_a_log_that_is_too_long_was_read_is_said(
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "MIB", 1)
+    monkeypatch.setattr(commands, "Search", partial(Search, most=100))
+    assert execute(("--state", str(state), "why", "r9")) == 65
+    read = "of the log of api, web only the last 100 MiB were read"
+    assert read in capsys.readouterr().err
+
+
+def test_a_report_that_does_not_tell_says_how_much_of_the_logs_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "r.tgz"
+    files = {"logs/web.log": json.dumps(WEB).encode()}
+    write_report(file, files, datetime(2030, 1, 1, tzinfo=UTC))
+    assert execute(("why", "r9", "--from", str(file))) == 65
+    assert "the report has the last 2 MiB of each log" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from meltemi.ctl.why.hop import Hop, turned_away
+from meltemi.ctl.why.hop import Hop, read
 from meltemi.ctl.why.refusal import met
 
 SENT = Hop(
@@ -23,8 +23,8 @@ def away(proxy: str = "api", **given: object) -> Hop:
         "downstream_remote_address": "10.0.0.2:50818",
         "downstream_local_address": "10.0.0.3:9080",
     }
-    log = json.dumps(usual | given)
-    return next(iter(turned_away({proxy: f"no json\n{log}\n"})), Hop())
+    (found,) = read(proxy, ["no json", json.dumps(usual | given)])
+    return found
 
 
 def test_a_connection_that_was_not_taken_is_found_by_its_two_ends() -> None:
@@ -56,7 +56,3 @@ def test_without_a_connection_there_is_nothing_to_find() -> None:
     nowhere = Hop(start_time=SENT.start_time, upstream_host="10.0.0.3:9080")
     nobody = away(downstream_remote_address=None)
     assert met(nowhere, [nobody]) is None
-
-
-def test_connections_that_ended_otherwise_are_none_that_was_not_taken() -> None:
-    assert away(response_code_details="filter_chain_not_found_but_taken") == Hop()

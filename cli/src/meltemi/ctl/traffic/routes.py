@@ -13,8 +13,8 @@ from meltemi.ctl.state import StateOption
 from meltemi.ctl.traffic.commands import Named, Window, is_meant, share, strange
 from meltemi.ctl.traffic.route import RouteRow, routes
 from meltemi.ctl.traffic.source import USUAL, seconds_of
-from meltemi.ctl.why.commands import logs_in, logs_of
 from meltemi.ctl.why.hop import Hop, hops
+from meltemi.ctl.why.logs import logs_in, logs_of
 from meltemi.kernel.clock import SystemClock
 
 HEADING = (

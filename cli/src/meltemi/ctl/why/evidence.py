@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -19,16 +20,17 @@ from meltemi.ctl.report.archive import read_report
 from meltemi.ctl.why.asking import Asking, asking
 from meltemi.ctl.why.cause import Cause, causes
 from meltemi.ctl.why.disagreement import disagreement
-from meltemi.ctl.why.hop import turned_away
 from meltemi.ctl.why.refusal import Refusal, met
+from meltemi.ctl.why.spans import Side, collector, side
 from meltemi.kernel.errors import MeshError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from meltemi.ctl.lens.world import World
     from meltemi.ctl.why.hop import Hop
+    from meltemi.ctl.why.search import Search
 
 CONFIGURATION = "configuration.yaml"
 RBAC = "rbac_access_denied"
@@ -41,15 +43,17 @@ class Account(NamedTuple):
     hop: Hop
     causes: tuple[Cause, ...]
     refusal: Refusal | None
+    collector: str | None = None
+    """``HOST:PORT`` of who is told its span; None: nobody, or nobody knows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """Where to look: the local mesh's folder, or a bug report in its place."""
 
     state: Path
     report: Path | None
-    logs: Mapping[str, str]
+    search: Search
 
     def accounts(self, found: Sequence[Hop]) -> list[Account]:
         """Return what became of each of ``found``, the hops of one request."""
@@ -57,22 +61,38 @@ class Evidence:
         if any(RBAC in each.details for each in found):
             asked = asking(self._policies())
         refusals = self._refusals(found)
+        collectors = self._collectors(found)
         return [
-            Account(each, causes(each, asked, refusal), refusal)
+            Account(
+                each, causes(each, asked, refusal), refusal, collectors.get(side(each))
+            )
             for each, refusal in zip(found, refusals, strict=True)
         ]
 
+    def _collectors(self, found: Sequence[Hop]) -> dict[Side, str]:
+        """Return who is told the spans of those of ``found`` that are traced."""
+        traced = {side(each): each for each in found if each.trace_id}
+        world = self._world if traced else None
+        told = (
+            {key: collector(world, hop) for key, hop in traced.items()} if world else {}
+        )
+        return {key: where for key, where in told.items() if where}
+
     def _refusals(self, found: Sequence[Hop]) -> list[Refusal | None]:
-        away = turned_away(self.logs)
-        servers = [met(each, away) for each in found]
-        world = self._world() if any(servers) else None
+        lost = [each for each in found if each.failed and each.answered_itself]
+        ends = {each.upstream_local_address or "" for each in lost} - {""}
+        since = min((each.began or 0.0 for each in lost), default=0.0)
+        away = self.search.turned_away(ends, since) if ends else []
+        servers = [met(each, away) if each in lost else None for each in found]
+        world = self._world if any(servers) else None
         return [
             _refusal(world, hop, server) if server else None
             for hop, server in zip(found, servers, strict=True)
         ]
 
+    @cached_property
     def _world(self) -> World | None:
-        """Return the mesh; None where neither Galley nor the report shows it."""
+        """The mesh; None where neither Galley nor the report shows it."""
         with contextlib.suppress(MeshError, OSError, typer.Exit):
             if self.report is None:
                 return spelled_or_running(

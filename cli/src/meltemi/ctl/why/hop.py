@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -23,6 +24,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 
     proxy: str = ""
     request_id: str | None = None
+    trace_id: str | None = None
+    """Of a proxy with a tracer, whether or not the request is sampled."""
     start_time: str = ""
     method: str | None = None
     path: str | None = None
@@ -46,6 +49,11 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     """Of a gRPC call; its HTTP status is 200 whatever came of it."""
     token_issuer: str | None = UNSAID
     """Who issued the token that was accepted; None: there was none."""
+
+    @property
+    def began(self) -> float | None:
+        """When it began, in seconds since the epoch; None if its log does not tell."""
+        return seconds(self.start_time)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -95,31 +103,15 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 def hops(logs: Mapping[str, str]) -> list[Hop]:
     """Return every request in ``logs``, texts by their proxy; the oldest first."""
     found = [
-        each for proxy, text in logs.items() for each in _of(proxy, text.splitlines())
+        each for proxy, text in logs.items() for each in read(proxy, text.splitlines())
     ]
     return sorted(
         (each for each in found if each.request_id), key=lambda each: each.start_time
     )
 
 
-def turned_away(logs: Mapping[str, str]) -> list[Hop]:
-    """Return every connection in ``logs`` that a proxy would not take.
-
-    No request came of it, so no request has its id.
-    """
-    return [
-        each
-        for proxy, text in logs.items()
-        for each in _of(proxy, (line for line in text.splitlines() if _none(line)))
-        if each.details == TAKEN_BY_NONE
-    ]
-
-
-def _none(line: str) -> bool:
-    return TAKEN_BY_NONE in line
-
-
-def _of(proxy: str, lines: Iterable[str]) -> Iterator[Hop]:
+def read(proxy: str, lines: Iterable[str]) -> Iterator[Hop]:
+    """Yield what ``lines`` of a proxy's log say, in the format that is usual here."""
     for line in lines:
         if not (line.startswith("{") and '"request_id"' in line):
             continue
@@ -128,3 +120,11 @@ def _of(proxy: str, lines: Iterable[str]) -> Iterator[Hop]:
         except msgspec.MsgspecError:
             continue  # a log of somebody's own format, or cut
         yield msgspec.structs.replace(hop, proxy=proxy)
+
+
+def seconds(time: str) -> float | None:
+    """Return ``time`` (RFC 3339) since the epoch; None for one of another format."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return None

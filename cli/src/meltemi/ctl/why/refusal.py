@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -54,23 +53,16 @@ def met(hop: Hop, known: Sequence[Hop]) -> Hop | None:
     The two ends' addresses have to agree, so one behind NAT is not found.
     """
     ends = hop.upstream_local_address, hop.upstream_host
-    sent = _seconds(hop)
+    sent = hop.began
     if not all(ends) or sent is None:
         return None
     apart = [
         (abs(taken - sent), each)
         for each in known
         if (each.downstream_remote_address, each.downstream_local_address) == ends
-        and (taken := _seconds(each)) is not None
+        and (taken := each.began) is not None
     ]
     near = [
         each for each in apart if each[0] < NEAR_SECONDS + (hop.duration or 0) / 1e3
     ]
     return min(near, key=lambda each: each[0])[1] if near else None
-
-
-def _seconds(hop: Hop) -> float | None:
-    try:
-        return datetime.fromisoformat(hop.start_time).timestamp()
-    except ValueError:
-        return None  # a log of somebody's own format

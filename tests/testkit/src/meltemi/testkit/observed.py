@@ -209,6 +209,7 @@ async def observed(folder: Path) -> AsyncIterator[Observed]:
         pilot = {
             "PILOT_TRACING_URL": heard.url,
             "PILOT_METRICS_PROVIDER": "prometheus",
+            "PILOT_ACCESS_LOG_FILE": "/dev/stdout",
         }
         async with plane(folder, galley, pilot) as mesh:
             await mesh.apply(MESH)

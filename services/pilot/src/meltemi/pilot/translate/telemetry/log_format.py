@@ -65,6 +65,7 @@ EXPLAINING: Final = json.dumps(
         ),
         "upstream_peer_uri_san": "%UPSTREAM_PEER_URI_SAN%",
         "upstream_cluster": "%UPSTREAM_CLUSTER%",
+        "trace_id": "%TRACE_ID%",
         "grpc_status": "%GRPC_STATUS_NUMBER%",
         "token_issuer": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:iss)%",
     }
