@@ -98,6 +98,22 @@ def test_objects_of_several_kinds_and_namespaces_are_shown(shell: Shell) -> None
     assert hosts == "one two\n"
 
 
+@pytest.mark.parametrize("words", ["get vs", "get all -o name", "export", "events"])
+def test_that_a_namespace_is_not_there_is_said_beside_the_empty_answer(
+    shell: Shell, words: str
+) -> None:
+    shell.folder.mkdir(exist_ok=True)
+    (shell.folder / "se.yaml").write_text(SERVICE)
+    shell.do("apply", "-f", str(shell.folder / "se.yaml"))
+    note = "note: there is no namespace 'shopp', but: default, shop ("
+    lost = shell.run(*words.split(), "-n", "shopp")
+    assert (lost.exit_code, lost.stdout.count("\n") < 2) == (0, True)
+    assert lost.stderr.startswith(note)
+    assert lost.stderr.endswith("did you mean 'shop'?\n")
+    for known in ("shop", "default"):
+        assert not shell.run(*words.split(), "-n", known).stderr
+
+
 def test_of_several_objects_the_missing_are_told_and_the_others_shown(
     shell: Shell,
 ) -> None:

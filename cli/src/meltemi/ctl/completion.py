@@ -12,6 +12,7 @@ import typer
 from meltemi.config.kinds import KINDS, kind_called
 from meltemi.ctl.galley.client import Answer
 from meltemi.ctl.galley.connect import CA, CERT, KEY, SERVER, TOKEN_FILE, connect
+from meltemi.ctl.galley.namespaces import of_objects
 from meltemi.ctl.galley.target import EVERY_KIND, Target
 from meltemi.ctl.local.record import read_record
 from meltemi.ctl.output import DEFAULT_NAMESPACE
@@ -256,8 +257,7 @@ def _names(state: Path, word: str, namespace: str) -> Sequence[str]:
 def _namespaces(state: Path) -> Sequence[str]:
     """Return where there are objects: nothing else makes a namespace."""
     answers = (_answer(state, Target(kind, "").path) for kind in KINDS)
-    found = (each for answer in answers if answer for each in answer.body["items"])
-    return sorted({each["metadata"]["namespace"] for each in found})
+    return sorted(of_objects(each for each in answers if each))
 
 
 def _proxies(state: Path) -> Sequence[str]:

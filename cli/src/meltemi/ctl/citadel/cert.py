@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from meltemi.ctl.citadel.connect import ask, citadel
+from meltemi.ctl.galley.namespaces import expect_namespace
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 
@@ -34,6 +35,8 @@ def list_certificates(
     """List the certificates that have not ended, the newest first."""
     server = citadel(state)
     items = ask(server, "GET", f"/v1/ca/certs?namespace={namespace}")["items"]
+    if not items:
+        expect_namespace(state, namespace)
     denied = {each["place"] for each in ask(server, "GET", "/v1/ca/revoke")["items"]}
     found = [each | {"denied": is_denied(each, denied)} for each in items]
     heading = ["SERIAL", "IDENTITY", "ISSUER", "ENDS", "BY", "STATE"]

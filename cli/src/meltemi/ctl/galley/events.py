@@ -11,6 +11,7 @@ import typer
 from meltemi.config.kinds import KIND_BY_NAME, KINDS, Kind, kind_called
 from meltemi.ctl.galley.client import EXIT_UNREACHABLE, Galley, failed
 from meltemi.ctl.galley.connect import connect
+from meltemi.ctl.galley.namespaces import note_namespace
 from meltemi.ctl.galley.target import Target, kinds_called
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
@@ -70,6 +71,8 @@ def events(  # noqa: PLR0913 - Typer reads the signature
     if not answer.ok:
         raise failed(answer)
     found = [each for each in answer.body["items"] if among(each, wanted, namespace)]
+    if not found:
+        note_namespace(galley, namespace)
     rows = [[each[name] for name in NAMES] for each in found[:most]]
     show(found[:most], output, [[name.upper() for name in NAMES], *rows])
 

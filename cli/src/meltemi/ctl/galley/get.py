@@ -17,6 +17,7 @@ from meltemi.ctl.galley.client import (
     warn,
 )
 from meltemi.ctl.galley.connect import connect
+from meltemi.ctl.galley.namespaces import note_namespace
 from meltemi.ctl.galley.target import Target, selecting, several
 from meltemi.ctl.output import (
     NamespaceOption,
@@ -79,6 +80,8 @@ def get(  # noqa: PLR0913 - Typer reads the signature
     galley, query = connect(state), selecting(selector, fields)
     answers = list(_answers(galley, wanted, query))
     found = objects_of(answers)
+    if not (found or everywhere) and answers:
+        note_namespace(galley, namespace)
     if output is Output.NAME:
         for each in found:
             where = target_at(each)

@@ -12,6 +12,7 @@ from meltemi.config.schema.message import Message
 from meltemi.ctl.galley.change import as_yaml, editable
 from meltemi.ctl.galley.client import EXIT_FAILURE, EXIT_INPUT, Galley, failed, warn
 from meltemi.ctl.galley.connect import connect
+from meltemi.ctl.galley.namespaces import note_namespace
 from meltemi.ctl.galley.objects import objects
 from meltemi.ctl.galley.target import kinds_called, target_of
 from meltemi.ctl.galley.text import read_each
@@ -45,10 +46,14 @@ def export_objects(
     """Print every object, or those of some kinds, as YAML that import takes."""
     asked = [kind for word in kinds or [] for kind in kinds_called(word)] or KINDS
     galley = connect(state)
+    nothing = True
     for found in objects(galley, asked, namespace=namespace, selector=selector):
         shown = editable(found)
         shown["metadata"] = portable(shown["metadata"])
         typer.echo(f"---\n{as_yaml(shown)}", nl=False)
+        nothing = False
+    if nothing:
+        note_namespace(galley, namespace)
 
 
 def portable(metadata: dict[str, Any]) -> dict[str, Any]:

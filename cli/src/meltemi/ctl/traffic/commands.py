@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from meltemi.ctl.galley.namespaces import expect_namespace
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 from meltemi.ctl.traffic.source import USUAL, read_traffic
@@ -67,6 +68,8 @@ def stat(
         for each in every
         if is_meant(each.workload, each.namespace, workload, namespace)
     ]
+    if not found:
+        expect_namespace(state, namespace)
     if workload and not found:
         raise strange(workload, (f"{e.workload}.{e.namespace}" for e in every))
     rows = [STAT, *map(stat_row, found)]
@@ -106,6 +109,8 @@ def edges(
             for end in (each.source, each.destination)
         )
     ]
+    if not found:
+        expect_namespace(state, namespace)
     if workload and not found:
         ends = (end for each in every for end in (each.source, each.destination))
         raise strange(workload, (f"{e.workload}.{e.namespace}" for e in ends))

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from meltemi.ctl.galley.namespaces import expect_namespace
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
 from meltemi.ctl.table import table
@@ -83,6 +84,8 @@ def top(  # noqa: PLR0913 - Typer reads the signature
             by,
             lines,
         )
+        if not (found or looks):
+            expect_namespace(state, namespace)
         _look(found, output)
         looks += 1
         if looks == count:
