@@ -207,3 +207,28 @@ async def conflicted(api: Api, namespace: str, **headers: str) -> tuple[str, str
     found = {each["type"]: each for each in one["status"]["conditions"]}["Conflicted"]
     assert (found["status"] == "True") == (found["reason"] != "NoConflict")
     return found["reason"], found["message"]
+
+
+async def settled(api: Api, group: str, kind: str, plural: str, spec: Any) -> list[str]:
+    """Write an object of the whole mesh; return whom the answer warns of."""
+    metadata = {"name": "default", "namespace": "istio-system"}
+    body = {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": spec}
+    url = f"/apis/{group}/namespaces/istio-system/{plural}/default"
+    answer = await api.client.put(url, json=body)
+    assert answer.status_code in (200, 201), answer.text
+    return [each.partition(": ")[0] for each in told(answer)]
+
+
+async def test_a_provider_that_is_not_there_is_told_by_either_write(api: Api) -> None:
+    mesh = ("mesh.istio.io/v1alpha1", "MeshConfig", "meshconfigs")
+    telemetry = ("telemetry.istio.io/v1", "Telemetry", "telemetries")
+    tracer = {"name": "tracer", "zipkin": {"service": "a.b", "port": 1}}
+    named = {"tracing": [{"providers": [{"name": "Tracer"}]}]}
+    lost = ["UNKNOWN_PROVIDER Telemetry istio-system/default"]
+    assert await settled(api, *telemetry, named) == lost
+    assert await settled(api, *mesh, {"extensionProviders": [tracer]}) == []
+    assert await settled(api, *telemetry, named) == []
+    assert await settled(api, *mesh, {"extensionProviders": []}) == lost
+    defaults = {"defaultProviders": {"tracing": ["tracer"]}}
+    told_of = await settled(api, *mesh, defaults)
+    assert told_of == ["UNKNOWN_PROVIDER MeshConfig istio-system/default"]

@@ -154,6 +154,34 @@ def test_telemetry_without_anyone_to_send_it_to() -> None:
     assert said(named, mesh=mesh) == []
 
 
+@pytest.mark.parametrize("part", ["tracing", "metrics", "accessLogging"])
+def test_telemetry_for_a_provider_that_the_mesh_has_not(part: str) -> None:
+    wanted = "UNKNOWN_PROVIDER Telemetry default/t"
+    mesh = MeshConfig(extension_providers=(ExtensionProvider(name="tracer"),))
+
+    def named(name: str) -> str:
+        spec = f"{{{part}: [{{providers: [{{name: envoy}}, {{name: {name}}}]}}]}}"
+        return an("Telemetry", "t", spec, group="telemetry")
+
+    assert said(named("trace"), mesh=mesh) == [wanted]
+    assert said(named("TRACER"), mesh=mesh) == [], "as Istio compares them"
+    assert said(named("tracer")) == [wanted]
+    assert said(named("prometheus")) == [], "every mesh has it"
+
+
+def test_a_mesh_is_read_from_among_the_documents() -> None:
+    spec = "{extensionProviders: [{name: tracer, zipkin: {service: a, port: 1}}]}"
+    mesh = an("MeshConfig", "istio-system/default", spec, group="mesh")
+    mesh = mesh.replace("io/v1", "io/v1alpha1")
+    spec = "{tracing: [{providers: [{name: tracer}]}]}"
+    assert said(mesh, an("Telemetry", "t", spec, group="telemetry")) == []
+    spec = "{defaultProviders: {accessLogging: [envoy]}}"
+    mesh = an("MeshConfig", "istio-system/default", spec, group="mesh")
+    mesh = mesh.replace("io/v1", "io/v1alpha1")
+    spec = "{accessLogging: [{disabled: false}]}"
+    assert said(mesh, an("Telemetry", "t", spec, group="telemetry")) == []
+
+
 def test_a_deployment_that_services_disagree_about() -> None:
     deployment = kube(
         "Deployment",

@@ -41,6 +41,25 @@ def test_a_remark_names_the_line_of_the_field_it_is_about() -> None:
     )
 
 
+def test_a_provider_that_is_not_there_is_named_with_its_line() -> None:
+    telemetry = """\
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: traces}
+spec:
+  tracing:
+  - providers:
+    - name: tracer
+"""
+    (remark,) = said(telemetry)
+    assert remark == (
+        "0.yaml:7:13: UNKNOWN_PROVIDER Telemetry default/traces: The Telemetry traces "
+        'in namespace "default" names the provider "tracer", which is none of the '
+        "mesh's extensionProviders: it is told nothing. There are envoy, prometheus. "
+        "(spec.tracing[0].providers[0].name)"
+    )
+
+
 def test_objects_of_different_texts_know_each_other() -> None:
     assert said(ROUTE % "reviews", REVIEWS) == []
     assert len(said(ROUTE % "reviews")) == 1

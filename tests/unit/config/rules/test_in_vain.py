@@ -4,6 +4,8 @@ import pytest
 
 from meltemi.config.finding import Severity
 from meltemi.config.rules.in_vain import METRICS, OURS, check_in_vain
+from meltemi.config.rules.provider import BUILT_IN
+from meltemi.pilot.model.mesh_config import ISTIO_DEFAULTS
 from meltemi.pilot.translate.telemetry.counting import NAMES
 from meltemi.testkit.mesh import resources
 
@@ -246,3 +248,19 @@ def test_a_patch_of_what_pilot_does_not_send_is_in_vain(part: str) -> None:
     assert paths("networking.istio.io/v1alpha3", "EnvoyFilter", spec) == [
         "spec.configPatches[0].applyTo"
     ]
+
+
+@pytest.mark.parametrize("part", ["tracing", "metrics", "accessLogging"])
+def test_a_default_provider_that_is_not_there_is_told(part: str) -> None:
+    def defaults(name: str) -> list[str]:
+        tracer = "{name: tracer, zipkin: {service: a, port: 1}}"
+        chosen = f"{{{part}: [prometheus, {name}]}}"
+        spec = f"{{extensionProviders: [{tracer}], defaultProviders: {chosen}}}"
+        return paths("mesh.istio.io/v1alpha1", "MeshConfig", spec)
+
+    assert defaults("Tracer") == []
+    assert defaults("nobody") == [f"spec.defaultProviders.{part}[1]"]
+
+
+def test_the_providers_of_every_mesh_are_those_that_pilot_has() -> None:
+    assert {each.name for each in ISTIO_DEFAULTS.extension_providers} == set(BUILT_IN)

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from meltemi.config.analysis.virtual_services import destinations
 from meltemi.config.analysis.world import full_host
+from meltemi.config.rules.provider import named_by_telemetry
 from meltemi.config.schema.authorization_policy import AuthorizationPolicy
 from meltemi.config.schema.destination_rule import DestinationRule
 from meltemi.config.schema.gateway import Gateway
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.config.schema.request_authentication import RequestAuthentication
 from meltemi.config.schema.service_entry import ServiceEntry
+from meltemi.config.schema.telemetry import Telemetry
 from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.config.schema.workload_entry import WorkloadEntry
 
@@ -142,6 +144,7 @@ def provided(resource: Object) -> Iterator[str]:
             yield TOKENS
         case MeshConfig():
             yield MESH
+            yield from (_provider(each.name) for each in spec.extension_providers)
         case _:
             pass
 
@@ -165,6 +168,8 @@ def asked(resource: Object) -> Iterator[str]:
         case AuthorizationPolicy():
             chosen = spec.selector.match_labels if spec.selector else {}
             yield from (_workload(space, chosen) for space in (home, ANYWHERE))
+        case Telemetry():
+            yield from (_provider(name) for _, name in named_by_telemetry(spec))
         case _:
             pass
 
@@ -193,6 +198,10 @@ def _asked_by_routes(spec: VirtualService, home: str) -> Iterator[str]:
         yield from (_term("host", host), "host wild")
         yield from (_term("rules", host), "rules wild")
         yield _term("routes", host)
+
+
+def _provider(name: str) -> str:
+    return f"provider {name.casefold()}"
 
 
 def _term(noun: str, host: str) -> str:

@@ -1,4 +1,7 @@
-"""All analyzers, under the names Istio gives them."""
+"""All analyzers, under the names Istio gives them.
+
+``telemetry.UnknownProviderAnalyzer`` is ours.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,7 @@ ANALYZERS: Final[Mapping[str, tuple[Analyzer, ...]]] = MappingProxyType(
         ),
         "serviceentry.ProtocolAddressesAnalyzer": (service_entries.missing_addresses,),
         "telemetry.ProviderAnalyzer": (telemetries.without_providers,),
+        "telemetry.UnknownProviderAnalyzer": (telemetries.unknown_providers,),
         "virtualservice.ConflictingMeshGatewayHostsAnalyzer": (
             virtual_services.same_hosts,
         ),

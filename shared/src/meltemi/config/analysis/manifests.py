@@ -19,12 +19,12 @@ from meltemi.config.analysis.kubernetes import (
 )
 from meltemi.config.analysis.world import World
 from meltemi.config.envelope import read_quickly
+from meltemi.config.schema.mesh_config import MeshConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from meltemi.config.resource import Resource
-    from meltemi.config.schema.mesh_config import MeshConfig
     from meltemi.config.schema.message import Message
 
     Document = Mapping[str, object]
@@ -58,7 +58,7 @@ def world(
         documents: Parsed YAML; a ``List`` stands for its items. Objects the door
             refuses are left out: `decode` says what is wrong with them.
         default_namespace: Where Istio's objects belong that do not say.
-        mesh: The mesh-wide settings, if they are known.
+        mesh: The mesh-wide settings; None: those among the documents, if any are.
 
     """
     shown = [each for document in documents for each in _items(document)]
@@ -71,9 +71,14 @@ def world(
         deployments=tuple(_of(shown, "Deployment", KubeDeployment)),
         namespaces=tuple(_of(shown, "Namespace", KubeNamed)),
         secrets=tuple(_of(shown, "Secret", KubeNamed)),
-        mesh=mesh,
+        mesh=mesh or _mesh(each for each, _ in objects),
         kubernetes_gateways=dict(_gateways(shown)),
     )
+
+
+def _mesh(objects: Iterable[Resource[Message]]) -> MeshConfig | None:
+    specs = (each.spec for each in objects)
+    return next((each for each in specs if isinstance(each, MeshConfig)), None)
 
 
 def _items(document: object) -> Iterator[Document]:

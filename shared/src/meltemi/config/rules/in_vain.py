@@ -22,6 +22,11 @@ from meltemi.config.proxy_annotation import (
 from meltemi.config.rules.cel import check_expression
 from meltemi.config.rules.effect import NO_EFFECT
 from meltemi.config.rules.problem import warning
+from meltemi.config.rules.provider import (
+    UNKNOWN_PROVIDER,
+    known_providers,
+    named_by_mesh,
+)
 from meltemi.config.schema.envoy_filter import ApplyTo, EnvoyFilter
 from meltemi.config.schema.mesh_config import MeshConfig
 from meltemi.config.schema.proxy_config import ProxyConfig
@@ -48,7 +53,7 @@ NOT_FETCHED: Final = "MODULE_NOT_FETCHED"
 REFUSED: Final = "REFUSED_BY_ENVOY"
 PEERS: Final = re.compile(r"\b(?:up|down)stream_peer\b")
 """What Istio's filters note of the other side; its name stands in expressions."""
-OURS: Final = frozenset((NO_EFFECT, NOT_FETCHED, REFUSED))
+OURS: Final = frozenset((NO_EFFECT, NOT_FETCHED, REFUSED, UNKNOWN_PROVIDER))
 """The codes of what Istio says nothing about."""
 OF_GRPC: Final = (IstioMetric.GRPC_REQUEST_MESSAGES, IstioMetric.GRPC_RESPONSE_MESSAGES)
 NOT_SERVED: Final = (ApplyTo.BOOTSTRAP, ApplyTo.EXTENSION_CONFIG)
@@ -178,6 +183,15 @@ def _mesh(spec: MeshConfig) -> Iterator[Finding]:
             "no proxy has the service's cluster",
             "name a provider envoyHttpAls or envoyTcpAls in a Telemetry",
         )
+    known = known_providers(spec)
+    for path, name in named_by_mesh(spec):
+        if name.casefold() not in known:
+            yield warning(
+                path,
+                f"{name!r} is none of extensionProviders: it is told nothing",
+                f"there are {', '.join(known.values())}",
+                code=UNKNOWN_PROVIDER,
+            )
     for index, provider in enumerate(spec.extension_providers):
         yield from _provider(f"spec.extensionProviders[{index}]", provider)
     for index, data in enumerate(spec.ca_certificates):
