@@ -68,6 +68,12 @@ def test_a_log_of_no_proxy_is_not_read_to_its_beginning() -> None:
     assert taken(looked, "pilot") <= search.SILENT
 
 
+def test_in_the_same_moment_who_calls_is_before_who_is_called() -> None:
+    api = line(0, request_id="r1", upstream_cluster="inbound|80||;")
+    found = over(api=api, web=line(0, request_id="r1")).of("r1")
+    assert [each.proxy for each in found] == ["web", "api"]
+
+
 def test_once_it_is_found_nobody_reads_much_further() -> None:
     looked = over(web=busy(-20_000, 0) + line(0, request_id="r1"), api=busy(-20_000, 0))
     assert len(looked.of("r1")) == 1

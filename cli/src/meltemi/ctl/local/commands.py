@@ -25,12 +25,14 @@ from meltemi.ctl.local.summary import (
     status_json,
     status_table,
     synced_line,
+    tracing_line,
     up_lines,
     urls_of,
     vault_line,
 )
 from meltemi.ctl.local.teardown import end_all, stay
 from meltemi.ctl.local.tools import find_tools, find_vault
+from meltemi.ctl.local.tracing import Collector, collector
 from meltemi.ctl.local.up import bring_up, mtls_mode, sources, start_parts
 from meltemi.ctl.local.web import is_ready
 from meltemi.ctl.output import Output, OutputOption, show
@@ -67,6 +69,14 @@ VaultBinaryOption = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="Its program, vault or vaultd."),
 ]
+TracingOption = Annotated[
+    Collector | None,
+    typer.Option(
+        parser=collector,
+        metavar="HOST:PORT",
+        help="Proxies tell spans to this collector (OTLP over gRPC).",
+    ),
+]
 ForegroundOption = Annotated[
     bool, typer.Option("--foreground", help="Stay, and end it with Ctrl-C.")
 ]
@@ -81,6 +91,7 @@ def up(  # noqa: PLR0913 - Typer reads the signature
     config: ConfigOption = None,
     vault: VaultOption = False,
     vault_binary: VaultBinaryOption = None,
+    tracing: TracingOption = None,
     foreground: ForegroundOption = False,
 ) -> None:
     """Start a mesh on this machine and return when it is ready."""
@@ -93,11 +104,13 @@ def up(  # noqa: PLR0913 - Typer reads the signature
             wish = Wish(demo, chosen, vault_of(vault_binary, wanted=vault))
             mesh = LocalMesh.prepare(state, tools, environment(), wish=wish)
             mesh.choose_config(config)
-            synced = bring_up(mesh, interrupt)
+            synced = bring_up(mesh, interrupt, tracing)
         demo = mesh.record.demo
         typer.echo("\n".join(up_lines(mesh.layout, tools.versions, demo=demo)))
         if mesh.record.vault:
             typer.echo(vault_line(mesh.layout))
+        if tracing:
+            typer.echo(tracing_line(str(tracing)))
         if demo:
             typer.echo(capture_line(mesh.record.capture))
         if synced:

@@ -12,7 +12,7 @@ from meltemi.ctl.local.web import ask, fetch
 from meltemi.kernel.errors import Blame, MeshError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from meltemi.ctl.galley.client import Galley
 
@@ -48,6 +48,12 @@ def plural(kind: str) -> str:
     return f"{name}s"
 
 
+def path_of(found: Mapping[str, Any]) -> str:
+    """Return where Galley has objects of the kind and the namespace of ``found``."""
+    space = found["metadata"].get("namespace", "default")
+    return f"/apis/{found['apiVersion']}/namespaces/{space}/{plural(found['kind'])}"
+
+
 def seed(galley: Galley, objects: Iterable[Any]) -> int:
     """Create those of ``objects`` that do not exist; return how many were new.
 
@@ -57,14 +63,11 @@ def seed(galley: Galley, objects: Iterable[Any]) -> int:
     """
     created = 0
     for each in objects:
-        metadata = each["metadata"]
-        space = metadata.get("namespace", "default")
-        path = f"/apis/{each['apiVersion']}/namespaces/{space}/{plural(each['kind'])}"
-        answer = galley.send("POST", path, json.dumps(each).encode())
+        answer = galley.send("POST", path_of(each), json.dumps(each).encode())
         if answer.status not in (CREATED, CONFLICT):
             raise SeedError(
-                f"{each['kind']}/{metadata['name']}: Galley answers {answer.status}: "
-                f"{str(answer.body)[:2000]}"
+                f"{each['kind']}/{each['metadata']['name']}: Galley answers "
+                f"{answer.status}: {str(answer.body)[:2000]}"
             )
         created += answer.status == CREATED
     return created

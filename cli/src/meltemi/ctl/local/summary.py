@@ -72,6 +72,11 @@ def vault_line(layout: Layout) -> str:
     return _line("vault", f"http://{layout.at(VAULT)}", "signs Citadel's intermediate")
 
 
+def tracing_line(collector: str) -> str:
+    """Return the line that says who is told the spans of requests."""
+    return _line("tracing", f"every request, to {collector}")
+
+
 def capture_line(capture: Captured) -> str:
     """Return the line that says how traffic gets into the proxies, and why so."""
     return _line("capture", f"{capture.mode}: {capture.why}")

@@ -17,6 +17,7 @@ from meltemi.ctl.local.seed import (
     workload_token,
 )
 from meltemi.ctl.local.summary import Synced
+from meltemi.ctl.local.tracing import trace_to
 from meltemi.ctl.local.vault import VAULT, configuration, configuration_file
 from meltemi.ctl.local.web import OK, ask, fetch
 from meltemi.kernel.clock import SystemClock
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from meltemi.ctl.local.layout import Layout
     from meltemi.ctl.local.mesh import LocalMesh
     from meltemi.ctl.local.part import Part
+    from meltemi.ctl.local.tracing import Collector
 
 SYNC_SECONDS = 30.0
 POLL_SECONDS = 0.1
@@ -39,6 +41,8 @@ KINDS = (
     ("networking.istio.io/v1", "DestinationRule"),
     ("networking.istio.io/v1", "Gateway"),
     ("security.istio.io/v1", "PeerAuthentication"),
+    ("mesh.istio.io/v1alpha1", "MeshConfig"),
+    ("telemetry.istio.io/v1", "Telemetry"),
 )
 MTLS = "/apis/security.istio.io/v1/namespaces/istio-system/peerauthentications/default"
 
@@ -50,8 +54,12 @@ class NotSyncedError(MeshError):
     blame = Blame.PEER
 
 
-def bring_up(mesh: LocalMesh, interrupt: Interrupt) -> Synced | None:
+def bring_up(
+    mesh: LocalMesh, interrupt: Interrupt, spans_to: Collector | None = None
+) -> Synced | None:
     """Start what does not run and wait until the mesh is whole.
+
+    With ``spans_to`` its proxies tell that collector their spans from then on.
 
     Returns how the proxies stand, or None for a mesh without any. When it fails or
     is interrupted, everything that this call started is ended again.
@@ -61,7 +69,7 @@ def bring_up(mesh: LocalMesh, interrupt: Interrupt) -> Synced | None:
         for stage in Stage:
             parts = [part for part in mesh.parts if part.stage is stage]
             if stage is Stage.PROXIES:
-                configure(mesh)
+                configure(mesh, spans_to)
             start_parts(mesh, parts, interrupt, _nobody)
         return wait_synced(mesh, interrupt) if mesh.record.demo else None
     except BaseException:
@@ -112,11 +120,13 @@ def _nobody(_: Part) -> None:
     """Tell nobody that a part is ready: the whole stage is told of at the end."""
 
 
-def configure(mesh: LocalMesh) -> None:
-    """Give Galley the demo's objects, where it has none of the name."""
+def configure(mesh: LocalMesh, spans_to: Collector | None) -> None:
+    """Give Galley the demo's objects, where it has none of the name, and the tracer."""
+    galley = Galley(f"http://{mesh.layout.at('galley')}", mesh.admin_token)
     if mesh.record.demo:
-        galley = Galley(f"http://{mesh.layout.at('galley')}", mesh.admin_token)
         seed(galley, demo_objects())
+    if spans_to:
+        trace_to(galley, spans_to)
 
 
 def sources(layout: Layout) -> list[Any]:

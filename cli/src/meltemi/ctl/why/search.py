@@ -51,7 +51,7 @@ class Search:
         for trace in sorted(traces):
             since = min(each.began or 0.0 for each in found)
             found += self._found(partial(_called, trace), min, since)
-        return sorted(dict.fromkeys(found), key=lambda each: each.start_time)
+        return sorted(dict.fromkeys(found), key=_order)
 
     def newest_failure(self) -> Hop | None:
         """Return the newest request that failed, if there is one."""
@@ -92,6 +92,11 @@ class Search:
             self.cut |= {each.name for each in wanted if each.cut}
             pasts = [each for each in wanted if not each.ended]
         return found
+
+
+def _order(hop: Hop) -> tuple[str, bool]:
+    """Tell whose turn it was: who calls is before who is called."""
+    return hop.start_time, hop.inbound
 
 
 def _goes_on(past: Past, until: float | None) -> bool:
