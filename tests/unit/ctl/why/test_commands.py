@@ -9,7 +9,7 @@ import pytest
 
 from meltemi.ctl.main import execute
 from meltemi.ctl.report.archive import write_report
-from meltemi.ctl.why import commands
+from meltemi.ctl.why import commands, search
 from meltemi.ctl.why.search import Search
 
 if TYPE_CHECKING:
@@ -120,6 +120,16 @@ def test_how_much_of_a_log_that_is_too_long_was_read_is_said(
     assert execute(("--state", str(state), "why", "r9")) == 65
     read = "of the log of api, web only the last 100 MiB were read"
     assert read in capsys.readouterr().err
+
+
+def test_that_there_is_more_than_is_told_is_said_beside_the_story(
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "ENOUGH", 1)
+    assert execute(("--state", str(state), "why", "r1", "-o", "json")) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)
+    assert told.err.startswith("note: there may be more of it; nobody looked on after")
 
 
 def test_a_report_that_does_not_tell_says_how_much_of_the_logs_it_has(

@@ -122,6 +122,7 @@ def test_that_a_log_is_too_long_is_known() -> None:
 def test_an_id_that_everybody_sends_fills_no_memory() -> None:
     looked = over(web="".join(line(each, request_id="r1") for each in range(9000)))
     assert search.ENOUGH <= len(looked.of("r1")) < search.ENOUGH + 20
+    assert looked.full
 
 
 def test_the_newest_failure_is_that_of_all_logs() -> None:

@@ -11,7 +11,7 @@ from meltemi.ctl.report.gathering import TAIL
 from meltemi.ctl.state import StateOption
 from meltemi.ctl.why.evidence import Account, Evidence
 from meltemi.ctl.why.logs import opened
-from meltemi.ctl.why.search import Search
+from meltemi.ctl.why.search import ENOUGH, Search
 from meltemi.ctl.why.story import as_json, told
 from meltemi.kernel.errors import Blame, MeshError
 
@@ -54,7 +54,7 @@ def why(
         typer.echo("\n".join(told(request, accounts)))
     else:
         show([as_json(each) for each in accounts], output, ())
-    if search.cut:
+    if search.cut or search.full:
         typer.echo(f"note: there may be more of it{unread(search, report)}", err=True)
 
 
@@ -85,6 +85,6 @@ def unread(search: Search, report: Path | None) -> str:
     if report is not None:
         return f"; the report has the last {TAIL // MIB} MiB of each log"
     if not search.cut:
-        return ""
+        return f"; nobody looked on after {ENOUGH} lines" if search.full else ""
     names = ", ".join(sorted(search.cut))
     return f"; of the log of {names} only the last {search.most // MIB} MiB were read"

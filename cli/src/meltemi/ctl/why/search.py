@@ -34,12 +34,14 @@ class Search:
         logs: The logs, open.
         most: Bytes of each that are read.
         cut: The names of logs that are longer, and might have had more.
+        full: Whether it ended since there was so much of what was looked for.
 
     """
 
     logs: Mapping[str, BinaryIO]
     most: int = MOST
     cut: set[str] = field(default_factory=set[str])
+    full: bool = False
 
     def of(self, wanted: str) -> list[Hop]:
         """Return the request with this id, or the requests of the trace; oldest first.
@@ -91,6 +93,7 @@ class Search:
             wanted = [each for each in pasts if _goes_on(each, min(ends, default=None))]
             self.cut |= {each.name for each in wanted if each.cut}
             pasts = [each for each in wanted if not each.ended]
+        self.full = self.full or len(found) >= ENOUGH
         return found
 
 
