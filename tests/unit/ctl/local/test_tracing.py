@@ -59,8 +59,9 @@ def galley(*telemetries: dict[str, Any], **more: Any) -> Known:
     return Known(has={TELEMETRIES: {"items": list(telemetries)}, **more})
 
 
-def known_telemetry(name: str, **spec: object) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": spec}
+def known_telemetry(name: str, year: int = 2030, **spec: object) -> dict[str, Any]:
+    born = f"{year}-01-01T00:00:00Z"
+    return {"metadata": {"name": name, "creationTimestamp": born}, "spec": spec}
 
 
 @pytest.mark.parametrize(
@@ -125,10 +126,13 @@ def test_three_objects_are_written_and_again_when_they_are_there() -> None:
 
 def test_another_telemetry_of_the_whole_mesh_is_not_overruled() -> None:
     mine = known_telemetry("mine", tracing=[])
-    there = galley(known_telemetry("one", selector={"matchLabels": {"a": "b"}}), mine)
-    with pytest.raises(OtherTelemetryError, match="istio-system/mine speaks"):
-        trace_to(there, TO)
-    assert not there.put
+    narrow = known_telemetry("one", 2020, selector={"matchLabels": {"a": "b"}})
+    for own in ((), (known_telemetry("tracing", 2031),)):
+        there = galley(narrow, mine, *own)
+        with pytest.raises(OtherTelemetryError, match="istio-system/mine speaks"):
+            trace_to(there, TO)
+        assert not there.put
+    trace_to(galley(narrow, mine, known_telemetry("tracing", 2029)), TO)
 
 
 def test_galleys_refusal_is_told() -> None:

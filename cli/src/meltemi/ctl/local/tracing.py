@@ -135,15 +135,16 @@ def _asked(galley: Galley, path: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def _only(known: Sequence[Mapping[str, Any]]) -> None:
-    wide = [
-        each["metadata"]["name"]
+    """Raise `OtherTelemetryError` where ours would not count, or does not."""
+    born = {
+        each["metadata"]["name"]: each["metadata"]["creationTimestamp"]
         for each in known
-        if not any(name in each["spec"] for name in NARROWED)
-    ]
-    others = ", ".join(sorted(set(wide) - {NAME}))
-    if others:
+        if not any(each["spec"].get(name) for name in NARROWED)
+    }
+    oldest = min(born, key=lambda name: (born[name], name), default=NAME)
+    if oldest != NAME:
         raise OtherTelemetryError(
-            f"Telemetry {ROOT}/{others} speaks for the whole mesh, and the oldest such "
+            f"Telemetry {ROOT}/{oldest} speaks for the whole mesh, and the oldest such "
             f"counts alone: write its spec.tracing yourself, as docs/telemetry.md has "
             "it, and leave out --tracing"
         )
