@@ -242,3 +242,45 @@ def test_proxies_that_differ_in_nothing_that_counts_share_one() -> None:
         for name, each in named.items():
             if not name.startswith(("inbound|", "virtualInbound")):
                 assert second.resources[kind][name] is each, name
+
+
+WATCHED = resources(
+    the(
+        "Telemetry",
+        "watched",
+        "metrics: [{providers: [{name: prometheus}]}], "
+        "accessLogging: [{providers: [{name: envoy}]}], "
+        "tracing: [{randomSamplingPercentage: 100}]",
+        "istio-system",
+    )
+    + the("PeerAuthentication", "strict", "mtls: {mode: STRICT}", "istio-system")
+    + the(
+        "AuthorizationPolicy", "some", "rules: [{from: [{source: {namespaces: [a]}}]}]"
+    )
+    + "".join(service(name) for name in ("one", "two", "three"))
+    + the(
+        "ServiceEntry",
+        "outside",
+        "hosts: [api.example.com], location: MESH_EXTERNAL, resolution: DNS, "
+        "ports: [{number: 80, name: http, protocol: HTTP}]",
+    )
+)
+
+
+def test_workloads_that_are_watched_share_what_they_call() -> None:
+    shared, (one, *_) = snapshots(Latest(holding(WATCHED))), some_proxies()
+    other = replace(
+        one,
+        addresses=("10.9.9.9",),
+        labels=(("app", "other"), ("version", "v9")),
+        node=replace(one.node, workload_name="other", service_account="other"),
+    )
+    first, second = shared.of(one), shared.of(other)
+    assert first is not None
+    assert second is not None
+    called = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.ROUTE)
+    for kind in called:
+        for name, each in first.resources[kind].items():
+            assert second.resources[kind][name] is each, name
+    told = first.resources[TypeUrl.LISTENER], second.resources[TypeUrl.LISTENER]
+    assert told[0] != told[1], "what tells of them is their own"

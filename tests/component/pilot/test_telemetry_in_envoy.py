@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meltemi.testkit.pair import pair
+from meltemi.testkit.pair import application, pair
 from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
@@ -72,6 +72,44 @@ async def test_both_sides_of_a_call_are_counted_under_istios_names(
         metrics = envoy.metrics()
         assert "istio_request_duration_milliseconds_bucket" in metrics
         assert "istio_request_bytes" not in metrics, "what is disabled is not counted"
+
+
+OUTSIDE = """
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: outside, namespace: default}}
+spec:
+  hosts: [outside.example.com]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  endpoints: [{{address: 127.0.0.1, ports: {{http: {port}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: some, namespace: default}}
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  http:
+  - match: [{{uri: {{prefix: /outside}}}}]
+    route: [{{destination: {{host: outside.example.com}}}}]
+  - route: [{{destination: {{host: reviews.default.svc.cluster.local}}}}]
+"""
+
+
+async def test_who_is_not_of_the_mesh_does_not_hear_who_calls(tmp_path: Path) -> None:
+    told = TOLD.format(log=tmp_path / "access.log")
+    with application() as other:
+        outside = OUTSIDE.format(port=other.port)
+        with pair(tmp_path, told + outside, mode="STRICT") as envoy:
+            assert envoy.call("/outside", {}) == 200
+            assert envoy.call("/inside", {}) == 200
+            await until(lambda: bool(envoy.counted("requests_total", "destination")))
+            (server,) = envoy.counted("requests_total", "destination")
+    (heard,) = other.seen
+    assert "x-envoy-peer-metadata" not in heard
+    assert server["source_workload"] == "reviews-v1", "a server of the mesh does"
 
 
 async def test_a_filter_keeps_lines_out_of_the_log(tmp_path: Path) -> None:

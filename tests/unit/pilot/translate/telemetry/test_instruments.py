@@ -138,13 +138,22 @@ def test_a_caller_is_believed_where_it_showed_a_certificate() -> None:
 
 
 def test_only_services_of_the_mesh_are_told_who_calls() -> None:
-    found = {each.name: each for each in made(COUNTED).clusters}
+    counted = made(COUNTED)
+    callers = {
+        dict(chain.filter.caller).get("service")
+        for listener in counted.listeners
+        for chain in listener.chains
+        if isinstance(chain.filter, ir.HttpFilter)
+        and listener.direction is not ir.Direction.INBOUND
+    }
+    assert callers == {"reviews"}
+    found = {each.name: each for each in counted.clusters}
     inside = found["outbound|9080||reviews.default.svc.cluster.local"]
     outside = found["outbound|80||api.example.com"]
     own = found["inbound|9080||"]
-    assert inside.http
-    assert dict(inside.http.caller)["service"] == "reviews"
-    assert not (outside.http and outside.http.caller)
+    assert not (inside.http and inside.http.strange)
+    assert outside.http
+    assert outside.http.strange
     assert (inside.counted, outside.counted, own.counted) == (True, True, True)
     assert own.services[0].host == "reviews.default.svc.cluster.local"
 

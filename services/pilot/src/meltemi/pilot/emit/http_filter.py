@@ -33,7 +33,7 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from meltemi.pilot import ir
 from meltemi.pilot.emit.discovery import host_cache
-from meltemi.pilot.emit.peer import peer_header
+from meltemi.pilot.emit.peer import introducing, peer_header
 from meltemi.pilot.emit.plugin import http_plugins
 from meltemi.pilot.emit.policy import http_policies
 from meltemi.pilot.emit.route import CORS_FILTER, FAULT_FILTER
@@ -67,6 +67,7 @@ def http_filters(made: ir.HttpFilter) -> list[hcm.HttpFilter]:
     filters.append(_named(FAULT_FILTER, HTTPFault()))
     filters.append(_named(CORS_FILTER, Cors()))
     filters += [_extension(each) for each in made.last]
+    filters += [introducing(made.caller)] if made.caller else []
     filters.append(_named("envoy.filters.http.router", Router()))
     return filters
 

@@ -1,8 +1,9 @@
 """How proxies tell each other who they are, where neither is known by its address.
 
-Envoy lacks Istio's filters that exchange metadata. A client puts them into a header,
-as a filter of the cluster so that only services of the mesh hear them; a server takes
-them out again, and believes them where the client showed a certificate.
+Envoy lacks Istio's filters that exchange metadata. A client puts them into a header
+where requests come in; clusters that are not of the mesh take it out again, as filters
+of their own. A server takes it out, too, and believes it where the client showed a
+certificate. So no cluster of the mesh says whose it is: all proxies share them.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ HEADER = "x-envoy-peer-metadata"
 NAMESPACE = "meltemi.peer"
 
 
-def introducing(caller: tuple[tuple[str, str], ...]) -> list[hcm.HttpFilter]:
-    """Return the filters of a cluster that tell servers of ``caller``."""
+def introducing(caller: tuple[tuple[str, str], ...]) -> hcm.HttpFilter:
+    """Return the filter that tells whoever is called of ``caller``."""
     held = Struct()
     held.update(dict(caller))
     text = base64.b64encode(serialized(Value(struct_value=held))).decode()
@@ -49,8 +50,14 @@ def introducing(caller: tuple[tuple[str, str], ...]) -> list[hcm.HttpFilter]:
             append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
         )
     )
+    return _named(FILTER, _mutating(added))
+
+
+def withholding() -> list[hcm.HttpFilter]:
+    """Return the filters of a cluster whose servers are not told of callers."""
     codec = "envoy.filters.http.upstream_codec"
-    return [_named(FILTER, _mutating(added)), _named(codec, UpstreamCodec())]
+    dropped = _mutating(HeaderMutation(remove=HEADER))
+    return [_named(FILTER, dropped), _named(codec, UpstreamCodec())]
 
 
 def peer_header(made: ir.PeerHeader) -> hcm.HttpFilter:

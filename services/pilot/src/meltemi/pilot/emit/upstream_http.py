@@ -25,7 +25,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import (
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from meltemi.pilot import ir
-from meltemi.pilot.emit.peer import introducing
+from meltemi.pilot.emit.peer import withholding
 from meltemi.pilot.emit.wire import optional_duration, optional_uint, packed
 
 
@@ -49,8 +49,8 @@ def http_options(options: ir.HttpOptions) -> HttpProtocolOptions:
         )
     _speak(result, options)
     _count(result, options.error_codes)
-    if options.caller:
-        result.http_filters.extend(introducing(options.caller))
+    if options.strange:
+        result.http_filters.extend(withholding())
     return result
 
 

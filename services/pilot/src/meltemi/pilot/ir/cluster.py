@@ -160,8 +160,8 @@ class HttpOptions:
     error_codes: tuple[int, ...] = ()
     """Statuses that count as errors for outlier detection."""
     keep_header_case: bool = False
-    caller: tuple[tuple[str, str], ...] = ()
-    """What the server is told of the caller, for its metrics; empty: nothing."""
+    strange: bool = False
+    """Whether servers are not of the mesh: what it is told of callers is taken out."""
 
 
 @dataclass(frozen=True, slots=True)

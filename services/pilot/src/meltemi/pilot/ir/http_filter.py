@@ -142,6 +142,8 @@ class HttpFilter:
     plugins: Plugins = NO_PLUGINS
     peer: PeerHeader | None = None
     """None: it is not looked at."""
+    caller: tuple[tuple[str, str], ...] = ()
+    """What servers of the mesh are told of the caller, for metrics; empty: nothing."""
     custom: tuple[AccessFilter | CheckFilter, ...] = ()
     """Who else is asked, before anything is known of the caller's token."""
     tokens: tuple[TokenFilter, ...] = ()

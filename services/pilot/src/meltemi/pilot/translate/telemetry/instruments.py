@@ -15,7 +15,7 @@ from meltemi.pilot.translate.name import inbound_cluster
 from meltemi.pilot.translate.telemetry.access_log import access_logs, unrouted
 from meltemi.pilot.translate.telemetry.levels import CLIENT, SERVER, levels
 from meltemi.pilot.translate.telemetry.metric_tag import peer
-from meltemi.pilot.translate.telemetry.metrics import CLOSED, Meters, meters
+from meltemi.pilot.translate.telemetry.metrics import CLOSED, Meters, counts, meters
 from meltemi.pilot.translate.telemetry.tracing import tracing
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Signals:
     plain: Meters
     reads_peers: bool
     """Whether callers say who they are, and that is counted."""
+    introduction: tuple[tuple[str, str], ...] = ()
+    """What those who are called are told of the proxies, for their metrics."""
     tapped: bool = False
     """Whether an operator can listen."""
 
@@ -51,6 +53,7 @@ class Signals:
                 tracing=self.tracing,
                 tapped=self.tapped,
                 peer=self._peer(secure=secure) if counted else None,
+                caller=self.introduction if counted else (),
             )
             return replace(made, filter=told)
         if handler.silent:
@@ -109,26 +112,25 @@ class Labelled:
     sent: bool
     """Whether calls to services without mutual TLS are counted."""
     received: bool
-    introduction: tuple[tuple[str, str], ...]
-    """What servers of the mesh are told of the proxies, for their metrics."""
     own: Mapping[str, ir.ServiceLabel]
     """The service behind each cluster that reaches the workload itself."""
 
     def cluster(self, made: ir.Cluster) -> ir.Cluster:
         """Return ``made``, which says what metrics ask of it.
 
-        Only services of the mesh are told who calls.
+        Only services of the mesh are told who calls. That is said where requests come
+        in, so that all proxies have the same clusters: the others take it out again.
         """
         here = self.own.get(made.name)
         if here is not None and self.received:
             return replace(made, counted=True, services=made.services or (here,))
-        if here is not None or not self.sent or not made.services:
+        if here is not None or not self.sent:
             return made
-        if made.external:
-            return replace(made, counted=True)
-        options = replace(made.http or ir.HttpOptions(), caller=self.introduction)
-        members = self.members(made.members) if made.members else None
-        return replace(made, counted=True, http=options, members=members)
+        if made.services and not made.external:
+            members = self.members(made.members) if made.members else None
+            return replace(made, counted=True, members=members)
+        options = replace(made.http or ir.HttpOptions(), strange=True)
+        return replace(made, counted=bool(made.services), http=options)
 
     def members(self, made: ir.LoadAssignment) -> ir.LoadAssignment:
         """Return ``made``, whose endpoints say what metrics ask of them."""
@@ -147,11 +149,9 @@ def instruments(scope: Scope) -> Instruments:
 
 def labelled(scope: Scope) -> Labelled:
     """Return what the metrics of the proxies of ``scope`` ask of clusters."""
-    sent = bool(meters(scope, CLIENT, secure=False))
     return Labelled(
-        sent=sent,
-        received=bool(meters(scope, SERVER, secure=False)),
-        introduction=peer(scope) if sent else (),
+        sent=counts(scope, CLIENT),
+        received=counts(scope, SERVER),
         own={
             inbound_cluster(number): ir.ServiceLabel(
                 service.host, service.name, service.namespace
@@ -181,5 +181,6 @@ def _signals(scope: Scope, side: WorkloadMode) -> Signals:
         secure=meters(scope, side, secure=True),
         plain=meters(scope, side, secure=False),
         reads_peers=side is SERVER,
+        introduction=peer(scope) if side is CLIENT else (),
         tapped=scope.config.features.tap,
     )

@@ -83,6 +83,15 @@ def meters(scope: Scope, side: WorkloadMode, *, secure: bool) -> Meters:
     )
 
 
+def counts(scope: Scope, side: WorkloadMode) -> bool:
+    """Tell whether `meters` has anything; whose proxies they are is not asked."""
+    changes = _changes(scope, side)
+    if changes is None:
+        return False
+    every = (*HTTP, *TCP_OPENED, *TCP_CLOSED)
+    return not all(changes.get(each.name, Changed()).disabled for each in every)
+
+
 def _changes(scope: Scope, side: WorkloadMode) -> Counting | None:
     """Return what differs from the standard; None where nothing is counted."""
     entries = [entry for level in levels(scope) for entry in level.spec.metrics]
