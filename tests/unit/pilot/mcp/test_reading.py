@@ -91,6 +91,65 @@ SERVICE = """
         weight: 3
         serviceAccount: reviews
     """
+SIDECAR = """
+    apiVersion: networking.istio.io/v1
+    kind: Sidecar
+    metadata: {name: narrow, namespace: shop}
+    spec:
+      workloadSelector: {labels: {app: reviews}}
+      ingress:
+      - port: {number: 9080, protocol: HTTPS, name: in}
+        bind: 10.0.0.1
+        captureMode: NONE
+        defaultEndpoint: 127.0.0.1:8080
+        tls:
+          mode: SIMPLE
+          serverCertificate: /etc/cert
+          privateKey: /etc/key
+          minProtocolVersion: TLSV1_3
+        connectionPool: {http: {http2KeepAlive: {interval: 30s, timeout: 5s}}}
+      egress:
+      - port: {number: 9100, protocol: TCP, name: out}
+        bind: 127.0.0.1
+        hosts: [other/*]
+      - hosts: ["./*", shop/b.example.com]
+      inboundConnectionPool:
+        tcp: {maxConnections: 7, connectTimeout: 0.500s, tcpKeepalive: {probes: 3, time: 60s}}
+        http: {http2MaxRequests: 9, h2UpgradePolicy: UPGRADE}
+      outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: out.shop.svc.cluster.local, port: {number: 80}}}
+    """
+GATEWAY = """
+    apiVersion: networking.istio.io/v1
+    kind: Gateway
+    metadata: {name: entry, namespace: shop}
+    spec:
+      selector: {app: edge}
+      servers:
+      - port: {number: 443, protocol: HTTPS, name: web}
+        bind: 0.0.0.0
+        name: first
+        defaultEndpoint: 127.0.0.1:8080
+        hosts: ["shop/*.example.com"]
+        tls:
+          mode: MUTUAL
+          credentialName: web
+          caCertCredentialName: roots
+          subjectAltNames: [a.example.com]
+          verifyCertificateSpki: [spki]
+          verifyCertificateHash: [hash]
+          maxProtocolVersion: TLSV1_2
+          cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256]
+          ecdhCurves: [P-256]
+          insecureSkipVerify: true
+      - port: {number: 80, protocol: HTTP, name: plain}
+        hosts: ["*"]
+        tls: {httpsRedirect: true}
+      - port: {number: 8443, protocol: HTTPS, name: more}
+        hosts: ["*.example.org"]
+        tls:
+          mode: SIMPLE
+          tlsCertificates: [{serverCertificate: /etc/c, privateKey: /etc/k, caCertificates: /etc/r}]
+    """
 
 
 def sent(resource: Resource[Message]) -> bytes:
@@ -122,7 +181,7 @@ def _field(number: int, data: bytes) -> bytes:
     return bytes([number << 3 | 2]) + bytes(size) + bytes([length]) + data
 
 
-@pytest.mark.parametrize("text", [ROUTES, SERVICE])
+@pytest.mark.parametrize("text", [ROUTES, SERVICE, SIDECAR, GATEWAY])
 def test_an_object_comes_out_as_it_was_written(text: str) -> None:
     (written,) = resources(text)
     found = read(type(written.spec), sent(written))

@@ -103,11 +103,13 @@ def _typed(
         case shape.CustomType():
             field.type, field.type_name = F.TYPE_MESSAGE, DURATION
         case shape.EnumType(cls=words):
-            enum = made.enum_type.add(name=f"Enum{field.number}")
-            for number, word in enumerate(words):
-                enum.value.add(name=str(word.value), number=number)
+            name = words.__name__
+            if name not in {each.name for each in made.enum_type}:
+                enum = made.enum_type.add(name=name)
+                for number, word in enumerate(words):
+                    enum.value.add(name=str(word.value), number=number)
             field.type = F.TYPE_ENUM
-            field.type_name = f".{PACKAGE}.{made.name}.{enum.name}"
+            field.type_name = f".{PACKAGE}.{made.name}.{name}"
         case _:
             field.type = _scalar(inner)
             if wrapped:

@@ -1,14 +1,23 @@
 """The numbers that the fields of Istio's messages have in protobuf.
 
-Source: istio.io/api, networking/v1alpha3: service_entry.proto, workload_entry.proto,
-sidecar.proto (WorkloadSelector), virtual_service.proto; mcp/v1alpha1/resource.proto.
+Source: istio.io/api 1.32, networking/v1alpha3: service_entry.proto, sidecar.proto,
+workload_entry.proto, virtual_service.proto, gateway.proto and, of what a client's pool
+is, destination_rule.proto; mcp/v1alpha1/resource.proto.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from meltemi.config.schema import http_fault, http_match, http_route, virtual_service
+from meltemi.config.schema import (
+    gateway,
+    http_fault,
+    http_match,
+    http_route,
+    sidecar,
+    traffic_policy,
+    virtual_service,
+)
 from meltemi.config.schema.selector import WorkloadSelector
 from meltemi.config.schema.service_entry import ServiceEntry, ServicePort
 from meltemi.config.schema.string_match import StringMatch
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
     from meltemi.config.schema.message import Message
 
 VirtualService = virtual_service.VirtualService
+Gateway = gateway.Gateway
+Sidecar = sidecar.Sidecar
 
 GAP: Final = "-"
 """A number that has no field, or has one no longer."""
@@ -67,6 +78,30 @@ NUMBERED: Final[Mapping[type[Message], str]] = {
     http_fault.Delay: "percent fixed_delay exponential_delay - percentage",
     http_fault.Abort: "- http_status grpc_status http2_error percentage",
     http_fault.Percent: "value",
+    Sidecar: "workload_selector ingress egress outbound_traffic_policy - - "
+    "inbound_connection_pool",
+    sidecar.IstioIngressListener: "port bind capture_mode default_endpoint - - tls "
+    "connection_pool",
+    sidecar.IstioEgressListener: "port bind capture_mode hosts",
+    sidecar.OutboundTrafficPolicy: "mode egress_proxy",
+    sidecar.SidecarPort: "number protocol name target_port",
+    Gateway: "servers selector",
+    gateway.Server: "port hosts tls bind default_endpoint name",
+    gateway.Port: "number protocol name target_port",
+    gateway.ServerTLSSettings: "https_redirect mode server_certificate private_key "
+    "ca_certificates subject_alt_names min_protocol_version max_protocol_version "
+    "cipher_suites credential_name verify_certificate_spki verify_certificate_hash "
+    "ca_crl credential_names tls_certificates ca_cert_credential_name "
+    "insecure_skip_verify ecdh_curves",
+    gateway.TLSCertificate: "server_certificate private_key ca_certificates",
+    traffic_policy.ConnectionPoolSettings: "tcp http",
+    traffic_policy.TCPSettings: "max_connections connect_timeout tcp_keepalive "
+    "max_connection_duration idle_timeout",
+    traffic_policy.TcpKeepalive: "probes time interval",
+    traffic_policy.HTTPSettings: "http1_max_pending_requests http2_max_requests "
+    "max_requests_per_connection max_retries idle_timeout h2_upgrade_policy "
+    "use_client_protocol max_concurrent_streams http2_keep_alive",
+    traffic_policy.HTTP2KeepAlive: "interval timeout",
     envelope.Envelope: "metadata body",
     envelope.Described: "name create_time version labels annotations",
     envelope.Moment: "seconds nanos",
@@ -80,9 +115,16 @@ WRAPPED: Final = frozenset(
         (http_route.HTTPRetry, "retry_remote_localities"),
         (http_route.HTTPRetry, "retry_ignore_previous_hosts"),
         (http_route.CorsPolicy, "allow_credentials"),
+        (gateway.ServerTLSSettings, "insecure_skip_verify"),
     }
 )
 """Scalars that travel as messages, so that absence can be told from zero."""
 
-KINDS: Final[tuple[type[Message], ...]] = (ServiceEntry, WorkloadEntry, VirtualService)
+KINDS: Final[tuple[type[Message], ...]] = (
+    ServiceEntry,
+    WorkloadEntry,
+    VirtualService,
+    Sidecar,
+    Gateway,
+)
 """What is read from such a server: of every other kind it is told to send nothing."""
