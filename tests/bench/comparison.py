@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meltemi.testkit.corpus.profile import Profile
+
 if TYPE_CHECKING:
     import argparse
 
@@ -44,6 +46,8 @@ class Chosen:
     churn_seconds: float = 0.0
     witnesses: int = 0
     soak_seconds: float = 0.0
+    profile: Profile = Profile.HTTP
+    seed: int = 1
 
 
 CHOSEN = Chosen()
@@ -53,6 +57,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Let the command line say what to measure."""
     add = parser.add_argument
     add("--sizes", default="100x100", help="delivery: SERVICESxPROXIES, by comma")
+    add("--corpus", choices=list(Profile), default="http", help="delivery: which mesh")
+    add("--seed", type=int, default=1, help="delivery: the same seed, the same mesh")
     add("--churn", type=float, default=60, help="delivery: seconds of changes, 0: none")
     add("--witnesses", type=int, default=5, help="delivery: real Envoys, 0: none")
     add("--soak", type=float, default=300, help="soak: seconds on each transport")
@@ -65,6 +71,7 @@ def take(said: argparse.Namespace) -> None:
     CHOSEN.sizes = tuple(Size.parse(each) for each in str(said.sizes).split(","))
     CHOSEN.churn_seconds, CHOSEN.witnesses = float(said.churn), int(said.witnesses)
     CHOSEN.soak_seconds = float(said.soak)
+    CHOSEN.profile, CHOSEN.seed = Profile(said.corpus), int(said.seed)
     ads, source = str(said.peer_ads), str(said.peer_source)
     if bool(ads) != bool(source):
         sys.exit("a peer is --peer-ads and --peer-source, both HOST:PORT")

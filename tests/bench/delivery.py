@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 
 from measure import Figure
 from returning import reconnect
-from stage import load_average, staged, started
+from stage import Scale, load_average, staged, started
 from steady import churn, idle
 
+from meltemi.testkit.corpus.profile import Profile
 from meltemi.testkit.witness import Form, witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from comparison import Chosen, Peer, Size
+    from comparison import Chosen, Peer
     from stage import Stage
 
 ROUNDS = 5
@@ -73,17 +74,22 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
     Each of the two is measured on its own, so that neither has the other's load.
     """
     for size in chosen.sizes:
+        scale = Scale(size, Form.DELTA, chosen.profile, chosen.seed)
+        title = str(scale).removesuffix(Form.DELTA)
         yield _judged(
-            size, Figure(f"{size} start to the first proxy", started(size), "s")
+            scale, Figure(f"{title}start to the first proxy", started(scale), "s")
         )
     for size, form in product(chosen.sizes, Form):
+        scale = Scale(size, form, chosen.profile, chosen.seed)
+        if form is Form.VHDS and not scale.profile.tabled:
+            continue
         ours: list[Figure] = []
-        for each in measured(size, chosen, form):
-            ours.append(_judged(size, each))
+        for each in measured(scale, chosen):
+            ours.append(_judged(scale, each))
             yield ours[-1]
         if chosen.peer is None or form is Form.VHDS:
             continue
-        theirs = measured(size, chosen, form, chosen.peer)
+        theirs = measured(scale, chosen, chosen.peer)
         by_name = {each.name: each for each in theirs}
         for each in ours:
             if found := by_name.get(each.name):
@@ -91,27 +97,27 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
                 yield Figure(f"ratio: {each.name}", each.value / found.value, "")
 
 
-def _judged(size: Size, figure: Figure) -> Figure:
-    """Return ``figure`` with the target there is for it."""
-    what = figure.name.removeprefix(f"{size} ")
-    form, _, rest = what.partition(" ")
-    what = rest if form in set(Form) else what
-    targets = {**TARGETS.get(str(size), {}), **ANYWHERE}
-    if form == Form.VHDS:
-        targets |= APART.get(str(size), {})
+def _judged(scale: Scale, figure: Figure) -> Figure:
+    """Return ``figure`` with the target there is for it: most are of an HTTP mesh."""
+    what = figure.name.removeprefix(f"{scale} ").removeprefix(f"{scale.size} ")
+    targets = dict(ANYWHERE)
+    if scale.profile is Profile.HTTP:
+        targets |= TARGETS.get(str(scale.size), {})
+        if scale.form is Form.VHDS:
+            targets |= APART.get(str(scale.size), {})
     return replace(figure, target=targets.get(what))
 
 
 def measured(
-    size: Size, chosen: Chosen, form: Form, peer: Peer | None = None
+    scale: Scale, chosen: Chosen, peer: Peer | None = None
 ) -> Iterator[Figure]:
-    """Yield what one size costs: the connection of all, then changes one by one."""
-    yield load_average(f"{size} {form}")
-    with staged(size, form, peer) as stage:
+    """Yield what one scale costs: the connection of all, then changes one by one."""
+    yield load_average(str(scale))
+    with staged(scale, peer) as stage:
         yield from _connected(stage)
         for change in CHANGES:
             yield from _changes(stage, change)
-        if form.incremental:
+        if scale.form.incremental:
             yield from reconnect(stage)
         if chosen.churn_seconds:
             yield from churn(stage, chosen.churn_seconds)
@@ -132,7 +138,7 @@ def _changes(stage: Stage, change: str) -> Iterator[Figure]:
     stage.change(f"{change}-first", change)  # for warming up
     before = stage.spent_before
     took = [
-        stage.change(f"{change}-{number}", change, number % 2)
+        stage.change(f"{change}-{number}", change, number % 2).seconds
         for number in range(ROUNDS)
     ]
     name = f"{stage.title} {change} last proxy, median of {ROUNDS}"
@@ -143,7 +149,7 @@ def _changes(stage: Stage, change: str) -> Iterator[Figure]:
 def _witnessed(stage: Stage, count: int) -> Iterator[Figure]:
     """Have real Envoys join, live through every change, and tell what they hold."""
     begun = time.perf_counter()
-    with witnesses(stage.folder, stage.ads, count, stage.form) as envoys:
+    with witnesses(stage.folder, stage.ads, count, stage.scale.form) as envoys:
         while not all(each.live for each in envoys):
             _in_time(begun, "Envoys do not come up")
             time.sleep(0.05)

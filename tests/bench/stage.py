@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from measure import Figure
 
+from meltemi.testkit.changes import Changes
+from meltemi.testkit.corpus.profile import Profile
 from meltemi.testkit.crowd import (
     Crowd,
     CrowdedPilot,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from comparison import Peer, Size
 
+    from meltemi.testkit.changes import Push
+
 QUIET_SECONDS = 0.7
 LIMIT_SECONDS = 600
 APART = ("--vhds", "--meta", "MELTEMI_VHDS=true")
@@ -38,12 +42,24 @@ OFTEN = ("--retry-base", "0.02", "--retry-max", "0.05")
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One size in one variant of the protocol, up and connected."""
+class Scale:
+    """Which mesh is played, to how many, and how it travels."""
 
-    title: str
     size: Size
     form: Form
+    profile: Profile = Profile.HTTP
+    seed: int = 1
+
+    def __str__(self) -> str:
+        plain = self.profile is Profile.HTTP
+        return f"{self.size} {'' if plain else f'{self.profile} '}{self.form}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One mesh at one scale, up and connected."""
+
+    scale: Scale
     folder: Path
     ads: int
     source: Speaker
@@ -55,25 +71,20 @@ class Stage:
     cpu_seconds: float
     """Pilot's processor time before they came."""
 
-    def change(self, name: str, change: str, which: int = 0) -> float:
-        """Make a change; return the seconds until the last proxy acknowledged it."""
-        self.arm(name, change, which)
-        self.source.do(f"go {name}")
-        sent, push = self.source.says("sent", name), self.load.says("push", name)
-        if push["timed_out"]:
-            raise TimeoutError(f"{self.title} {name}: {push['missing']} wait for it")
-        return float(push["t_all"]) - float(sent["t"])
+    @property
+    def title(self) -> str:
+        """What its figures are called by."""
+        return str(self.scale)
 
-    def arm(self, name: str, change: str, which: int = 0) -> None:
-        """Prepare a change, and have the proxies look out for it."""
-        self.source.do(f"prepare {name} {change} {which}")
-        told = self.source.says("prepared", name)
-        types = str(told["types"])
-        if self.form is Form.VHDS:
-            types = types.replace("RDS", "VHDS")
-        words = f"{types} {told['marker']} {QUIET_SECONDS} {LIMIT_SECONDS}"
-        self.load.do(f"mark {name} {words}")
-        self.load.says("marked", name)
+    @property
+    def changes(self) -> Changes:
+        """The changes that can be made to it."""
+        apart = self.scale.form is Form.VHDS
+        return Changes(self.source, self.load, QUIET_SECONDS, LIMIT_SECONDS, apart)
+
+    def change(self, name: str, change: str, which: int = 0) -> Push:
+        """Make a change; tell how it came to the proxies in reach of it."""
+        return self.changes.make(name, change, which)
 
     def spent(self, title: str, before: float, runs: int = 1) -> Iterator[Figure]:
         """Yield Pilot's processor time since ``before``, for each run, and memory."""
@@ -89,12 +100,18 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(size: Size, form: Form, peer: Peer | None = None) -> Iterator[Stage]:
-    """Have every proxy of a size connected while the context lasts."""
+def staged(scale: Scale, peer: Peer | None = None) -> Iterator[Stage]:
+    """Have every proxy connected while the context lasts."""
+    size, form = scale.size, scale.form
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         program = compiled(folder)
-        mesh = source(size.services, port=peer.source if peer else 0)
+        mesh = source(
+            size.services,
+            scale.profile,
+            port=peer.source if peer else 0,
+            seed=scale.seed,
+        )
         told, mcp = stack.enter_context(mesh)
         made = None if peer else stack.enter_context(crowded_pilot(folder, mcp))
         told.says("watch")
@@ -112,9 +129,7 @@ def staged(size: Size, form: Form, peer: Peer | None = None) -> Iterator[Stage]:
         before = made.cpu_seconds if made else 0.0
         load = stack.enter_context(speaking(crowd.argv(program, ads)))
         ready = load.says("ready")
-        yield Stage(
-            f"{size} {form}", size, form, folder, ads, told, load, made, ready, before
-        )
+        yield Stage(scale, folder, ads, told, load, made, ready, before)
 
 
 def compiled(folder: Path) -> str:
@@ -125,15 +140,17 @@ def compiled(folder: Path) -> str:
         sys.exit(str(error))
 
 
-def started(size: Size) -> float:
+def started(scale: Scale) -> float:
     """Return the seconds from the start of a Pilot until it has served one proxy."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         program = compiled(folder)
-        _, mcp = stack.enter_context(source(size.services))
+        services = scale.size.services
+        mesh = source(services, scale.profile, seed=scale.seed)
+        _, mcp = stack.enter_context(mesh)
         begun = time.perf_counter()  # one clock with the generator
         made = stack.enter_context(crowded_pilot(folder, mcp))
-        argv = Crowd(1, size.services, more=OFTEN).argv(program, made.ads)
+        argv = Crowd(1, services, more=OFTEN).argv(program, made.ads)
         served = stack.enter_context(speaking(argv)).says("ready")
         return float(served["t"]) - begun
 

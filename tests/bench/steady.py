@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from measure import Figure, percentile
 
+from meltemi.testkit.changes import watched
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,18 +45,27 @@ def _changes(stage: Stage, count: int) -> Iterator[float]:
     begun, expected = time.perf_counter(), 0
     for number in range(count):
         while expected < min(number + AHEAD, count):
+            stage.source.do(f"seen {_service(stage, expected)}")
+            where = stage.source.says("seen")["namespaces"]
             marker = _marker(expected).hex()
-            stage.load.do(f"expect churn-{expected} {marker}")
+            stage.load.do(f"expect churn-{expected} {marker} {where}")
             expected += 1
         name = f"churn-{number}"
-        stage.load.says("expecting", name)
+        watched(stage.load.says("expecting", name))
         wait = begun + number / CHANGES_PER_SECOND - time.perf_counter()
         time.sleep(max(wait, 0))
-        service = number % stage.size.services
+        service = _service(stage, number)
         stage.source.do(f"prepare {name} endpoint {service} {_address(number)}")
         stage.source.do(f"go {name}")
         stage.source.says("prepared", name)
         yield float(stage.source.says("sent", name)["t"])
+
+
+def _service(stage: Stage, number: int) -> int:
+    """Return whose endpoint changes: where some are out of reach, one played here."""
+    size = stage.scale.size
+    scoped = stage.scale.profile.scoped
+    return number % (min(size.services, size.proxies) if scoped else size.services)
 
 
 def _address(number: int) -> str:

@@ -1,14 +1,16 @@
-"""A synthetic mesh served to a Pilot as an MCP-over-xDS config source, for benchmarks.
+"""A played mesh, served to a Pilot as an MCP-over-xDS config source, for benchmarks.
 
 It answers every type that is asked for, once at first (with nothing for unknown types) and again after a change.
-Messages are encoded by hand from field numbers, so the server needs grpcio only. Commands come on stdin, one a line:
+Which mesh is `meltemi.testkit.corpus`; it is encoded by hand from field numbers. Commands come on stdin, one a line:
 
   endpoint J [IP]   service J's last endpoint gets a new address  weight J   VirtualService J splits its traffic differently
   add          a new service with one endpoint appears            quit
   prepare ID endpoint|weight|add [J], then go ID                  the same in two steps, so that a load generator can be armed
+  seen J       from which namespaces service J is seen
 
 Every change prints one JSON line {"event": "sent", "t": CLOCK_MONOTONIC just before the response was queued, "marker": hex
-bytes that an xDS response shows once it reflects the change, "types": where}, and {"event": "acked"} once the Pilot stored it.
+bytes that an xDS response shows once it reflects the change, "types": where, "namespaces": whose proxies are told, numbers
+joined by +, or *}, and {"event": "acked"} once the Pilot stored it.
 """
 
 from __future__ import annotations
@@ -25,154 +27,23 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from meltemi.testkit.corpus.mesh import Change, Corpus
+from meltemi.testkit.corpus.objects import SERVICE_ENTRY
+from meltemi.testkit.corpus.profile import Profile, Shape
+from meltemi.testkit.corpus.wire import fields, msg
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 METHOD = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-RESOURCE_URL = "type.googleapis.com/istio.mcp.v1alpha1.Resource"
-SERVICE_ENTRY = "ServiceEntry"
-VIRTUAL_SERVICE = "VirtualService"
-EPOCH = 1_700_000_000
-
-
-def varint(n: int) -> bytes:
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def num(number: int, n: int) -> bytes:
-    return varint(number << 3) + varint(n)
-
-
-def msg(number: int, *parts: bytes | str) -> bytes:
-    body = b"".join(p.encode() if isinstance(p, str) else p for p in parts)
-    return varint(number << 3 | 2) + varint(len(body)) + body
-
-
-def fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
-    at = 0
-
-    def take() -> int:
-        nonlocal at
-        shift = n = 0
-        while True:
-            c = data[at]
-            at += 1
-            n |= (c & 127) << shift
-            shift += 7
-            if c < 128:
-                return n
-
-    while at < len(data):
-        key = take()
-        if key & 7 == 0:
-            yield key >> 3, take()
-        elif key & 7 == 2:
-            size = take()
-            yield key >> 3, data[at : at + size]
-            at += size
-        else:
-            at += 8 if key & 7 == 1 else 4
-
-
-@dataclass(slots=True)
-class Service:
-    """Service J: svc-J.ns-(J % namespaces).svc.cluster.local, HTTP port 80, static endpoints 10.(1+k).(J/250).(1+J%250)."""
-
-    index: int
-    name: str
-    namespace: str
-    endpoints: list[str]
-    vip: str = ""
-    version: int = 1
-
-    @property
-    def host(self) -> str:
-        return f"{self.name}.{self.namespace}.svc.cluster.local"
-
-    def encode(self) -> bytes:
-        port = msg(3, num(1, 80), msg(2, "HTTP"), msg(3, "http"))
-        ends = b"".join(
-            msg(
-                6,
-                msg(1, ip),
-                msg(2, msg(1, "http"), num(2, 8080)),
-                msg(3, msg(1, "app"), msg(2, f"app-{self.index}")),
-            )
-            for ip in self.endpoints
-        )
-        body = (
-            msg(1, self.host)
-            + (msg(2, self.vip) if self.vip else b"")
-            + port
-            + num(4, 1)
-            + num(5, 1)
-            + ends
-        )
-        return wrap(SERVICE_ENTRY, self, self.version, body)
-
-
-@dataclass(slots=True)
-class Route:
-    """VirtualService J: /v2 and everything else of service J, the rest split by weight with the next service."""
-
-    service: Service
-    other: Service
-    weight: int = 50
-    version: int = 1
-
-    def encode(self) -> bytes:
-        def to(service: Service, weight: int) -> bytes:
-            return msg(
-                2,
-                msg(1, msg(1, service.host), msg(3, num(1, 80))),
-                num(2, weight) if weight else b"",
-            )
-
-        v2 = msg(
-            3,
-            msg(17, "v2"),
-            msg(1, msg(1, msg(2, "/v2"))),
-            to(self.other, 0),
-            msg(6, num(1, 5)),
-        )
-        rest = msg(
-            3,
-            msg(17, "rest"),
-            to(self.service, self.weight),
-            to(self.other, 100 - self.weight),
-        )
-        svc = self.service
-        body = msg(1, svc.host) + v2 + rest
-        return wrap(VIRTUAL_SERVICE, svc, self.version, body)
-
-
-def wrap(kind: str, service: Service, version: int, body: bytes) -> bytes:
-    """The Any{Resource{metadata, body}} of one object, as field 2 of a DiscoveryResponse."""
-    meta = msg(
-        1,
-        msg(1, f"{service.namespace}/{service.name}"),
-        msg(2, num(1, EPOCH + service.index)),
-        msg(3, str(version)),
-    )
-    spec = msg(
-        2, msg(1, f"type.googleapis.com/istio.networking.v1alpha3.{kind}"), msg(2, body)
-    )
-    return msg(2, msg(1, RESOURCE_URL), msg(2, meta, spec))
+VERBS = ("endpoint", "weight", "add")
 
 
 @dataclass
 class Source:
     """The mesh and the streams that watch it."""
 
-    services: list[Service]
-    routes: list[Route]
-    namespaces: int
-    encoded: dict[str, list[bytes]] = field(default_factory=dict)
+    mesh: Corpus
     streams: list[tuple[queue.SimpleQueue[bytes | None], dict[str, str]]] = field(
         default_factory=list
     )
@@ -180,16 +51,10 @@ class Source:
     nonce: int = 0
     waiting: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.encoded = {
-            SERVICE_ENTRY: [s.encode() for s in self.services],
-            VIRTUAL_SERVICE: [r.encode() for r in self.routes],
-        }
-
     def response(self, type_url: str) -> bytes:
         self.nonce += 1
         nonce = str(self.nonce)
-        body = b"".join(self.encoded.get(type_url.rsplit("/", 1)[-1], ()))
+        body = b"".join(self.mesh.encoded.get(type_url.rsplit("/", 1)[-1], ()))
         return msg(1, nonce) + body + msg(4, type_url) + msg(5, nonce)
 
     def stream(
@@ -239,65 +104,25 @@ class Source:
         finally:
             out.put(None)
 
-    def publish(self, ident: str, kind: str, marker: bytes, types: str) -> None:
+    def publish(self, ident: str, change: Change) -> None:
         with self.lock:
             sends = []
             for out, watched in self.streams:
-                for type_url in [u for u, k in watched.items() if k == kind]:
+                for type_url in [u for u, k in watched.items() if k == change.kind]:
                     sends.append((out, self.response(type_url)))
                     self.waiting[str(self.nonce)] = ident
             t = time.monotonic()  # noqa: TID251 - one clock with xdsload
             for out, data in sends:
                 out.put(data)
-            say(event="sent", t=t, id=ident, marker=marker.hex(), types=types)
+            tell("sent", ident, change, t=t)
 
-    def change(self, verb: str, rest: list[str]) -> bytes:
-        """Make the change, told to nobody yet; return its marker."""
+    def change(self, verb: str, rest: list[str]) -> Change:
+        """Make the change, told to nobody yet."""
         which = int(rest[0]) if rest else 0
-        if verb == "endpoint":
-            return self.endpoint(which, *rest[1:2])
-        return self.weight(which) if verb == "weight" else self.add()
-
-    def endpoint(self, j: int, ip: str = "") -> bytes:
-        s = self.services[j]
-        s.version += 1
-        n = s.version
-        ip = ip or f"10.{200 + n // 60000}.{n // 250 % 250}.{1 + n % 250}"
-        s.endpoints[-1] = ip
-        return self.changed(SERVICE_ENTRY, j, s.encode(), msg(2, ip))
-
-    def weight(self, j: int) -> bytes:
-        r = self.routes[j]
-        r.version += 1
-        r.weight = 1 + (r.weight % 99)
-        marker = msg(1, f"outbound|80||{r.service.host}") + msg(
-            2, num(1, r.weight)
-        )  # ClusterWeight{name, weight} of Envoy
-        return self.changed(VIRTUAL_SERVICE, j, r.encode(), marker)
-
-    def add(self) -> bytes:
-        j = len(self.services)
-        self.services.append(
-            make_service(
-                j, self.namespaces, 1, vip=bool(self.services[0].vip), prefix="new"
-            )
-        )
-        self.encoded[SERVICE_ENTRY].append(b"")
-        return self.changed(
-            SERVICE_ENTRY, j, self.services[j].encode(), self.services[j].host.encode()
-        )
-
-    def changed(self, kind: str, j: int, data: bytes, marker: bytes) -> bytes:
-        self.encoded[kind][j] = data
-        return marker
-
-
-def make_service(
-    j: int, namespaces: int, count: int, *, vip: bool, prefix: str = "svc"
-) -> Service:
-    ends = [f"10.{1 + k}.{j // 250}.{1 + j % 250}" for k in range(count)]
-    address = f"172.{16 + j // 62500}.{j // 250 % 250}.{1 + j % 250}" if vip else ""
-    return Service(j, f"{prefix}-{j}", f"ns-{j % namespaces}", ends, address)
+        with self.lock:  # a Pilot may come back meanwhile, and is told what there is
+            if verb == "endpoint":
+                return self.mesh.endpoint(which, *rest[1:2])
+            return self.mesh.weight(which) if verb == "weight" else self.mesh.add()
 
 
 def say(**fact: object) -> None:
@@ -305,38 +130,41 @@ def say(**fact: object) -> None:
     sys.stdout.flush()
 
 
-WHERE = {
-    "endpoint": (SERVICE_ENTRY, "EDS"),
-    "weight": (VIRTUAL_SERVICE, "RDS"),
-    "add": (SERVICE_ENTRY, "CDS+EDS+RDS"),
-}
-"""What each change is a change of, and where proxies see it."""
+def tell(event: str, ident: str, change: Change, **more: object) -> None:
+    say(
+        event=event,
+        id=ident,
+        marker=change.marker.hex(),
+        types=change.types,
+        namespaces=change.seen_from,
+        **more,
+    )
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--port", type=int, default=15051)
-    parser.add_argument("--services", type=int, default=1000)
-    parser.add_argument("--virtual-services", type=int, default=100)
-    parser.add_argument("--namespaces", type=int, default=50)
-    parser.add_argument(
-        "--vip", action="store_true", help="give every service an address"
-    )
+    add = parser.add_argument
+    add("--port", type=int, default=15051)
+    add("--services", type=int, default=1000)
+    add("--virtual-services", type=int, default=100)
+    add("--namespaces", type=int, default=50)
+    add("--corpus", type=Profile, choices=list(Profile), default=Profile.HTTP)
+    add("--seed", type=int, default=1, help="the same seed is the same mesh")
+    add("--vip", action="store_true", help="give every service an address")
     return parser.parse_args()
 
 
-def made(args: argparse.Namespace) -> Source:
-    services = [
-        make_service(j, args.namespaces, 1 + j % 5, vip=args.vip)
-        for j in range(args.services)
-    ]
-    routes = [
-        Route(services[j], services[(j + 1) % len(services)])
-        for j in range(args.virtual_services)
-    ]
-    return Source(services, routes, args.namespaces)
+def shape(args: argparse.Namespace) -> Shape:
+    return Shape(
+        services=args.services,
+        routes=args.virtual_services,
+        namespaces=args.namespaces,
+        profile=args.corpus,
+        seed=args.seed,
+        addressed=args.vip,
+    )
 
 
 def serve(source: Source, port: int) -> grpc.Server:
@@ -359,34 +187,34 @@ def serve(source: Source, port: int) -> grpc.Server:
 
 
 def obey(source: Source, lines: Iterable[str]) -> None:
-    prepared: dict[str, tuple[str, bytes, str]] = {}
+    prepared: dict[str, Change] = {}
     for line in lines:
         match line.split():
             case ["quit"]:
                 return
             case ["go", ident] if ident in prepared:
-                source.publish(ident, *prepared.pop(ident))
-            case ["prepare", ident, verb, *rest] if verb in WHERE:
-                kind, types = WHERE[verb]
-                marker = source.change(verb, rest)
-                prepared[ident] = (kind, marker, types)
-                say(event="prepared", id=ident, marker=marker.hex(), types=types)
-            case [verb, *rest] if verb in WHERE:
-                kind, types = WHERE[verb]
-                source.publish(verb, kind, source.change(verb, rest), types)
+                source.publish(ident, prepared.pop(ident))
+            case ["prepare", ident, verb, *rest] if verb in VERBS:
+                prepared[ident] = source.change(verb, rest)
+                tell("prepared", ident, prepared[ident])
+            case ["seen", which]:
+                home = source.mesh.services[int(which)].home
+                say(event="seen", id=which, namespaces=source.mesh.seen_from(home))
+            case [verb, *rest] if verb in VERBS:
+                source.publish(verb, source.change(verb, rest))
             case [_, *_]:
                 say(event="error", message=f"unknown command {line.strip()!r}")
 
 
 def main() -> None:
     args = options()
-    source = made(args)
+    source = Source(Corpus.of(shape(args)))
     server = serve(source, args.port)
     say(
         event="listening",
         port=args.port,
         services=args.services,
-        bytes=sum(map(len, source.encoded[SERVICE_ENTRY])),
+        bytes=sum(map(len, source.mesh.encoded[SERVICE_ENTRY])),
     )
     obey(source, sys.stdin)
     server.stop(None)

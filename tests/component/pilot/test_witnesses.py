@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meltemi.testkit.corpus.profile import Profile
 from meltemi.testkit.crowd import Crowd
 from meltemi.testkit.crowded import scene
 from meltemi.testkit.waiting import eventually
@@ -18,12 +19,21 @@ if TYPE_CHECKING:
 SERVICES = 20
 
 
-@pytest.mark.parametrize("form", Form)
+PLAYED = [
+    *((Profile.HTTP, form) for form in Form),
+    (Profile.TCP, Form.DELTA),
+    (Profile.TCP, Form.SOTW),
+    (Profile.MIXED, Form.DELTA),
+    (Profile.SIDECAR, Form.VHDS),
+]
+
+
+@pytest.mark.parametrize(("profile", "form"), PLAYED)
 async def test_an_envoy_holds_after_changes_what_pilot_has(
-    tmp_path: Path, form: Form
+    tmp_path: Path, profile: Profile, form: Form
 ) -> None:
     with (
-        scene(tmp_path, SERVICES) as mesh,
+        scene(tmp_path, SERVICES, profile=profile) as mesh,
         mesh.crowd(Crowd(1, SERVICES)) as load,
         witnesses(tmp_path, mesh.pilot.ads, 2, form) as (one, other),
     ):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from meltemi.testkit.corpus.profile import Profile
 from meltemi.testkit.processes import Program, accepts, free_port, running
 
 if TYPE_CHECKING:
@@ -150,7 +151,12 @@ class Crowd:
 
 @contextlib.contextmanager
 def source(
-    services: int, *, port: int = 0, routes: int = 0
+    services: int,
+    profile: Profile = Profile.HTTP,
+    *,
+    port: int = 0,
+    routes: int = 0,
+    seed: int = 1,
 ) -> Iterator[tuple[Speaker, int]]:
     """Tell a mesh of so many services and VirtualServices; yield where, too."""
     port = port or free_port()
@@ -158,6 +164,7 @@ def source(
         *(sys.executable, str(LOAD / "mcpsource.py"), "--port", str(port)),
         *("--services", str(services), "--namespaces", str(NAMESPACES)),
         *("--virtual-services", str(routes or max(services // 10, 1))),
+        *("--corpus", profile, "--seed", str(seed)),
     ]
     with speaking(argv) as made:
         made.says("listening")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from meltemi.testkit.changes import Changes
+from meltemi.testkit.corpus.profile import Profile
 from meltemi.testkit.crowd import (
     Crowd,
     NoGeneratorError,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from meltemi.testkit.changes import Push
     from meltemi.testkit.crowd import CrowdedPilot, Speaker
 
 QUIET_SECONDS = 0.05
@@ -43,16 +46,12 @@ class Scene:
         self, load: Speaker, service: int = 0, change: str = "endpoint"
     ) -> float:
         """Return the seconds until every proxy of ``load`` took a change."""
-        name = f"change-{next(self.names)}"
-        self.source.do(f"prepare {name} {change} {service}")
-        told = self.source.says("prepared", name)
-        words = f"{told['types']} {told['marker']} {QUIET_SECONDS} {LIMIT_SECONDS}"
-        load.do(f"mark {name} {words}")
-        load.says("marked", name)
-        self.source.do(f"go {name}")
-        sent, pushed = self.source.says("sent", name), load.says("push", name)
-        assert not pushed["timed_out"], f"{pushed['missing']} never had {name}"
-        return float(pushed["t_all"]) - float(sent["t"])
+        return self.push(load, service, change).seconds
+
+    def push(self, load: Speaker, service: int = 0, change: str = "endpoint") -> Push:
+        """Tell how a change came to the proxies of ``load``."""
+        changes = Changes(self.source, load, QUIET_SECONDS, LIMIT_SECONDS)
+        return changes.make(f"change-{next(self.names)}", change, service)
 
     @contextlib.contextmanager
     def crowd(self, crowd: Crowd) -> Iterator[Speaker]:
@@ -75,14 +74,19 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(folder: Path, services: int, transport: str = "") -> Iterator[Scene]:
+def scene(
+    folder: Path,
+    services: int,
+    transport: str = "",
+    profile: Profile = Profile.HTTP,
+) -> Iterator[Scene]:
     """Run a mesh of so many services, and a Pilot; skip where nothing can be built."""
     try:
         program = generator(folder)
     except NoGeneratorError as error:
         pytest.skip(str(error))
     with (
-        source(services) as (told, mcp),
+        source(services, profile) as (told, mcp),
         crowded_pilot(folder, mcp, transport=transport) as pilot,
     ):
         told.says("watch")

@@ -1,0 +1,1 @@
+"""The meshes that the benchmark plays, drawn from a seed and encoded by hand."""
