@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import comparison
+from report import Report
 from suites import LONG, SUITES
+
+from meltemi.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,16 +36,17 @@ def main() -> None:
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES, *LONG])
     chosen = parser.parse_args()
     comparison.take(chosen)
-    found: list[dict[str, object]] = []
+    clock = SystemClock()
+    report = Report(comparison.CHOSEN, clock.now())
     for name in chosen.suites or SUITES:
         figures: Iterable[Figure] = {**SUITES, **LONG}[name]()
         for figure in figures:
             print(figure, flush=True)
-            found.append({"suite": name, **vars(figure), "met": figure.met})
-    chosen.out.write_text(json.dumps(found, indent=1) + "\n", encoding="ascii")
-    missed = [each["name"] for each in found if each["met"] is False]
-    if chosen.strict and missed:
-        sys.exit(f"missed: {', '.join(map(str, missed))}")
+            report.add(name, figure)
+    found = json.dumps(report.document(clock.now()), indent=1)
+    chosen.out.write_text(f"{found}\n", encoding="ascii")
+    if chosen.strict and report.missed:
+        sys.exit(f"missed: {', '.join(report.missed)}")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class Peer:
 
     ads: int
     source: int
+    process: int = 0
+    """Its process, whose processor time and memory are told; 0: they are not known."""
 
 
 @dataclass
@@ -48,6 +50,22 @@ class Chosen:
     soak_seconds: float = 0.0
     profile: Profile = Profile.HTTP
     seed: int = 1
+    samples: int = 5
+    pilots: int = 1
+
+    def told(self) -> dict[str, object]:
+        """Return it as the report says it: of a peer that there was one."""
+        return {
+            "sizes": [str(each) for each in self.sizes],
+            "corpus": self.profile,
+            "seed": self.seed,
+            "samples": self.samples,
+            "pilots": self.pilots,
+            "churn_seconds": self.churn_seconds,
+            "witnesses": self.witnesses,
+            "soak_seconds": self.soak_seconds,
+            "peer": self.peer is not None,
+        }
 
 
 CHOSEN = Chosen()
@@ -59,11 +77,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--sizes", default="100x100", help="delivery: SERVICESxPROXIES, by comma")
     add("--corpus", choices=list(Profile), default="http", help="delivery: which mesh")
     add("--seed", type=int, default=1, help="delivery: the same seed, the same mesh")
+    add("--samples", type=int, default=5, help="delivery: single changes of each kind")
+    add("--pilots", type=int, default=1, help="delivery: Pilots that share the proxies")
     add("--churn", type=float, default=60, help="delivery: seconds of changes, 0: none")
     add("--witnesses", type=int, default=5, help="delivery: real Envoys, 0: none")
     add("--soak", type=float, default=300, help="soak: seconds on each transport")
     add("--peer-ads", default="", help="delivery: HOST:PORT where another Pilot serves")
     add("--peer-source", default="", help="delivery: HOST:PORT where it asks for MCP")
+    add("--peer-pid", type=int, default=0, help="delivery: its process, if it is one")
 
 
 def take(said: argparse.Namespace) -> None:
@@ -71,12 +92,19 @@ def take(said: argparse.Namespace) -> None:
     CHOSEN.sizes = tuple(Size.parse(each) for each in str(said.sizes).split(","))
     CHOSEN.churn_seconds, CHOSEN.witnesses = float(said.churn), int(said.witnesses)
     CHOSEN.soak_seconds = float(said.soak)
+    CHOSEN.samples, CHOSEN.pilots = int(said.samples), int(said.pilots)
     CHOSEN.profile, CHOSEN.seed = Profile(said.corpus), int(said.seed)
     ads, source = str(said.peer_ads), str(said.peer_source)
     if bool(ads) != bool(source):
         sys.exit("a peer is --peer-ads and --peer-source, both HOST:PORT")
+    if min(CHOSEN.samples, CHOSEN.pilots) < 1:
+        sys.exit("--samples and --pilots begin at 1")
     if ads:
-        CHOSEN.peer = Peer(_port(ads), _port(source))
+        CHOSEN.peer = Peer(_port(ads), _port(source), int(said.peer_pid))
+        if CHOSEN.pilots > 1:
+            sys.exit("a peer is compared with one Pilot: --pilots 1")
+    elif said.peer_pid:
+        sys.exit("--peer-pid is of a peer: say --peer-ads and --peer-source too")
 
 
 def _port(address: str) -> int:

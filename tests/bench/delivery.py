@@ -7,19 +7,19 @@ the end real Envoys join, and tell whether they hold what they should.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import replace
 from itertools import product
-from statistics import median
 from typing import TYPE_CHECKING
 
-from measure import Figure
+from measure import Figure, spread
 from returning import reconnect
+from rivals import compared
 from stage import Scale, load_average, staged, started
 from steady import churn, idle
 
-from meltemi.testkit.corpus.profile import Profile
 from meltemi.testkit.witness import Form, witnesses
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from comparison import Chosen, Peer
     from stage import Stage
 
-ROUNDS = 5
 CHANGES = ("endpoint", "weight", "add")
 WITNESS_SECONDS = 120.0
 SHOWN = 5
@@ -38,10 +37,10 @@ TARGETS: dict[str, dict[str, float]] = {
     "1000x1000": {
         "connect all": 2.5,
         "connect all RSS": 200,
-        "endpoint last proxy, median of 5": 40,
-        "weight last proxy, median of 5": 200,
+        "endpoint last proxy, median": 40,
+        "weight last proxy, median": 200,
         "weight CPU": 0.3,
-        "add last proxy, median of 5": 230,
+        "add last proxy, median": 230,
         "add RSS": 250,
         "reconnect all, of a cold connect's bytes": 1,
         "reconnect all, one endpoint changed": 1,
@@ -49,22 +48,24 @@ TARGETS: dict[str, dict[str, float]] = {
         "idle, of a core": 1,
     },
     "100x100": {
-        "endpoint last proxy, median of 5": 6,
-        "weight last proxy, median of 5": 15,
+        "endpoint last proxy, median": 6,
+        "weight last proxy, median": 15,
     },
     "10000x1000": {
-        "endpoint last proxy, median of 5": 80,
+        "endpoint last proxy, median": 80,
         "start to the first proxy": 8,
     },
 }
 """By size, then by what is measured."""
 APART: dict[str, dict[str, float]] = {
     "1000x1000": {
-        "weight last proxy, median of 5": 45,
-        "add last proxy, median of 5": 60,
+        "weight last proxy, median": 45,
+        "add last proxy, median": 60,
     },
 }
 """Of virtual hosts by themselves."""
+COUNT = re.compile(r" of \d+$")
+"""Of how many measurements; it is no part of what a target is of."""
 ANYWHERE = {"witnesses, refused": 0.0, "witnesses, differences": 0.0}
 
 
@@ -75,12 +76,10 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
     """
     for size in chosen.sizes:
         scale = Scale(size, Form.DELTA, chosen.profile, chosen.seed)
-        title = str(scale).removesuffix(Form.DELTA)
-        yield _judged(
-            scale, Figure(f"{title}start to the first proxy", started(scale), "s")
-        )
+        name = f"{scale.mesh} start to the first proxy"
+        yield _judged(scale, Figure(name, started(scale), "s"))
     for size, form in product(chosen.sizes, Form):
-        scale = Scale(size, form, chosen.profile, chosen.seed)
+        scale = Scale(size, form, chosen.profile, chosen.seed, chosen.pilots)
         if form is Form.VHDS and not scale.profile.tabled:
             continue
         ours: list[Figure] = []
@@ -90,18 +89,15 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
         if chosen.peer is None or form is Form.VHDS:
             continue
         theirs = measured(scale, chosen, chosen.peer)
-        by_name = {each.name: each for each in theirs}
-        for each in ours:
-            if found := by_name.get(each.name):
-                yield Figure(f"peer: {each.name}", found.value, each.unit)
-                yield Figure(f"ratio: {each.name}", each.value / found.value, "")
+        yield from compared(ours, theirs)
 
 
 def _judged(scale: Scale, figure: Figure) -> Figure:
     """Return ``figure`` with the target there is for it: most are of an HTTP mesh."""
-    what = figure.name.removeprefix(f"{scale} ").removeprefix(f"{scale.size} ")
+    what = figure.name.removeprefix(f"{scale} ").removeprefix(f"{scale.mesh} ")
+    what = COUNT.sub("", what)
     targets = dict(ANYWHERE)
-    if scale.profile is Profile.HTTP:
+    if scale.aimed_at:
         targets |= TARGETS.get(str(scale.size), {})
         if scale.form is Form.VHDS:
             targets |= APART.get(str(scale.size), {})
@@ -116,13 +112,13 @@ def measured(
     with staged(scale, peer) as stage:
         yield from _connected(stage)
         for change in CHANGES:
-            yield from _changes(stage, change)
+            yield from _changes(stage, change, chosen.samples)
         if scale.form.incremental:
             yield from reconnect(stage)
         if chosen.churn_seconds:
             yield from churn(stage, chosen.churn_seconds)
         yield from idle(stage)
-        if chosen.witnesses and stage.pilot:
+        if chosen.witnesses and stage.ours:
             yield from _witnessed(stage, chosen.witnesses)
 
 
@@ -133,17 +129,19 @@ def _connected(stage: Stage) -> Iterator[Figure]:
     yield from stage.spent("connect all", stage.cpu_seconds)
 
 
-def _changes(stage: Stage, change: str) -> Iterator[Figure]:
+def _changes(stage: Stage, change: str, samples: int) -> Iterator[Figure]:
     """Yield the time to the last proxy of a change, and what it costs; of several."""
     stage.change(f"{change}-first", change)  # for warming up
     before = stage.spent_before
-    took = [
-        stage.change(f"{change}-{number}", change, number % 2).seconds
-        for number in range(ROUNDS)
+    pushes = [
+        stage.change(f"{change}-{number}", change, number % 2)
+        for number in range(samples)
     ]
-    name = f"{stage.title} {change} last proxy, median of {ROUNDS}"
-    yield Figure(name, median(took) * 1000, "ms")
-    yield from stage.spent(change, before, ROUNDS)
+    title, took = f"{stage.title} {change}", [each.seconds for each in pushes]
+    yield from spread(f"{title} last proxy", took, "ms", scale=1000)
+    received = sum(each.received for each in pushes) / samples
+    yield Figure(f"{title} received", received / 1024, "KiB", samples=samples)
+    yield from stage.spent(change, before, samples)
 
 
 def _witnessed(stage: Stage, count: int) -> Iterator[Figure]:

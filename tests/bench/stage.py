@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from measure import Figure
 
 from meltemi.testkit.changes import Changes
 from meltemi.testkit.corpus.profile import Profile
 from meltemi.testkit.crowd import (
     Crowd,
-    CrowdedPilot,
     NoGeneratorError,
     Speaker,
+    cpu_seconds,
     crowded_pilot,
     generator,
+    resident_mib,
     source,
     speaking,
 )
@@ -49,10 +51,26 @@ class Scale:
     form: Form
     profile: Profile = Profile.HTTP
     seed: int = 1
+    pilots: int = 1
+    """Pilots that the proxies are split among."""
 
     def __str__(self) -> str:
-        plain = self.profile is Profile.HTTP
-        return f"{self.size} {'' if plain else f'{self.profile} '}{self.form}"
+        return f"{self.mesh} {self.form}"
+
+    @property
+    def mesh(self) -> str:
+        """What is said of it however it travels."""
+        told = [str(self.size)]
+        if self.profile is not Profile.HTTP:
+            told.append(self.profile)
+        if self.pilots > 1:
+            told.append(f"{self.pilots} Pilots")
+        return " ".join(told)
+
+    @property
+    def aimed_at(self) -> bool:
+        """Whether the targets are of it, but for its size."""
+        return self.profile is Profile.HTTP and self.pilots == 1
 
 
 @dataclass(frozen=True)
@@ -64,12 +82,14 @@ class Stage:
     ads: int
     source: Speaker
     load: Speaker
-    pilot: CrowdedPilot | None
-    """None: a peer, of which only addresses are known."""
+    ours: bool
+    """False: a peer."""
+    processes: tuple[psutil.Process, ...]
+    """What serves the proxies; none: a peer of which only addresses are known."""
     ready: dict[str, Any]
     """What the proxies counted until all were connected."""
     cpu_seconds: float
-    """Pilot's processor time before they came."""
+    """Processor time before they came."""
 
     @property
     def title(self) -> str:
@@ -87,16 +107,20 @@ class Stage:
         return self.changes.make(name, change, which)
 
     def spent(self, title: str, before: float, runs: int = 1) -> Iterator[Figure]:
-        """Yield Pilot's processor time since ``before``, for each run, and memory."""
-        if self.pilot:
-            took = (self.pilot.cpu_seconds - before) / runs
-            yield Figure(f"{self.title} {title} CPU", took, "s")
-            yield Figure(f"{self.title} {title} RSS", self.pilot.resident_mib, "MiB")
+        """Yield the processor time since ``before``, the mean of runs, and memory.
+
+        Memory is of the largest process, where there are several.
+        """
+        if self.processes:
+            took = (self.spent_before - before) / runs
+            yield Figure(f"{self.title} {title} CPU", took, "s", samples=runs)
+            most = max(resident_mib(each) for each in self.processes)
+            yield Figure(f"{self.title} {title} RSS", most, "MiB")
 
     @property
     def spent_before(self) -> float:
-        """Pilot's processor time until now."""
-        return self.pilot.cpu_seconds if self.pilot else 0.0
+        """Processor time until now, of all processes together."""
+        return sum(map(cpu_seconds, self.processes))
 
 
 @contextlib.contextmanager
@@ -113,7 +137,13 @@ def staged(scale: Scale, peer: Peer | None = None) -> Iterator[Stage]:
             seed=scale.seed,
         )
         told, mcp = stack.enter_context(mesh)
-        made = None if peer else stack.enter_context(crowded_pilot(folder, mcp))
+        made = [
+            stack.enter_context(crowded_pilot(folder, mcp))
+            for _ in range(0 if peer else scale.pilots)
+        ]
+        processes = tuple(each.process for each in made)
+        if peer and peer.process:
+            processes = (psutil.Process(peer.process),)
         told.says("watch")
         crowd = Crowd(
             size.proxies,
@@ -125,11 +155,13 @@ def staged(scale: Scale, peer: Peer | None = None) -> Iterator[Stage]:
                 *(APART if form is Form.VHDS else ()),
             ),
         )
-        ads = peer.ads if peer else made.ads if made else 0
-        before = made.cpu_seconds if made else 0.0
-        load = stack.enter_context(speaking(crowd.argv(program, ads)))
+        ads = [peer.ads] if peer else [each.ads for each in made]
+        before = sum(map(cpu_seconds, processes))
+        load = stack.enter_context(speaking(crowd.argv(program, *ads)))
         ready = load.says("ready")
-        yield Stage(scale, folder, ads, told, load, made, ready, before)
+        yield Stage(
+            scale, folder, ads[0], told, load, peer is None, processes, ready, before
+        )
 
 
 def compiled(folder: Path) -> str:

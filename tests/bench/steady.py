@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from measure import Figure, percentile
+from measure import Figure, spread
 
 from meltemi.testkit.changes import watched
 
@@ -34,9 +34,8 @@ def churn(stage: Stage, seconds: float) -> Iterator[Figure]:
     rate = (count - 1) / (sent[-1] - sent[0])
     title = f"churn {seconds:g} s"
     yield Figure(f"{stage.title} {title}, changes made", rate, "1/s")
-    for percent in (50, 99):
-        name = f"{stage.title} {title} last proxy, {percent} %"
-        yield Figure(name, percentile(took, percent) * 1000, "ms")
+    name = f"{stage.title} {title} last proxy"
+    yield from spread(name, took, "ms", scale=1000)
     yield from stage.spent(f"{title} each", before, count)
 
 
@@ -80,7 +79,7 @@ def _marker(number: int) -> bytes:
 
 def idle(stage: Stage) -> Iterator[Figure]:
     """Yield what Pilot does when there is nothing to do."""
-    if stage.pilot:
+    if stage.processes:
         before = stage.spent_before
         time.sleep(IDLE_SECONDS)
         share = (stage.spent_before - before) / IDLE_SECONDS * 100

@@ -117,9 +117,9 @@ class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
 
     config_source: ConfigSource | None = None
     """What stands in place of ledger and doorbell. ``xds://HOST:PORT`` of a server that
-    speaks Istio's MCP, for migration and measuring: ServiceEntry, WorkloadEntry and
-    VirtualService are read from it, in plain text, so on loopback only. Or a folder of
-    files, ``file:///FOLDER``."""
+    speaks Istio's MCP, for migration and measuring: ServiceEntry, WorkloadEntry,
+    VirtualService, Sidecar and Gateway are read from it, in plain text, so on loopback
+    only. Or a folder of files, ``file:///FOLDER``."""
 
     trust_domain: str = "cluster.local"
     """What workload identities start with, as MeshConfig.trustDomain."""

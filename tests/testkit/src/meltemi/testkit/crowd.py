@@ -136,10 +136,11 @@ class Crowd:
     conduct: str = ""
     more: tuple[str, ...] = ()
 
-    def argv(self, program: str, ads: int) -> list[str]:
-        """Return how to play them against the port ``ads``."""
+    def argv(self, program: str, *ads: int) -> list[str]:
+        """Return how to play them, by turns, against the ports ``ads``."""
+        ports = "+".join(map(str, ads))
         return [
-            *(program, "--port", str(ads), "--streams", str(self.proxies)),
+            *(program, "--port", ports, "--streams", str(self.proxies)),
             *("--services", str(self.services), "--first", str(self.first)),
             *("--namespaces", str(NAMESPACES)),
             *(word for each in METADATA for word in ("--meta", each)),
@@ -182,13 +183,23 @@ class CrowdedPilot:
     @property
     def cpu_seconds(self) -> float:
         """Processor time it took until now."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        return cpu_seconds(self.process)
 
     @property
     def resident_mib(self) -> float:
         """Memory it holds."""
-        return float(self.process.memory_info().rss / 2**20)
+        return resident_mib(self.process)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Return the processor time that a process took until now."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def resident_mib(process: psutil.Process) -> float:
+    """Return the memory that a process holds."""
+    return float(process.memory_info().rss / 2**20)
 
 
 @contextlib.contextmanager

@@ -73,6 +73,14 @@ class Scene:
         return int(self.pilot.process.num_fds())
 
 
+def compiled(folder: Path) -> str:
+    """Return the generator of load; skip the test where it cannot be built."""
+    try:
+        return generator(folder)
+    except NoGeneratorError as error:
+        pytest.skip(str(error))
+
+
 @contextlib.contextmanager
 def scene(
     folder: Path,
@@ -81,10 +89,7 @@ def scene(
     profile: Profile = Profile.HTTP,
 ) -> Iterator[Scene]:
     """Run a mesh of so many services, and a Pilot; skip where nothing can be built."""
-    try:
-        program = generator(folder)
-    except NoGeneratorError as error:
-        pytest.skip(str(error))
+    program = compiled(folder)
     with (
         source(services, profile) as (told, mcp),
         crowded_pilot(folder, mcp, transport=transport) as pilot,

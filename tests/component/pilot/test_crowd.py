@@ -1,15 +1,17 @@
-"""Where Sidecars scope what proxies reach, a change goes to those that reach it."""
+"""Which proxies are told of a change, and by which Pilot."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from meltemi.testkit.changes import Changes
 from meltemi.testkit.corpus.mesh import Corpus
 from meltemi.testkit.corpus.profile import Profile, Shape
-from meltemi.testkit.crowd import Crowd
-from meltemi.testkit.crowded import scene
+from meltemi.testkit.crowd import Crowd, crowded_pilot, source, speaking
+from meltemi.testkit.crowded import Scene, compiled, scene
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,3 +38,18 @@ def test_an_endpoint_is_told_once_to_each_proxy_in_reach_and_to_no_other(
             push = made.push(load, service)
             assert push.proxies == reached
             assert push.messages == reached, "nobody else is told, and nobody twice"
+
+
+def test_two_pilots_share_the_proxies_and_each_tells_its_own(tmp_path: Path) -> None:
+    program, crowd = compiled(tmp_path), Crowd(9, 9)
+    with (
+        source(9) as (mesh, mcp),
+        crowded_pilot(tmp_path, mcp) as one,
+        crowded_pilot(tmp_path, mcp) as other,
+        speaking(crowd.argv(program, one.ads, other.ads)) as load,
+    ):
+        load.says("ready")
+        for pilot, proxies in ((one, 5), (other, 4)):
+            assert Scene(program, mesh, pilot, count()).streams() == proxies
+        push = Changes(mesh, load, 0.05, 100).make("one", "weight")
+        assert push.proxies == 9
