@@ -73,8 +73,8 @@ test-compose: install ## docker-compose.yml in a Docker daemon, which is started
 	    tests/component/citadel/test_vault_logins.py $(foreach each,$(CONTAINED),--$(each)-image meltemi/$(each):test); fi
 
 PEER = $(if $(PEER_ADS),--peer-ads $(PEER_ADS)) $(if $(PEER_SOURCE),--peer-source $(PEER_SOURCE)) $(if $(PEER_PID),--peer-pid $(PEER_PID))
-PLAYED = $(if $(SIZES),--sizes $(SIZES)) $(if $(CORPUS),--corpus $(CORPUS)) $(if $(SEED),--seed $(SEED)) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(PILOTS),--pilots $(PILOTS))
-bench: install ## what things cost here, now: make bench [SUITE=name] [SIZES=100x100] [CORPUS=http|tcp|mixed|sidecar] [SEED=1] [SAMPLES=5] [PILOTS=1] [CHURN=60] [WITNESSES=5] [SOAK=300] [PEER_ADS=HOST:PORT PEER_SOURCE=HOST:PORT [PEER_PID=PID]] [OUT=bench.json] [STRICT=1: fail on a missed target]
+PLAYED = $(if $(SIZES),--sizes $(SIZES)) $(if $(CORPUS),--corpus $(CORPUS)) $(if $(SEED),--seed $(SEED)) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(PILOTS),--pilots $(PILOTS)) $(if $(TLS),--tls)
+bench: install ## what things cost here, now: make bench [SUITE=name] [SIZES=100x100] [CORPUS=http|tcp|mixed|sidecar] [SEED=1] [SAMPLES=5] [PILOTS=1] [TLS=1] [CHURN=60] [WITNESSES=5] [SOAK=300] [PEER_ADS=HOST:PORT PEER_SOURCE=HOST:PORT [PEER_PID=PID]] [OUT=bench.json] [STRICT=1: fail on a missed target]
 	$(BIN)/python tests/bench $(SUITE) --out $(or $(OUT),bench.json) $(if $(STRICT),--strict) $(PLAYED) $(if $(CHURN),--churn $(CHURN)) $(if $(WITNESSES),--witnesses $(WITNESSES)) $(if $(SOAK),--soak $(SOAK)) $(PEER)
 
 DATA ?= $(MELTEMI_SHARED:%=%/conformance)

@@ -52,6 +52,7 @@ class Chosen:
     seed: int = 1
     samples: int = 5
     pilots: int = 1
+    tls: bool = False
 
     def told(self) -> dict[str, object]:
         """Return it as the report says it: of a peer that there was one."""
@@ -61,6 +62,7 @@ class Chosen:
             "seed": self.seed,
             "samples": self.samples,
             "pilots": self.pilots,
+            "tls": self.tls,
             "churn_seconds": self.churn_seconds,
             "witnesses": self.witnesses,
             "soak_seconds": self.soak_seconds,
@@ -79,6 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=1, help="delivery: the same seed, the same mesh")
     add("--samples", type=int, default=5, help="delivery: single changes of each kind")
     add("--pilots", type=int, default=1, help="delivery: Pilots that share the proxies")
+    add("--tls", action="store_true", help="delivery: proxies show a certificate")
     add("--churn", type=float, default=60, help="delivery: seconds of changes, 0: none")
     add("--witnesses", type=int, default=5, help="delivery: real Envoys, 0: none")
     add("--soak", type=float, default=300, help="soak: seconds on each transport")
@@ -93,6 +96,7 @@ def take(said: argparse.Namespace) -> None:
     CHOSEN.churn_seconds, CHOSEN.witnesses = float(said.churn), int(said.witnesses)
     CHOSEN.soak_seconds = float(said.soak)
     CHOSEN.samples, CHOSEN.pilots = int(said.samples), int(said.pilots)
+    CHOSEN.tls = bool(said.tls)
     CHOSEN.profile, CHOSEN.seed = Profile(said.corpus), int(said.seed)
     ads, source = str(said.peer_ads), str(said.peer_source)
     if bool(ads) != bool(source):
@@ -101,8 +105,8 @@ def take(said: argparse.Namespace) -> None:
         sys.exit("--samples and --pilots begin at 1")
     if ads:
         CHOSEN.peer = Peer(_port(ads), _port(source), int(said.peer_pid))
-        if CHOSEN.pilots > 1:
-            sys.exit("a peer is compared with one Pilot: --pilots 1")
+        if CHOSEN.pilots > 1 or CHOSEN.tls:
+            sys.exit("a peer is compared with one Pilot in plain text")
     elif said.peer_pid:
         sys.exit("--peer-pid is of a peer: say --peer-ads and --peer-source too")
 

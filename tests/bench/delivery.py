@@ -79,7 +79,9 @@ def figures(chosen: Chosen) -> Iterator[Figure]:
         name = f"{scale.mesh} start to the first proxy"
         yield _judged(scale, Figure(name, started(scale), "s"))
     for size, form in product(chosen.sizes, Form):
-        scale = Scale(size, form, chosen.profile, chosen.seed, chosen.pilots)
+        scale = Scale(
+            size, form, chosen.profile, chosen.seed, chosen.pilots, chosen.tls
+        )
         if form is Form.VHDS and not scale.profile.tabled:
             continue
         ours: list[Figure] = []

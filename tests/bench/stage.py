@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from meltemi.testkit.crowd import (
     source,
     speaking,
 )
+from meltemi.testkit.played_trust import PlayedTrust
 from meltemi.testkit.witness import Form
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Scale:
     seed: int = 1
     pilots: int = 1
     """Pilots that the proxies are split among."""
+    tls: bool = False
+    """Proxies and Pilots show each other certificates."""
 
     def __str__(self) -> str:
         return f"{self.mesh} {self.form}"
@@ -65,12 +68,27 @@ class Scale:
             told.append(self.profile)
         if self.pilots > 1:
             told.append(f"{self.pilots} Pilots")
+        if self.tls:
+            told.append("mTLS")
         return " ".join(told)
 
     @property
     def aimed_at(self) -> bool:
         """Whether the targets are of it, but for its size."""
-        return self.profile is Profile.HTTP and self.pilots == 1
+        return self.profile is Profile.HTTP and self.pilots == 1 and not self.tls
+
+    def crowd(self) -> Crowd:
+        """Return its proxies, in plain text."""
+        return Crowd(
+            self.size.proxies,
+            self.size.services,
+            delta=self.form.incremental,
+            more=(
+                "--timeout",
+                str(LIMIT_SECONDS),
+                *(APART if self.form is Form.VHDS else ()),
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -126,38 +144,32 @@ class Stage:
 @contextlib.contextmanager
 def staged(scale: Scale, peer: Peer | None = None) -> Iterator[Stage]:
     """Have every proxy connected while the context lasts."""
-    size, form = scale.size, scale.form
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         program = compiled(folder)
+        crowd = scale.crowd()
         mesh = source(
-            size.services,
+            scale.size.services,
             scale.profile,
             port=peer.source if peer else 0,
             seed=scale.seed,
         )
         told, mcp = stack.enter_context(mesh)
+        trust = PlayedTrust.of(folder / "trust", crowd) if scale.tls else None
         made = [
-            stack.enter_context(crowded_pilot(folder, mcp))
+            stack.enter_context(crowded_pilot(folder, mcp, trust=trust))
             for _ in range(0 if peer else scale.pilots)
         ]
         processes = tuple(each.process for each in made)
         if peer and peer.process:
             processes = (psutil.Process(peer.process),)
         told.says("watch")
-        crowd = Crowd(
-            size.proxies,
-            size.services,
-            delta=form.incremental,
-            more=(
-                "--timeout",
-                str(LIMIT_SECONDS),
-                *(APART if form is Form.VHDS else ()),
-            ),
-        )
         ads = [peer.ads] if peer else [each.ads for each in made]
+        doors = [each.secure for each in made] if trust else ads
+        shown = ("--tls", str(trust.folder)) if trust else ()
+        crowd = replace(crowd, more=(*crowd.more, *shown))
         before = sum(map(cpu_seconds, processes))
-        load = stack.enter_context(speaking(crowd.argv(program, *ads)))
+        load = stack.enter_context(speaking(crowd.argv(program, *doors)))
         ready = load.says("ready")
         yield Stage(
             scale, folder, ads[0], told, load, peer is None, processes, ready, before

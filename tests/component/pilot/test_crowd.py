@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from meltemi.pilot.settings import Carrier
 from meltemi.testkit.changes import Changes
 from meltemi.testkit.corpus.mesh import Corpus
 from meltemi.testkit.corpus.profile import Profile, Shape
 from meltemi.testkit.crowd import Crowd, crowded_pilot, source, speaking
 from meltemi.testkit.crowded import Scene, compiled, scene
+from meltemi.testkit.played_trust import PlayedTrust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +56,30 @@ def test_two_pilots_share_the_proxies_and_each_tells_its_own(tmp_path: Path) -> 
             assert Scene(program, mesh, pilot, count()).streams() == proxies
         push = Changes(mesh, load, 0.05, 100).make("one", "weight")
         assert push.proxies == 9
+
+
+@pytest.mark.parametrize("transport", Carrier)
+def test_proxies_that_show_a_certificate_get_the_same_over_tls(
+    tmp_path: Path, transport: Carrier
+) -> None:
+    crowd = Crowd(9, 9)
+    trust = PlayedTrust.of(tmp_path / "trust", crowd)
+    program, tls = compiled(tmp_path), ("--tls", str(trust.folder))
+    with (
+        source(9) as (mesh, mcp),
+        crowded_pilot(tmp_path, mcp, transport=transport, trust=trust) as pilot,
+        speaking(crowd.argv(program, pilot.ads)) as plain,
+        speaking(replace(crowd, more=tls).argv(program, pilot.secure)) as secret,
+    ):
+        found = [load.says("ready")["types"] for load in (plain, secret)]
+        for what in ("resources", "bytes"):
+            one, other = ({t: e[t][what] for t in e} for e in found)
+            assert one == other
+        assert Scene(program, mesh, pilot, count()).streams() == 18
+        pushes = [
+            Changes(mesh, load, 0.05, 100).make(f"add-{number}", "add")
+            for number, load in enumerate((plain, secret))
+        ]
+        assert [each.proxies for each in pushes] == [9, 9]
+        secret.do("reconnect")
+        assert secret.says("reconnected")["full"] == 9

@@ -24,6 +24,8 @@ from meltemi.testkit.processes import Program, accepts, free_port, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from meltemi.testkit.played_trust import PlayedTrust
+
 LOAD = Path(__file__).parents[4] / "bench" / "load"
 NAMESPACES = 50
 METADATA = (
@@ -105,12 +107,14 @@ def generator(folder: Path) -> str:
     made = folder / "xdsload"
     if not shutil.which("cc"):
         raise NoGeneratorError(
-            "the load generator is C: install cc (gcc, libc6-dev) and libnghttp2-dev"
+            "the load generator is C: install cc (gcc, libc6-dev), libnghttp2-dev"
+            " and libssl-dev"
         )
-    argv = ["cc", "-O2", "-o", str(made), str(LOAD / "xdsload.c"), "-lnghttp2"]
+    libraries = ("-lnghttp2", "-lssl", "-lcrypto")
+    argv = ["cc", "-O2", "-o", str(made), str(LOAD / "xdsload.c"), *libraries]
     if subprocess.run(argv, check=False).returncode:
         raise NoGeneratorError(
-            "the load generator was not compiled: install libnghttp2-dev"
+            "the load generator was not compiled: install libnghttp2-dev and libssl-dev"
         )
     return str(made)
 
@@ -179,6 +183,8 @@ class CrowdedPilot:
     ads: int
     views: int
     process: psutil.Process
+    secure: int = 0
+    """Where it serves with mutual TLS; 0: nowhere."""
 
     @property
     def cpu_seconds(self) -> float:
@@ -204,23 +210,27 @@ def resident_mib(process: psutil.Process) -> float:
 
 @contextlib.contextmanager
 def crowded_pilot(
-    folder: Path, mcp: int, *, transport: str = ""
+    folder: Path, mcp: int, *, transport: str = "", trust: PlayedTrust | None = None
 ) -> Iterator[CrowdedPilot]:
     """Run a Pilot that reads its mesh from the port ``mcp``.
 
     ``transport``: what carries its streams; empty: what PILOT_TRANSPORT says.
+    ``trust``: who signs for it, if it serves with mutual TLS too.
     """
     ads, views = free_port(), free_port()
+    secure = free_port() if trust else 0
     environ = {
         **os.environ,  # noqa: TID251 - a program that starts another
         "PILOT_CONFIG_SOURCE": f"xds://127.0.0.1:{mcp}",
         "PILOT_XDS_ADDRESS": f"127.0.0.1:{ads}",
         "PILOT_HTTP_ADDRESS": f"127.0.0.1:{views}",
         **({"PILOT_TRANSPORT": transport} if transport else {}),
+        **(trust.environ(secure) if trust else {}),
     }
     argv = [sys.executable, "-m", "meltemi.pilot"]
     log = folder / f"pilot-{ads}.log"
-    program = Program(argv, lambda: accepts(ads), log, environ)
+    program = Program(argv, lambda: accepts(secure or ads), log, environ)
     with running(program):
         assert program.process
-        yield CrowdedPilot(ads, views, psutil.Process(program.process.pid))
+        process = psutil.Process(program.process.pid)
+        yield CrowdedPilot(ads, views, process, secure)
