@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil
+
 from meltemi.testkit.corpus.profile import Profile
 
 if TYPE_CHECKING:
@@ -77,7 +79,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Let the command line say what to measure."""
     add = parser.add_argument
     add("--sizes", default="100x100", help="delivery: SERVICESxPROXIES, by comma")
-    add("--corpus", choices=list(Profile), default="http", help="delivery: which mesh")
+    add(
+        "--corpus",
+        choices=[*map(str, Profile)],
+        default="http",
+        help="delivery: which mesh",
+    )
     add("--seed", type=int, default=1, help="delivery: the same seed, the same mesh")
     add("--samples", type=int, default=5, help="delivery: single changes of each kind")
     add("--pilots", type=int, default=1, help="delivery: Pilots that share the proxies")
@@ -107,6 +114,8 @@ def take(said: argparse.Namespace) -> None:
         CHOSEN.peer = Peer(_port(ads), _port(source), int(said.peer_pid))
         if CHOSEN.pilots > 1 or CHOSEN.tls:
             sys.exit("a peer is compared with one Pilot in plain text")
+        if CHOSEN.peer.process and not psutil.pid_exists(CHOSEN.peer.process):
+            sys.exit(f"--peer-pid {CHOSEN.peer.process}: there is no such process")
     elif said.peer_pid:
         sys.exit("--peer-pid is of a peer: say --peer-ads and --peer-source too")
 

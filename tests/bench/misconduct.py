@@ -74,7 +74,9 @@ class Trial:
         pilot = self.mesh.pilot
         players = [self.mesh.source.process.pid, self.good.process.pid]
         pinned = cores.separate(pilot.process, players)
-        yield Figure(f"{self.title}, Pilot has a processor of its own", pinned, "")
+        yield Figure(
+            f"{self.title}, Pilot has a processor of its own", float(pinned), ""
+        )
         self._late(CHANGES)
         before = pilot.resident_mib
         rounds = list(by_turns(1 + ROUNDS, self._alone, self._among))[1:]
