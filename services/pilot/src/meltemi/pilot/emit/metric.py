@@ -7,10 +7,11 @@ written as a TypedStruct.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from meltemi.pilot import ir
-from meltemi.pilot.emit.wire import typed_struct
+from meltemi.pilot.emit.wire import Written, typed_struct, written
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -61,5 +62,14 @@ def _counter(made: ir.Metric) -> dict[str, object]:
 
 
 def _stat(made: ir.Metric) -> dict[str, object]:
-    tags = [{"name": name, "value_format": form} for name, form in made.tags]
-    return {"name": made.name, "tags": tags}
+    return {"name": made.name, "tags": _tags(made.tags)}
+
+
+@lru_cache(256)  # most metrics of a side have the same
+def _tags(tags: tuple[tuple[str, str], ...]) -> Written:
+    return written([_tag(*each) for each in tags])
+
+
+@lru_cache(4096)  # and most proxies, but for what they are called
+def _tag(name: str, form: str) -> Written:
+    return written({"name": name, "value_format": form})

@@ -9,6 +9,7 @@ Source: istio.io/docs/reference/config/metrics for the names.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from meltemi.config.schema.telemetry import WorkloadMode
@@ -128,6 +129,7 @@ def expression(cel: str) -> str:
     return first(("CEL", cel))
 
 
+@lru_cache(1024)  # the same few, and what people wrote
 def first(*commands: tuple[str, str]) -> str:
     """Return the format for the first of ``commands`` that has a value.
 

@@ -118,6 +118,8 @@ def _log(
 
 
 def _tags(given: Tags, changed: Changed) -> Tags:
+    if not changed.tags:
+        return given
     result: dict[str, str | None] = dict(given)
     for name in sorted(changed.tags):
         cel = changed.tags[name]
