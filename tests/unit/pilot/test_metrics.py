@@ -8,7 +8,9 @@ from meltemi.pilot.metrics import Metrics
 from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.push import Snapshots
 from meltemi.pilot.scope.proxy import proxy
+from meltemi.pilot.stats.ring import Ring
 from meltemi.testkit.authority import NOON
+from meltemi.testkit.edges import counts, edge
 from meltemi.testkit.fakes.clock import StillClock
 from meltemi.testkit.mesh import resources
 from meltemi.testkit.small_mesh import service, the, to
@@ -90,3 +92,17 @@ def test_an_object_that_proxies_refuse_is_told_with_how_many_do() -> None:
     assert world.tells("mesh_refused", object="VirtualService/default/v") == 1
     world.connections.left(world.connection)
     assert world.tells("mesh_refused", object="VirtualService/default/v") is None
+
+
+def test_edges_that_are_kept_and_those_that_are_not_are_told() -> None:
+    metrics, ring = Metrics(), Ring(most=3)
+    metrics.edges(ring)
+    for callee in "abcde":
+        ring.add("hog", edge("hog", callee), counts(1), 1)
+    ring.add("web", edge("web", "api"), counts(1), 1)
+    names = ("edges", "edges_dropped_total", "edges_folded_total")
+    found = [
+        metrics.registry.get_sample_value(f"meltemi_pilot_stats_{name}")
+        for name in names
+    ]
+    assert found == [4, 1, 2], "three, and the others"

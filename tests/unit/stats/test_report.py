@@ -33,7 +33,8 @@ def wrong(**fields: str) -> Counted:
         (wrong(protocol="udp"), "protocol is http, grpc or tcp"),
         (wrong(security="some"), "no connection_security_policy"),
         (Counted(edge(), (1.0,)), "counts are 21 numbers"),
-        (Counted(edge(), (-1.0, *counts()[1:])), "none below 0"),
+        (Counted(edge(), (-1.0, *counts()[1:])), "numbers from 0 to 2"),
+        (Counted(edge(), counts(1, sent=2.0**53)), "numbers from 0 to 2"),
     ],
 )
 def test_what_no_agent_sends_is_refused_with_the_reason(

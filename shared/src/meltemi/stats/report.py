@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import msgspec
@@ -16,9 +15,13 @@ METHOD: Final = "/meltemi.stats.v1.Stats/Report"
 PERIOD_SECONDS: Final = 5.0
 SLOTS: Final = 180
 """Periods that are kept: fifteen minutes."""
+QUIET: Final = 12
+"""Periods without a call after which an edge may have to make room: a minute."""
 MOST_EDGES: Final = 500
 """Of one proxy: more are told as one."""
 LARGEST: Final = 1024 * 1024
+MOST_COUNTED: Final = 2.0**53
+"""Of anything in one report: beyond it, floating point skips numbers."""
 
 
 class InvalidReportError(MeshError):
@@ -81,8 +84,8 @@ def _check(counted: Counted) -> None:
         raise InvalidReportError(f"protocol is http, grpc or tcp: {edge.protocol!r}")
     if edge.security not in ("mutual_tls", "none", "unknown"):
         raise InvalidReportError(f"no connection_security_policy: {edge.security!r}")
-    if len(counts) != WIDTH or not all(0 <= n < math.inf for n in counts):
-        raise InvalidReportError(f"counts are {WIDTH} numbers, none below 0")
+    if len(counts) != WIDTH or not all(0 <= n < MOST_COUNTED for n in counts):
+        raise InvalidReportError(f"counts are {WIDTH} numbers from 0 to 2^53")
 
 
 def _words(end: End) -> tuple[str, ...]:

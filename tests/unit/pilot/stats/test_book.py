@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from meltemi.kernel.identity import SpiffeId
 from meltemi.kernel.names import Namespace
-from meltemi.pilot.stats.book import Book
+from meltemi.pilot.stats.book import Book, reporter_of
+from meltemi.pilot.stats.ring import Ring
 from meltemi.stats.edge import End
 from meltemi.stats.report import Counted, Report
 from meltemi.testkit.edges import counts, edge, end
@@ -37,3 +38,19 @@ def test_nobody_counts_in_the_name_of_another() -> None:
     assert (sent.source, sent.destination) == (own, end("api"))
     assert heard.source == end("admin")
     assert heard.destination == End("api", own.namespace, own.principal)
+
+
+def test_an_account_has_one_share_whatever_names_its_workloads_say() -> None:
+    api = SpiffeId("cluster.local", Namespace("shop"), "api")
+    book = Book(StillClock(NOW))
+    book.ring = Ring(most=4)
+    for n in range(4):
+        book.note(Report((Counted(edge(f"name-{n}"), counts(1)),)), WEB)
+    mine = [Counted(edge("api", f"callee-{n}"), counts(1)) for n in range(2)]
+    book.note(Report(tuple(mine)), api)
+    assert book.ring.dropped == 2
+
+
+def test_where_nobody_proves_anything_a_share_is_a_workloads() -> None:
+    told = edge("web", "api"), edge("web", "api", reporter="destination")
+    assert [reporter_of(each, None) for each in told] == ["web.default", "api.default"]

@@ -6,7 +6,7 @@ from collections import Counter as Counts
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from meltemi.kernel.clock import SystemClock
@@ -14,10 +14,11 @@ from meltemi.pilot.convergence import Convergence
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from meltemi.kernel.clock import Clock
     from meltemi.pilot.connections import Connection, Connections
+    from meltemi.pilot.stats.ring import Ring
     from meltemi.pilot.trail import Trail
 
 SYSTEM_CLOCK = SystemClock()
@@ -116,13 +117,34 @@ class Metrics:
         )
         self.registry.register(_Refused(connections))
 
-    def edges(self, counted: Callable[[], float]) -> None:
-        """Tell how many edges of the mesh's traffic are kept."""
-        Gauge(
+    def edges(self, ring: Ring) -> None:
+        """Tell how many edges of the mesh's traffic are kept, and how many are not."""
+        self.registry.register(_Edges(ring))
+
+
+class _Edges(Collector):
+    """How full the ring of the mesh's traffic is."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what is kept, and what had no room."""
+        yield GaugeMetricFamily(
             "meltemi_pilot_stats_edges",
             "Edges whose traffic of the last 15 minutes is known, at most 1,006",
-            registry=self.registry,
-        ).set_function(counted)
+            value=len(self._ring),
+        )
+        yield CounterMetricFamily(
+            "meltemi_pilot_stats_edges_dropped",
+            "Edges counted with others from then on: another reporter had fewer",
+            value=self._ring.dropped,
+        )
+        yield CounterMetricFamily(
+            "meltemi_pilot_stats_edges_folded",
+            "Times that an edge was counted with others: there was no room",
+            value=self._ring.folded,
+        )
 
 
 class _Refused(Collector):

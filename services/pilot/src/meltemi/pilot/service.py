@@ -92,7 +92,7 @@ class Pilot:
         )
         self._book = Book(clock)
         self._stats = StatsDesk(self._book, door)
-        self._metrics.edges(lambda: len(self._book.ring))
+        self._metrics.edges(self._book.ring)
         self._metrics.distribution(self._connections)
         self._secure = secure_port(settings, self._trust.bundle, clock, rng)
 

@@ -30,18 +30,29 @@ class Book:
         tick = self._tick()
         for each in report.edges:
             edge = proved(each.edge, identity) if identity else each.edge
-            self.ring.add(edge, each.counts, tick)
+            self.ring.add(reporter_of(edge, identity), edge, each.counts, tick)
 
     def over(self, seconds: float) -> Report:
         """Return what was counted in the last ``seconds``; from 5 s to 15 minutes."""
-        last = self._tick()
         periods = min(max(seconds, SHORTEST), LONGEST) / PERIOD_SECONDS
-        first = last - round(periods) + 1
-        found = (Counted(*each) for each in self.ring.over(first, last))
+        first = self._tick() - round(periods) + 1
+        found = (Counted(*each) for each in self.ring.since(first))
         return Report(tuple(found))
 
     def _tick(self) -> int:
         return int(self._clock.monotonic() / PERIOD_SECONDS)
+
+
+def reporter_of(edge: Edge, identity: SpiffeId | None) -> str:
+    """Return whose share of the ring ``edge`` takes.
+
+    It is an account's where that was proved: workloads have the names they say. Where
+    nobody proves anything, on loopback, they are believed.
+    """
+    if identity:
+        return str(identity)
+    own = getattr(edge, edge.reporter)
+    return f"{own.workload}.{own.namespace}"
 
 
 def proved(edge: Edge, identity: SpiffeId) -> Edge:
