@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from meltemi.runtime.settings import Address
 
+ODD = b'envoy_istio_requests_total{reporter="source",destination_service="\xff\xc2\x85"} 2\n'
 LINE = 'envoy_istio_requests_total{{reporter="source",response_code="200",request_protocol="http"}} {}\n'
 
 
@@ -35,11 +36,12 @@ class Admin(EnvoyAdmin):
     """An Envoy that has counted so many requests; None: it is away."""
 
     requests: int | None = None
+    more = b""
 
     async def traffic(self) -> bytes:
         if self.requests is None:
             raise EnvoyAwayError("it starts")
-        return LINE.format(self.requests).encode()
+        return LINE.format(self.requests).encode() + self.more
 
 
 class Desk(grpc.GenericRpcHandler):
@@ -121,3 +123,11 @@ async def test_an_envoy_that_began_anew_is_counted_from_nothing() -> None:
         admin.requests = None
         admin.requests = 4
         await until(lambda: desk.heard == 13)
+
+
+async def test_a_label_may_be_made_of_any_bytes() -> None:
+    admin, desk, place = Admin(NOWHERE), Desk(), local()
+    async with pilot(place, desk), reporting(admin, place):
+        admin.more = ODD
+        admin.requests = 9
+        await until(lambda: desk.heard == 11)

@@ -33,11 +33,6 @@ def plus(one: Sequence[float], other: Sequence[float]) -> Counts:
     return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
-def minus(one: Sequence[float], other: Sequence[float]) -> Counts:
-    """Return the difference of two."""
-    return tuple(a - b for a, b in zip(one, other, strict=True))
-
-
 def number(counts: Sequence[float], name: str) -> float:
     """Return one of the `NUMBERS`."""
     return counts[NUMBERS.index(name)]

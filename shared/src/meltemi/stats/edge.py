@@ -10,6 +10,9 @@ UNKNOWN: Final = "unknown"
 """What Istio's metrics say where nothing is known."""
 OTHERS: Final = "others"
 """Who stands for all that are too many to tell apart."""
+REPORTERS: Final = ("source", "destination")
+PROTOCOLS: Final = ("http", "grpc", "tcp")
+SECURITIES: Final = ("mutual_tls", "none", UNKNOWN)
 LONGEST: Final = 512
 """Characters of one name: SPIFFE ids and host names are shorter."""
 

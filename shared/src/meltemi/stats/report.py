@@ -8,7 +8,7 @@ import msgspec
 
 from meltemi.kernel.errors import Blame, MeshError
 from meltemi.stats.counts import WIDTH, Counts
-from meltemi.stats.edge import LONGEST, Edge, End
+from meltemi.stats.edge import LONGEST, PROTOCOLS, REPORTERS, SECURITIES, Edge, End
 
 METHOD: Final = "/meltemi.stats.v1.Stats/Report"
 """gRPC, unary: a `Report` as JSON; the answer is empty."""
@@ -63,7 +63,7 @@ def decoded(raw: bytes) -> Report:
     except msgspec.MsgspecError as error:
         raise InvalidReportError(f"a report is JSON: {error}") from error
     # One for each reporter and protocol is all the others together.
-    if len(report.edges) > MOST_EDGES + 6:
+    if len(report.edges) > MOST_EDGES + len(REPORTERS) * len(PROTOCOLS):
         found = len(report.edges)
         raise InvalidReportError(f"{found} edges: expected at most {MOST_EDGES}")
     for each in report.edges:
@@ -76,13 +76,13 @@ def _check(counted: Counted) -> None:
     for word in (*_words(edge.source), *_words(edge.destination), edge.service):
         if len(word) > LONGEST:
             raise InvalidReportError(f"{word[:40]!r}… is longer than {LONGEST}")
-    if edge.reporter not in ("source", "destination"):
+    if edge.reporter not in REPORTERS:
         raise InvalidReportError(
             f"reporter is source or destination: {edge.reporter!r}"
         )
-    if edge.protocol not in ("http", "grpc", "tcp"):
+    if edge.protocol not in PROTOCOLS:
         raise InvalidReportError(f"protocol is http, grpc or tcp: {edge.protocol!r}")
-    if edge.security not in ("mutual_tls", "none", "unknown"):
+    if edge.security not in SECURITIES:
         raise InvalidReportError(f"no connection_security_policy: {edge.security!r}")
     if len(counts) != WIDTH or not all(0 <= n < MOST_COUNTED for n in counts):
         raise InvalidReportError(f"counts are {WIDTH} numbers from 0 to 2^53")

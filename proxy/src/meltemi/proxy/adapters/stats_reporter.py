@@ -63,14 +63,15 @@ class StatsReporter:
         except EnvoyAwayError as error:
             log.debug("stats.unread", error=str(error))
             return
-        text = istio_names(page).decode()
-        totals = await asyncio.to_thread(self._lines.read, text)
-        report = self._tally.news(totals)
+        # A label may be made of a header, and that of any bytes.
+        text = istio_names(page).decode(errors="replace")
+        self._tally.count(await asyncio.to_thread(self._lines.read, text))
+        report = self._tally.report()
         if not report.edges:
             return
         taken = await self._sent(encoded(report))
         if taken:
-            self._tally.arrived(totals)
+            self._tally.arrived()
         self._reports.labels("taken" if taken else "lost").inc()
 
     async def _sent(self, raw: bytes) -> bool:

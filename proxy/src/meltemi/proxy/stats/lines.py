@@ -6,12 +6,19 @@ Source: prometheus.io/docs/instrumenting/exposition_formats.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meltemi.stats.counts import BOUNDS, FIRST_BUCKET, NUMBERS, WIDTH
-from meltemi.stats.edge import UNKNOWN, Edge, End
-from meltemi.stats.report import MOST_EDGES
+from meltemi.stats.edge import (
+    LONGEST,
+    PROTOCOLS,
+    REPORTERS,
+    SECURITIES,
+    UNKNOWN,
+    Edge,
+    End,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +41,9 @@ PLACES: Final = {
 BUCKETS: Final = {
     f"{bound:g}": FIRST_BUCKET + place for place, bound in enumerate(BOUNDS)
 } | {"+Inf": WIDTH - 1}
+HTTP: Final = "http"
+TCP: Final = "tcp"
+CONNECTIONS: Final = "istio_tcp_"
 FAILED: Final = NUMBERS.index("failed")
 SERVER_FAULTS: Final = frozenset({"2", "4", "12", "13", "14", "15"})
 """Statuses of gRPC that are the server's failure.
@@ -54,47 +64,36 @@ class Place:
 
 
 class Lines:
-    """Reads a proxy's pages one after another, and adds up what they say is new.
+    """Reads a proxy's pages one after another, and tells what is new on each.
 
     A line that says less than on the page before, or was not on it, began at nothing:
-    Envoy started anew, or had forgotten the series.
+    Envoy started anew, or had forgotten the series. No more is kept than one page, and
+    that is bounded: so an edge that comes back is counted from where its lines stand.
     """
 
-    def __init__(self, most: int = MOST_EDGES) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._seen: dict[str, tuple[Place | None, float]] = {}
-        self._totals: dict[Edge, list[float]] = {}
 
     def read(self, page: str) -> dict[Edge, Counts]:
-        """Return what the proxy counted of each edge, up to ``page``."""
+        """Return what the proxy counted of each edge since the page before."""
         seen: dict[str, tuple[Place | None, float]] = {}
-        for line in page.splitlines():
+        news: dict[Edge, list[float]] = {}
+        # A label may have any character in it that ends a line elsewhere.
+        for line in page.split("\n"):
             if not line.startswith("istio_"):
                 continue
             head, _, text = line.rpartition(" ")
             value = float(text)
-            known = self._seen.get(head)
-            place, before = known or (self._placed(head), 0.0)
+            place, before = self._seen.get(head) or (place_of(head), 0.0)
             seen[head] = place, value
-            if place is not None:
-                self._add(place, value - before if value >= before else value)
+            new = value - before if value >= before else value
+            if place is not None and new:
+                counts = news.setdefault(place.edge, [0.0] * WIDTH)
+                counts[place.column] += new
+                if place.failed:
+                    counts[FAILED] += new
         self._seen = seen
-        return {edge: tuple(counts) for edge, counts in self._totals.items()}
-
-    def _placed(self, head: str) -> Place | None:
-        """Return where a line is counted: with others, where there are too many."""
-        place = place_of(head)
-        if place is None or place.edge in self._totals:
-            return place
-        if len(self._totals) < self._most:
-            return place
-        return replace(place, edge=place.edge.with_others())
-
-    def _add(self, place: Place, value: float) -> None:
-        counts = self._totals.setdefault(place.edge, [0.0] * WIDTH)
-        counts[place.column] += value
-        if place.failed:
-            counts[FAILED] += value
+        return {edge: tuple(counts) for edge, counts in news.items()}
 
 
 def place_of(head: str) -> Place | None:
@@ -108,10 +107,11 @@ def place_of(head: str) -> Place | None:
 def placed(name: str, labels: Mapping[str, str]) -> Place | None:
     """Return where a sample called ``name`` is counted; None: nowhere."""
     column = PLACES.get(name, BUCKETS.get(labels.get("le", "")))
-    if column is None:
+    if column is None or labels.get("reporter") not in REPORTERS:
         return None
     failed = name == REQUESTS and is_failure(labels)
-    return Place(edge_of(labels), column, failed)
+    protocol = TCP if name.startswith(CONNECTIONS) else HTTP
+    return Place(edge_of(labels, protocol), column, failed)
 
 
 def _labels(written: str) -> Iterator[tuple[str, str]]:
@@ -127,11 +127,14 @@ def is_failure(labels: Mapping[str, str]) -> bool:
     return labels.get("grpc_response_status", "") in SERVER_FAULTS
 
 
-def edge_of(labels: Mapping[str, str]) -> Edge:
-    """Return which edge labels of Istio's are about; a tag left out is unknown."""
+def edge_of(labels: Mapping[str, str], protocol: str = HTTP) -> Edge:
+    """Return which edge labels of Istio's are about, in words that a Pilot takes.
+
+    A tag that was left out is unknown; ``protocol`` is what it is then.
+    """
 
     def said(name: str) -> str:
-        return labels.get(name) or UNKNOWN
+        return (labels.get(name) or UNKNOWN)[:LONGEST]
 
     source, destination = (
         End(
@@ -141,11 +144,12 @@ def edge_of(labels: Mapping[str, str]) -> Edge:
         )
         for side in ("source", "destination")
     )
+    named, security = said("request_protocol"), said("connection_security_policy")
     return Edge(
         said("reporter"),
         source,
         destination,
         said("destination_service"),
-        said("request_protocol"),
-        said("connection_security_policy"),
+        named if named in PROTOCOLS else protocol,
+        security if security in SECURITIES else UNKNOWN,
     )
