@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from meltemi.events.trace_context import TraceContext
 from meltemi.kernel.clock import SystemClock
+from meltemi.runtime import tracing as module
 from meltemi.runtime.tracing import Told, Tracing
 from meltemi.testkit.collector import Collector, collector
 from meltemi.testkit.processes import free_port
@@ -88,6 +89,43 @@ async def test_of_a_collector_that_is_away_the_log_tells() -> None:
     (line,) = lines
     assert line["event"] == "collector.away"
     assert line["lost"] == 1
+
+
+async def test_for_a_silent_collector_the_8192_newest_spans_wait_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "EXPORT_SECONDS", 600.0)
+    with collector() as heard:
+        heard.mute.set()
+        made = tracing(heard)
+        say(made, CONTEXT)
+        await until(lambda: heard.calls == 1)  # the first is being sent, alone
+        for number in range(8192 + 100):
+            own, now = made.after(CONTEXT), made.now()
+            made.tell(Told("pilot.push", own, now, now, None, {"number": number}))
+        heard.mute.clear()
+        await until(lambda: len(heard.named("pilot.push")) >= 8192, seconds=60)
+        made.close()
+    numbers = [int(each.attributes["number"]) for each in heard.named("pilot.push")]
+    assert sorted(numbers) == list(range(100, 8192 + 100)), "the oldest are lost"
+    assert len(heard.named("galley.put")) == 1
+
+
+async def test_a_silent_collector_is_given_up_and_heard_again_when_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TIMEOUT", "TRACES_TIMEOUT"):  # nobody else's word counts
+        monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", "3600")
+    with collector() as heard, capture_logs() as lines:
+        heard.mute.set()
+        made = tracing(heard)
+        say(made, CONTEXT)
+        await until(lambda: bool(lines), seconds=60)
+        heard.mute.clear()
+        say(made, made.after(CONTEXT))
+        await until(lambda: len(lines) == 2, seconds=60)
+        made.close()
+    assert [each["event"] for each in lines] == ["collector.away", "collector.back"]
 
 
 def test_services_that_trace_nothing_load_nothing_for_it() -> None:
