@@ -182,12 +182,11 @@ def test_what_is_kept_stands_while_nothing_it_asked_for_changed() -> None:
     made = ByScope[int]().of(
         scope, listeners, lambda it: len(it.index.telemetries) + len(it.gateways)
     )
-    assert made.stands(scope, listeners, frozenset({"services", "revision"}))
-    assert not made.stands(scope, listeners, frozenset({"telemetries"}))
-    assert not made.stands(scope, (["a"],), frozenset())
+    assert made.stands(scope, frozenset({"services", "revision"}))
+    assert not made.stands(scope, frozenset({"telemetries"}))
     with_gateway = scope_of(more=the("Gateway", "front", SERVERS))
     serving = replace(scope, gateways=with_gateway.index.gateways)
-    assert not made.stands(serving, listeners, frozenset())
+    assert not made.stands(serving, frozenset())
 
 
 def test_what_a_workload_answers_for_is_not_asked_of_what_it_sees() -> None:
@@ -196,4 +195,4 @@ def test_what_a_workload_answers_for_is_not_asked_of_what_it_sees() -> None:
     (service, *_) = scope.services.values()
     target = Target(service, service.ports[0], 80)
     seen_by_another = replace(scope, targets=(target,), own=(service,))
-    assert made.stands(seen_by_another, (), frozenset())
+    assert made.stands(seen_by_another, frozenset())

@@ -101,9 +101,10 @@ class Parts:
             if each == listeners:
                 self.listeners.insert(0, self.listeners.pop(place))
                 return each
-        self.listeners.insert(0, listeners)
+        made = settled(self.listeners[0], listeners) if self.listeners else listeners
+        self.listeners.insert(0, made)
         del self.listeners[MOST_LISTENERS:]
-        return listeners
+        return made
 
     def reached(
         self, scope: Scope, behind: Mapping[str, ir.Origins] = NOTHING_BEHIND
@@ -123,6 +124,21 @@ class Parts:
             yield from ground.of((BEYOND,), lambda scope: items(beyond(scope)))
         for each in called(scope):
             yield from _reaching(ground, each, scope)
+
+
+def settled(before: Listeners, now: Listeners) -> Listeners:
+    """Return ``now``; of what is equal to a listener of ``before`` that very object."""
+    known = {each.name: each for each in before}
+    return tuple(
+        held if (held := known.get(each.name)) == each and held else each
+        for each in now
+    )
+
+
+def renewed(before: Listeners, now: Listeners) -> Listeners:
+    """Return those of ``now`` that are none of ``before``'s objects."""
+    known = {each.name: each for each in before}
+    return tuple(each for each in now if known.get(each.name) is not each)
 
 
 def _reaching(ground: Ground[Items], service: Service, scope: Scope) -> Items:

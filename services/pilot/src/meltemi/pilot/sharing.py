@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from meltemi.kernel.names import Revision
 from meltemi.pilot.model.change import NONE
-from meltemi.pilot.parts import Outward, Parts
+from meltemi.pilot.parts import Listeners, Outward, Parts, renewed
 from meltemi.pilot.patching import Patches, Patching
 from meltemi.pilot.scope.membership import member
-from meltemi.pilot.scope.observed import of_class
+from meltemi.pilot.scope.observed import of_class, of_scope
 from meltemi.pilot.scope.proxy import Role
 from meltemi.pilot.scope.scope import Owned, scope, with_own
 from meltemi.pilot.scope.scope import outward as outward_scope
@@ -34,9 +34,9 @@ from meltemi.pilot.translate.resources import (
     outward_listeners,
     own,
 )
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from meltemi.pilot import ir
     from meltemi.pilot.model.change import Change
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.scope.observed import Question
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from meltemi.pilot.scope.scope import Scope
     from meltemi.pilot.scope.shared import Kept
 
+LISTENER: Final = TypeUrl.LISTENER
+NEVER: Final = Revision(0)
+"""Of parts, which are as old as what they are made of."""
 MEMBERSHIP: Final = frozenset({"workload_groups", "config"})
 """Of the mesh what `member` reads."""
 
@@ -81,7 +84,8 @@ class Near(NamedTuple):
         place: Where it stands.
         routes: Where its tables were found, and those.
         owned: What its workload answers for.
-        told: Its listeners for what leaves.
+        listeners: Those for what leaves, as all have them who see alike.
+        told: The same with what its proxies tell of their traffic.
         received: What it holds for what reaches its workload.
 
     """
@@ -90,6 +94,7 @@ class Near(NamedTuple):
     place: Place
     routes: tuple[ByClass[Snapshot], Snapshot]
     owned: Owned
+    listeners: Listeners
     told: Kept[Snapshot]
     received: Kept[Snapshot]
 
@@ -104,6 +109,7 @@ class Sharing:
         self._shaped: ByClass[Seen] | None = None
         self._places: dict[int, Place] = {}
         self._led: dict[Place, tuple[Place, Seen]] = {}
+        self._renewed: dict[tuple[int, int], tuple[Listeners, ...]] = {}
         self._outward = Parts()
         self._told = ByScope[Snapshot]()
         self._own = ByScope[Snapshot]()
@@ -115,7 +121,7 @@ class Sharing:
         self.mesh, self._change = mesh, change
         self._shaped = self._seen if change.of_instances else None
         self._seen = ByClass[Seen](self._memory)
-        self._places, self._led = {}, {}
+        self._places, self._led, self._renewed = {}, {}, {}
         for each in self._remembering:
             each.turn()
 
@@ -198,28 +204,65 @@ class Sharing:
         else:
             made = seen.routes.of(group, lambda asking: self._routed(asking, seen))
             routes = (seen.routes, made)
-        if known is not None and self._stands(known, seen):
-            return known._replace(place=place, routes=routes)
+        listeners = seen.outward.listeners
+        told = known if known and self._stands(known, known.told, seen) else None
+        if (
+            told
+            and told.listeners is listeners
+            and self._stands(told, told.received, seen)
+        ):
+            return told._replace(place=place, routes=routes)
         scope = with_own(seen.scope, group, known.owned if known else None)
-        listeners = (seen.outward.listeners,)
         return Near(
             group,
             place,
             routes,
             Owned(scope.targets, scope.own),
-            self._told.of(scope, listeners, lambda it: _told(it, *listeners)),
+            listeners,
+            self._telling(scope, listeners, told),
             self._own.of(scope, (), _received),
         )
 
-    def _stands(self, known: Near, seen: Seen) -> bool:
-        """Tell whether what was a class's own is the same still."""
+    def _stands(self, known: Near, part: Kept[Snapshot], seen: Seen) -> bool:
+        """Tell whether a class would answer alike all that ``part`` of it asked."""
         change, group = self._change, known.group
         if change.concerns(group.namespace, group.addresses):
             return False
-        listeners = (seen.outward.listeners,)
-        return known.told.stands(
-            seen.scope, listeners, change.fields
-        ) and known.received.stands(seen.scope, (), change.fields)
+        return part.stands(seen.scope, change.fields)
+
+    def _telling(
+        self, scope: Scope, listeners: Listeners, known: Near | None
+    ) -> Kept[Snapshot]:
+        """Return ``listeners`` with what the proxies of ``scope`` tell of traffic.
+
+        ``known`` has those that are the same still, and asked what would be answered
+        alike: a mesh may have a thousand, and a change is mostly of one.
+        """
+
+        def make(asking: Scope) -> Snapshot:
+            if known is None:
+                return of_items(items(outward_listeners(asking, listeners)), NEVER)
+            for question in known.told.questions:  # what is taken over depends on them
+                of_scope(asking, question)
+            fresh = self._new(known.listeners, listeners)
+            names = {each.name for each in fresh}
+            held = known.told.value.resources[LISTENER]
+            kept = (
+                (LISTENER, each.name, held[each.name])
+                for each in listeners
+                if each.name not in names
+            )
+            return of_items((*kept, *items(outward_listeners(asking, fresh))), NEVER)
+
+        return self._told.of(scope, (listeners,), make)
+
+    def _new(self, before: Listeners, now: Listeners) -> Listeners:
+        """Return what `renewed` does, found out once for all classes."""
+        known = self._renewed.get((id(before), id(now)))
+        if known is None:
+            known = before, now, renewed(before, now)
+            self._renewed[id(before), id(now)] = known
+        return known[2]
 
     def _routed(self, group: ProxyClass, seen: Seen) -> Snapshot:
         made = self._outward.tables.routed(group, seen.outward.tables)
@@ -237,11 +280,6 @@ class Sharing:
         return self._patching.of(parts, found, gateway=gateway, hosts_apart=apart)
 
 
-def _told(scope: Scope, listeners: tuple[ir.Listener, ...]) -> Snapshot:
-    """Return ``listeners`` with what the proxies of ``scope`` tell of their traffic."""
-    return of_items(items(outward_listeners(scope, listeners)), Revision(0))
-
-
 def _received(scope: Scope) -> Snapshot:
     """Return what proxies with ``scope`` hold for what reaches their workload."""
-    return of_items(items(own(scope)), Revision(0))
+    return of_items(items(own(scope)), NEVER)

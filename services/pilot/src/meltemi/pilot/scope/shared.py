@@ -107,23 +107,22 @@ class Kept(Generic[T]):
     """Of the mesh."""
     others: tuple[tuple[Question, object], ...]
     """Asked of what the scope sees, with its answers."""
+    questions: Questions
     whole: Answers
     """All answers: they stay the objects they are while this is kept."""
 
-    def stands(self, seen: Scope, given: Answers, changed: frozenset[str]) -> bool:
-        """Tell whether it is the same for a class whose workload answers for the same.
+    def stands(self, seen: Scope, changed: frozenset[str]) -> bool:
+        """Tell whether a class whose workload answers for the same answers alike.
+
+        What was ``given`` is another matter.
 
         Args:
             seen: What the class, and others, see now.
-            given: As for `ByScope.of`.
             changed: The fields in which the mesh differs since it was made.
 
         """
         if not self.fields.isdisjoint(changed):
             return False
-        for ours, theirs in zip(self.given, given, strict=True):
-            if ours is not theirs:
-                return False
         for question, answer in self.others:
             if of_scope(seen, question) is not answer:
                 return False
@@ -138,6 +137,7 @@ def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Ke
         given,
         frozenset(f"{q[1]}" for q in questions if q[0] == MESH),
         tuple(each for each in every if each[0][0] in OF_SCOPE and each[0] not in OWN),
+        questions,
         answers,
     )
 
