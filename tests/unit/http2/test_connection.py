@@ -120,6 +120,22 @@ def test_no_more_is_sent_than_the_client_takes() -> None:
     assert data_of(client.answers()) == b"789"
 
 
+def test_no_more_is_put_out_than_there_is_room() -> None:
+    client = Client()
+    for stream in (1, 3):
+        client.call(stream)
+    client.answers()
+    client.server.room = 10
+    assert not client.server.send(1, (b"0123456789",))
+    assert data_of(client.answers()) == message_head(10) + b"01234"
+    assert not client.server.send(3, (b"abc",))
+    assert data_of(client.answers()) == b"", "one for all calls"
+    assert list(client.server.go_on(7)) == [Drained(1)]
+    assert data_of(client.answers()) == b"56789" + message_head(3)[:2]
+    assert list(client.server.go_on(99)) == [Drained(3)]
+    assert data_of(client.answers()) == message_head(3)[2:] + b"abc"
+
+
 def test_the_connection_has_a_window_too() -> None:
     client = Client({Setting.INITIAL_WINDOW_SIZE: 1 << 20})
     for stream in (1, 3):

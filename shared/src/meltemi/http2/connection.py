@@ -75,6 +75,8 @@ class Connection:
         self._largest_message = largest_message
         self._reader, self._headers, self._toll = Reader(), Headers(), Toll()
         self._peer = Peer()
+        self.room = LARGEST_WINDOW
+        """Bytes of calls that may still be put into ``out``: its owner's to set."""
         self._window = USUAL_WINDOW
         self._owed = 0
         self._last = 0
@@ -139,6 +141,12 @@ class Connection:
         if found is not None:
             found.unread -= size
             self._give(stream, found)
+
+    def go_on(self, room: int) -> Iterator[Event]:
+        """Put into ``out`` up to ``room`` bytes of what waits; yield who is done."""
+        self.room = room
+        for stream, each in list(self.streams.items()):
+            yield from self._go_on(stream, each)
 
     def ping(self) -> None:
         """Ask the client whether it is there."""
@@ -303,12 +311,14 @@ class Connection:
 
     def _pump(self, stream: int, found: Stream) -> None:
         """Hand on what the client takes now; and the trailers when all is sent."""
-        allowed = min(self._window, found.window)
+        allowed = min(self._window, found.window, self.room)
         if allowed > 0 and found.sending.size:
             before = found.sending.size
             self.out += found.sending.frames(stream, allowed, self._peer.frame)
-            self._window -= before - found.sending.size
-            found.window -= before - found.sending.size
+            sent = before - found.sending.size
+            self._window -= sent
+            found.window -= sent
+            self.room -= sent
         if found.trailers is not None and not found.sending.size:
             flags = Flag.END_HEADERS | Flag.END_STREAM
             self.out.append(frame(Kind.HEADERS, found.trailers, flags, stream))

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from meltemi.credentials.mutual import Peer
 from meltemi.http2.connection import Connection
-from meltemi.http2.frame import ConnectionEndedError
+from meltemi.http2.frame import LARGEST_WINDOW, ConnectionEndedError
 from meltemi.http2.stream import Drained, Event, Finished, Opened, Received, Reset
 from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
 from meltemi.runtime.containment import Failed, contained_wait
@@ -30,6 +30,9 @@ PING_SECONDS = 10.0
 """Of silence, after which a client is asked whether it is there."""
 PONG_SECONDS = 5.0
 """In which it has to say something."""
+MOST_AT_ONCE = 1 << 18
+"""Bytes under TLS that a socket is given while it has not taken those before: they are
+a copy, and a thousand clients that do not read would have as many of a whole mesh."""
 
 
 class _RefusedError(Exception):
@@ -112,6 +115,7 @@ class Http2Protocol(asyncio.Protocol):
         self, handlers: Handlers, tasks: asyncio.TaskGroup, largest_message: int
     ) -> None:
         self.connection = Connection(largest_message)
+        self._most = LARGEST_WINDOW
         self.writable = asyncio.Event()
         self.writable.set()
         self._handlers, self._tasks = handlers, tasks
@@ -128,6 +132,8 @@ class Http2Protocol(asyncio.Protocol):
         if self._ended:
             self._transport.abort()
             return
+        if transport.get_extra_info("ssl_object"):
+            self._most = self.connection.room = MOST_AT_ONCE
         self.flush()
         self._timer = self._loop.call_later(PING_SECONDS, self._still_there)
 
@@ -159,18 +165,31 @@ class Http2Protocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Have them go on."""
         self.writable.set()
+        self._go_on()
+        self.flush()
 
     def flush(self) -> None:
-        """Write what the connection has for the client."""
-        out, transport = self.connection.out, self._transport
-        if not out or transport is None or transport.is_closing():
-            out.clear()
+        """Write what the connection has for the client, a part at a time."""
+        transport = self._transport
+        while out := self.connection.out:
+            if transport is None or transport.is_closing():
+                out.clear()
+                return
+            self.connection.out = []
+            if len(out) == 1:
+                transport.write(out[0])
+            else:
+                transport.writelines(out)
+            if self.writable.is_set():
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the connection hand on more: what it did is with the socket."""
+        if self.connection.room > 0:
+            self.connection.room = self._most
             return
-        if len(out) == 1:
-            transport.write(out[0])
-        else:
-            transport.writelines(out)
-        self.connection.out = []
+        for event in self.connection.go_on(self._most):
+            self._told(event)
 
     def peer(self) -> Peer | None:
         """Return whom the handshake verified; raise `InvalidCertificateError`."""
