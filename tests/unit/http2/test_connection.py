@@ -26,7 +26,6 @@ from meltemi.http2.frame import (
 from meltemi.http2.header import LARGEST_BLOCK
 from meltemi.http2.message import message_head
 from meltemi.http2.stream import WINDOW, Drained, Finished, Opened, Received, Reset
-from meltemi.http2.toll import AT_ONCE
 from meltemi.testkit.http2_client import (
     LAST,
     MESSAGE_BYTES,
@@ -34,16 +33,11 @@ from meltemi.testkit.http2_client import (
     Client,
     cut,
     data_of,
+    ended_by,
 )
 
 if TYPE_CHECKING:
     from meltemi.http2.stream import Event
-
-
-def ended_by(client: Client, data: bytes) -> Code:
-    with pytest.raises(ConnectionEndedError) as failure:
-        client.say(data)
-    return failure.value.reason
 
 
 def test_a_call_with_its_messages_is_told() -> None:
@@ -301,48 +295,6 @@ def test_the_first_words_must_be_those_of_http2() -> None:
         with pytest.raises(ConnectionEndedError) as failure:
             list(server.receive(said, 0.0))
         assert failure.value.reason is Code.PROTOCOL_ERROR
-
-
-@pytest.mark.parametrize(
-    "each",
-    [
-        frame(Kind.PING, bytes(8)),
-        settings({}),
-        frame(Kind.PRIORITY, bytes(5), 0, 1),
-        frame(Kind.DATA, b"", 0, 1),
-        b"\0\0\0\x63" + bytes(5),
-    ],
-)
-def test_a_flood_of_frames_that_carry_nothing_ends(each: bytes) -> None:
-    client = Client()
-    client.call(1)
-    for _ in range(int(AT_ONCE) - 2):
-        client.say(each)
-    assert ended_by(client, each) is Code.ENHANCE_YOUR_CALM
-
-
-def test_credit_for_each_byte_is_a_flood_and_for_what_is_sent_is_none() -> None:
-    client, credit = Client(), frame(Kind.WINDOW_UPDATE, struct.pack(">I", 1))
-    client.call(1)
-    for _ in range(20):
-        client.say(credit * 1_000)
-    assert ended_by(client, credit * 200_000) is Code.ENHANCE_YOUR_CALM
-
-
-def test_calls_that_are_reset_at_once_are_counted() -> None:
-    client, reset = Client(), struct.pack(">I", Code.CANCEL)
-    said = b"".join(
-        frame(Kind.HEADERS, client.block(), LAST, stream)
-        + frame(Kind.RST_STREAM, reset, 0, stream)
-        for stream in range(1, 2 * int(AT_ONCE), 2)
-    )
-    assert ended_by(client, said) is Code.ENHANCE_YOUR_CALM
-
-
-def test_pings_now_and_then_are_no_flood() -> None:
-    client = Client()
-    for second in range(2 * int(AT_ONCE)):
-        client.say(frame(Kind.PING, bytes(8)), now=5.0 * second)
 
 
 def test_a_header_block_without_end_is_not_kept() -> None:

@@ -79,6 +79,7 @@ class Connection:
         """Bytes of calls that may still be put into ``out``: its owner's to set."""
         self._window = USUAL_WINDOW
         self._owed = 0
+        self._now = 0.0
         self._last = 0
         self._greeted = False
         self._block: tuple[Frame, bytearray] | None = None
@@ -95,6 +96,7 @@ class Connection:
             ConnectionEndedError: If the client breaks the protocol; say `goodbye`.
 
         """
+        self._now = now
         for each in self._reader.frames(data):
             self._toll.pay(each, now)
             if not self._greeted and each.kind != Kind.SETTINGS:
@@ -249,6 +251,7 @@ class Connection:
         found.owed += size
         try:
             for message in found.messages.take(unpadded(given)):
+                self._toll.hear(self._now)
                 found.unread += len(message)
                 yield Received(given.stream, message)
         except UnreadableMessageError as error:

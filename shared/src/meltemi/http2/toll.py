@@ -1,8 +1,8 @@
-"""How many frames that carry nothing a client may send.
+"""How many frames that carry nothing, or next to nothing, a client may send.
 
 Each costs the server more than the client: pings and settings are answered, a stream
 that is opened and reset begins a call (CVE-2019-9512, 9514, 9515, 9518 and
-CVE-2023-44487).
+CVE-2023-44487), and a message of five bytes is as much work as one of a thousand.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ AT_ONCE: Final = 1_000.0
 CREDIT: Final = 0.01
 """What a WINDOW_UPDATE costs: a client sends some for what it is sent, and they are
 quickly read; but nothing keeps it from sending one for each byte."""
+LITTLE: Final = 0.1
+"""What a message costs, and a DATA frame of fewer than `SMALL` bytes."""
+SMALL: Final = 16
 CARRYING: Final = (Kind.DATA, Kind.CONTINUATION)
 
 
@@ -37,15 +40,37 @@ class Toll:
             ConnectionEndedError: If there were too many.
 
         """
-        carries = given.payload or given.flags & Flag.END_STREAM
-        if given.kind in CARRYING and carries:
-            return
-        cost = CREDIT if given.kind == Kind.WINDOW_UPDATE else 1.0
+        cost = _cost(given)
+        if cost:
+            self._pay(cost, now)
+
+    def hear(self, now: float) -> None:
+        """Count a message.
+
+        Raises:
+            ConnectionEndedError: If there were too many.
+
+        """
+        self._pay(LITTLE, now)
+
+    def _pay(self, cost: float, now: float) -> None:
         if self.since is not None:
             self.left = min(AT_ONCE, self.left + (now - self.since) * PER_SECOND)
         self.since = now
         self.left -= cost
         if self.left < 0:
             raise ConnectionEndedError(
-                Code.ENHANCE_YOUR_CALM, "too many frames that carry nothing"
+                Code.ENHANCE_YOUR_CALM, "too many frames that carry nothing, or little"
             )
+
+
+def _cost(given: Frame) -> float:
+    if given.kind == Kind.WINDOW_UPDATE:
+        return CREDIT
+    if given.kind not in CARRYING or not (
+        given.payload or given.flags & Flag.END_STREAM
+    ):
+        return 1.0
+    if given.kind == Kind.DATA and len(given.payload) < SMALL:
+        return LITTLE
+    return 0.0

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import pytest
 from hpack import Decoder, Encoder
 
 from meltemi.http2.connection import Connection
-from meltemi.http2.frame import LARGEST, PREFACE, Flag, Kind, Reader, frame, settings
+from meltemi.http2.frame import (
+    LARGEST,
+    PREFACE,
+    ConnectionEndedError,
+    Flag,
+    Kind,
+    Reader,
+    frame,
+    settings,
+)
 from meltemi.http2.message import message_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from meltemi.http2.frame import Frame, Setting
+    from meltemi.http2.frame import Code, Frame, Setting
     from meltemi.http2.stream import Event
 
 MESSAGE_BYTES: Final = 4 << 20
@@ -86,3 +96,10 @@ def reader() -> Reader:
 def data_of(answers: Iterable[Frame]) -> bytes:
     """Return the data of ``answers``, joined."""
     return b"".join(each.payload for each in answers if each.kind == Kind.DATA)
+
+
+def ended_by(client: Client, data: bytes) -> Code:
+    """Return why the server ends the connection of who says ``data``."""
+    with pytest.raises(ConnectionEndedError) as failure:
+        client.say(data)
+    return failure.value.reason

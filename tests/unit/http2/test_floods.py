@@ -1,0 +1,83 @@
+"""What costs a server more than the client that sends it has an end."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from meltemi.http2.frame import Code, Kind, frame, settings
+from meltemi.http2.message import message_head
+from meltemi.http2.stream import Received
+from meltemi.http2.toll import AT_ONCE, LITTLE
+from meltemi.testkit.http2_client import LAST, MESSAGE_BYTES, Client, ended_by
+
+
+@pytest.mark.parametrize(
+    "each",
+    [
+        frame(Kind.PING, bytes(8)),
+        settings({}),
+        frame(Kind.PRIORITY, bytes(5), 0, 1),
+        frame(Kind.DATA, b"", 0, 1),
+        b"\0\0\0\x63" + bytes(5),
+    ],
+)
+def test_a_flood_of_frames_that_carry_nothing_ends(each: bytes) -> None:
+    client = Client()
+    client.call(1)
+    for _ in range(int(AT_ONCE) - 2):
+        client.say(each)
+    assert ended_by(client, each) is Code.ENHANCE_YOUR_CALM
+
+
+def test_a_flood_of_empty_messages_ends() -> None:
+    client = Client()
+    client.call(1)
+    thousand = frame(Kind.DATA, message_head(0) * 1_000, 0, 1)
+    many = int(AT_ONCE / LITTLE) // 1_000
+    assert ended_by(client, thousand * (many + 1)) is Code.ENHANCE_YOUR_CALM
+
+
+def test_a_message_cut_into_single_bytes_is_a_flood() -> None:
+    client = Client()
+    client.call(1)
+    client.say(frame(Kind.DATA, message_head(MESSAGE_BYTES), 0, 1))
+    most = int(AT_ONCE / LITTLE)
+    assert ended_by(client, frame(Kind.DATA, b"a", 0, 1) * (most + 1)) is (
+        Code.ENHANCE_YOUR_CALM
+    )
+
+
+def test_what_a_busy_proxy_says_is_no_flood() -> None:
+    client = Client()
+    client.call(1)
+    said = frame(Kind.DATA, message_head(100) + bytes(100), 0, 1) * 500
+    for second in range(40):
+        for each in client.say(said, now=float(second)):
+            assert isinstance(each, Received)
+            client.server.read(1, len(each.message))
+
+
+def test_credit_for_each_byte_is_a_flood_and_for_what_is_sent_is_none() -> None:
+    client, credit = Client(), frame(Kind.WINDOW_UPDATE, struct.pack(">I", 1))
+    client.call(1)
+    for _ in range(20):
+        client.say(credit * 1_000)
+    assert ended_by(client, credit * 200_000) is Code.ENHANCE_YOUR_CALM
+
+
+def test_calls_that_are_reset_at_once_are_counted() -> None:
+    client, reset = Client(), struct.pack(">I", Code.CANCEL)
+    said = b"".join(
+        frame(Kind.HEADERS, client.block(), LAST, stream)
+        + frame(Kind.RST_STREAM, reset, 0, stream)
+        for stream in range(1, 2 * int(AT_ONCE), 2)
+    )
+    assert ended_by(client, said) is Code.ENHANCE_YOUR_CALM
+
+
+def test_pings_now_and_then_are_no_flood() -> None:
+    client = Client()
+    for second in range(2 * int(AT_ONCE)):
+        client.say(frame(Kind.PING, bytes(8)), now=5.0 * second)
