@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
+from google.protobuf.struct_pb2 import Struct, Value
 
 from meltemi.testkit.pair import application, pair
 from meltemi.testkit.waiting import until
@@ -37,6 +39,10 @@ spec:
         path: {{value: request.url_path}}
         response_flags: {{operation: REMOVE}}
     - {{match: {{metric: REQUEST_SIZE}}, disabled: true}}
+"""
+
+UNCOUNTED = """  metrics:
+  - overrides: [{{match: {{metric: ALL_METRICS, mode: CLIENT}}, disabled: true}}]
 """
 
 
@@ -72,6 +78,20 @@ async def test_both_sides_of_a_call_are_counted_under_istios_names(
         metrics = envoy.metrics()
         assert "istio_request_duration_milliseconds_bucket" in metrics
         assert "istio_request_bytes" not in metrics, "what is disabled is not counted"
+
+
+async def test_who_counts_nothing_lets_nobody_say_who_calls(tmp_path: Path) -> None:
+    uncounted = TOLD.partition("  metrics:\n")[0] + UNCOUNTED
+    named = Value(struct_value=Struct())
+    named.struct_value.update({"workload": "evil-v9", "namespace": "kube-system"})
+    forged = base64.b64encode(named.SerializeToString()).decode()
+    with pair(tmp_path, uncounted.format(log=tmp_path / "access.log")) as envoy:
+        assert envoy.call("/", {"x-envoy-peer-metadata": forged}) == 200
+        await until(lambda: bool(envoy.counted("requests_total", "destination")))
+        (server,) = envoy.counted("requests_total", "destination")
+        assert not envoy.counted("requests_total", "source")
+    assert server["source_workload"] == server["source_workload_namespace"] == "unknown"
+    assert server["connection_security_policy"] == "mutual_tls"
 
 
 OUTSIDE = """

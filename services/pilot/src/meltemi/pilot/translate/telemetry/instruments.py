@@ -15,7 +15,13 @@ from meltemi.pilot.translate.name import inbound_cluster
 from meltemi.pilot.translate.telemetry.access_log import access_logs, unrouted
 from meltemi.pilot.translate.telemetry.levels import CLIENT, SERVER, levels
 from meltemi.pilot.translate.telemetry.metric_tag import peer
-from meltemi.pilot.translate.telemetry.metrics import CLOSED, Meters, counts, meters
+from meltemi.pilot.translate.telemetry.metrics import (
+    CLOSED,
+    Meters,
+    counts,
+    metered,
+    meters,
+)
 from meltemi.pilot.translate.telemetry.tracing import tracing
 
 if TYPE_CHECKING:
@@ -36,6 +42,8 @@ class Signals:
     plain: Meters
     reads_peers: bool
     """Whether callers say who they are, and that is counted."""
+    metered: bool = False
+    """Whether anybody in the mesh counts calls, and might believe who calls."""
     introduction: tuple[tuple[str, str], ...] = ()
     """What those who are called are told of the proxies, for their metrics."""
     tapped: bool = False
@@ -52,7 +60,7 @@ class Signals:
                 access_logs=(*self.logs, *counted.http),
                 tracing=self.tracing,
                 tapped=self.tapped,
-                peer=self._peer(secure=secure) if counted else None,
+                peer=self._peer(secure=secure, counted=bool(counted)),
                 caller=self.introduction if counted else (),
             )
             return replace(made, filter=told)
@@ -60,10 +68,16 @@ class Signals:
             return made
         return replace(made, filter=self._connections(handler, counted.tcp))
 
-    def _peer(self, *, secure: bool) -> ir.PeerHeader | None:
-        if not self.reads_peers:
+    def _peer(self, *, secure: bool, counted: bool) -> ir.PeerHeader | None:
+        """Return what becomes of the header of whoever calls.
+
+        Who counts writes its own over what an application or somebody outside says;
+        who does not takes it out: a server behind it would believe it.
+        """
+        if not self.metered or (counted and not self.reads_peers):
             return None
-        return ir.PeerHeader.READ if secure else ir.PeerHeader.DROP
+        believed = counted and secure
+        return ir.PeerHeader.READ if believed else ir.PeerHeader.DROP
 
     def _connections(
         self, made: ir.TcpFilter, counted: tuple[ir.MetricLog, ...]
@@ -181,6 +195,7 @@ def _signals(scope: Scope, side: WorkloadMode) -> Signals:
         secure=meters(scope, side, secure=True),
         plain=meters(scope, side, secure=False),
         reads_peers=side is SERVER,
+        metered=metered(scope),
         introduction=peer(scope) if side is CLIENT else (),
         tapped=scope.config.features.tap,
     )

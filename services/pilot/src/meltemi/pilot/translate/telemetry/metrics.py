@@ -83,6 +83,13 @@ def meters(scope: Scope, side: WorkloadMode, *, secure: bool) -> Meters:
     )
 
 
+def metered(scope: Scope) -> bool:
+    """Tell whether anybody in the mesh may count calls."""
+    defaults = scope.config.document.default_providers
+    told = any(each.spec.metrics for each in scope.index.telemetries)
+    return told or bool(defaults and defaults.metrics)
+
+
 def counts(scope: Scope, side: WorkloadMode) -> bool:
     """Tell whether `meters` has anything; whose proxies they are is not asked."""
     changes = _changes(scope, side)
