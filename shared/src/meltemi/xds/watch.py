@@ -26,7 +26,7 @@ WHOLE = 1 << 30
 REFUSED: Final = "refused"
 """Told by an agent as the version of a cluster that its Envoy may be warming still."""
 
-FEW: Final = 16
+FEW: Final = 64
 """So many changed clusters go one by one to an Envoy that runs.
 
 Of a response with a bad and a good one it waits for the bad one to warm, and never

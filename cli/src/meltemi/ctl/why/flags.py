@@ -54,7 +54,8 @@ FLAGS: Final = {
     ),
     "NC": Flag(
         "the route leads to a cluster that is not there",
-        "does the VirtualService name a subset that no DestinationRule has?",
+        "does the VirtualService name a subset that no DestinationRule has, or does "
+        "this proxy refuse it (meltemi ps)?",
         ROUTING,
     ),
     "UH": Flag(
