@@ -13,12 +13,14 @@ import pytest
 from meltemi.pilot.settings import Carrier
 from meltemi.testkit.pilots import NODE, REVIEWS, PilotAlone, connected, delta_ack
 from meltemi.testkit.waiting import until
+from meltemi.xds.differences import Difference
 from meltemi.xds.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROXIES = 5
+REVISIONS = 20
 
 
 @contextlib.contextmanager
@@ -30,6 +32,11 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def differences() -> int:
+    gc.collect()
+    return sum(isinstance(each, Difference) for each in gc.get_objects())
 
 
 def sessions() -> int:
@@ -62,3 +69,18 @@ async def test_f_34_a_stream_that_ended_holds_nothing_any_more(
                 else:
                     each.call.cancel()
             await until(lambda: sessions() == 0)
+
+
+async def test_f_34_what_no_revision_needs_any_more_is_free() -> None:
+    plane = PilotAlone(Carrier.HTTP2)
+    await plane.write(REVIEWS)
+    async with plane.running() as channel:
+        stream = await connected(channel)
+        await stream.call.write(delta_ack(await stream.read()))
+        before = differences()
+        for number in range(REVISIONS):
+            await plane.write(REVIEWS.replace("9080", f"{9081 + number}"))
+            while (answer := await stream.read()).removed_resources == []:
+                await stream.call.write(delta_ack(answer))
+            await stream.call.write(delta_ack(answer))
+        assert differences() - before < REVISIONS // 2

@@ -27,6 +27,7 @@ from meltemi.pilot.adapters.http2_call import (
 from meltemi.pilot.adapters.http2_server import serving_http2
 from meltemi.runtime.http import AddressInUseError
 from meltemi.runtime.settings import Address
+from meltemi.testkit.http2_client import reader
 from meltemi.testkit.processes import free_port
 
 if TYPE_CHECKING:
@@ -169,6 +170,9 @@ class Silent(asyncio.Transport):
     def abort(self) -> None:
         self.aborted = True
 
+    def close(self) -> None:
+        self.aborted = True
+
 
 class Clock:
     """The loop's time, which tests move on."""
@@ -247,4 +251,16 @@ async def test_a_call_waits_while_the_socket_takes_no_more(
             await service.ended.wait()
         assert service.sent == PIECES
         assert len(full.written) > PIECES * len(PIECE), "it goes on by itself"
+        protocol.connection_lost(None)
+
+
+async def test_who_is_connected_when_a_server_ends_is_told() -> None:
+    service, silent = Service(), Silent()
+    async with asyncio.TaskGroup() as tasks:
+        protocol = Http2Protocol({MUCH: service.much}, tasks, LARGEST)
+        protocol.connection_made(silent)
+        greeted = len(silent.written)
+        protocol.close()
+        (told,) = reader().frames(bytes(silent.written[greeted:]))
+        assert told.kind == Kind.GOAWAY
         protocol.connection_lost(None)

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from meltemi.pilot.connections import LEFT_SECONDS, Connection, Connections
+from meltemi.pilot.connections import (
+    LEFT_SECONDS,
+    REVISIONS_KEPT,
+    Connection,
+    Connections,
+)
 from meltemi.pilot.hosts_apart import in_class
 from meltemi.pilot.scope.proxy import proxy
 from meltemi.testkit.authority import NOON
@@ -40,3 +45,11 @@ def test_a_class_is_told_empty_once_the_last_of_it_moved() -> None:
     assert every.moved(other, in_class(other.proxy, hosts_apart=True))
     assert not every.left(one)
     assert every.left(other)
+
+
+def test_of_many_revisions_the_last_are_known() -> None:
+    one, clock = stream("a"), StillClock(NOON)
+    for revision in range(1, 2 * REVISIONS_KEPT):
+        one.session.acked = revision
+        one.note_progress(clock)
+    assert [*one.acked_at] == [*range(REVISIONS_KEPT, 2 * REVISIONS_KEPT)]

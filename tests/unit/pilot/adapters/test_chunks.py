@@ -91,3 +91,10 @@ def test_of_one_revision_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -
         id(parts[3]),
     ]
     assert chunks.size == 2 * size
+
+
+def test_of_versions_no_more_are_remembered_than_a_mesh_needs() -> None:
+    chunks = Chunks()
+    for number in range(2 * chunks_module.NAMES):
+        chunks.version({"a": f"{number}"})
+        assert len(chunks.versions) <= chunks_module.NAMES

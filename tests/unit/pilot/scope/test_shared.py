@@ -8,7 +8,7 @@ import pytest
 
 from meltemi.pilot.scope.proxy import ProxyClass, Role
 from meltemi.pilot.scope.scope import Scope, Target
-from meltemi.pilot.scope.shared import ByClass, ByScope, Grounds
+from meltemi.pilot.scope.shared import GROUNDS, ByClass, ByScope, Grounds
 from meltemi.testkit.mesh import sidecar_scope
 from meltemi.testkit.small_mesh import service, the
 
@@ -196,3 +196,13 @@ def test_what_a_workload_answers_for_is_not_asked_of_what_it_sees() -> None:
     target = Target(service, service.ports[0], 80)
     seen_by_another = replace(scope, targets=(target,), own=(service,))
     assert made.stands(seen_by_another, frozenset())
+
+
+def test_of_many_ways_to_see_the_last_are_remembered() -> None:
+    grounds = Grounds[int]()
+    scope = scope_of()
+    for number in range(2 * GROUNDS):
+        group = replace(scope.group, namespace=f"n{number}")
+        ground = grounds.of(replace(scope, group=group))
+        assert ground.of(("home",), lambda it: int(it.group.namespace[1:])) == number
+    assert len(grounds.known) == GROUNDS
