@@ -64,7 +64,6 @@ def figures() -> Iterator[Figure]:
     url = f"http://127.0.0.1:{free_port()}"  # nobody is there: spans are lost, as told
     tracing = Tracing(url, "pilot", "pilot-0", SystemClock())
     yield Figure("spans of a push and its ack", _pushes(Trail(tracing)) * 1e6, "us")
-    yield Figure("the same, where nothing is traced", _pushes(None) * 1e6, "us")
     tracing.close()
 
 
@@ -105,28 +104,22 @@ def _processor(process: psutil.Process) -> float:
     return sum(int(each.read_text().split()[0]) for each in threads) / 1e9
 
 
-def _pushes(trail: Trail | None) -> float:
+def _pushes(trail: Trail) -> float:
     """Return the seconds that Pilot takes to tell of one push, as it asks for it."""
     streams = [_stream(number) for number in range(PROXIES)]
     for each in streams:
-        _told(trail, each, sent=False)
+        trail.progressed(each, sent=False)
     begun = time.perf_counter()
     for number in range(2, CHANGES + 2):
         revision = Revision(number)
-        if trail:
-            trail.rung((_change(revision),), trail.now())
+        trail.rung((_change(revision),), trail.now())
         for each in streams:
             each.session.revision = revision
-            _told(trail, each, sent=True)
+            trail.progressed(each, sent=True)
         for each in streams:
             each.session.acked = revision
-            _told(trail, each, sent=False)
+            trail.progressed(each, sent=False)
     return (time.perf_counter() - begun) / CHANGES / PROXIES
-
-
-def _told(trail: Trail | None, stream: Connection, *, sent: bool) -> None:
-    if trail:
-        trail.progressed(stream, sent=sent)
 
 
 def _stream(number: int) -> Connection:
