@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meltemi.config.canonical import stored
-from meltemi.config.ledger_keys import ledger_key
-from meltemi.pilot.mcp.reading import UnreadableResourceError, read
+from meltemi.config.ledger_keys import collection_prefix, ledger_key
+from meltemi.pilot.mcp.reading import UnreadableResourceError, called, read
 from meltemi.store.ports import Mutation
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class Held:
     def replace(self, found: Iterable[bytes]) -> Difference:
         """Take that there is ``found`` and nothing else of the kind.
 
-        An object that cannot be read keeps no earlier version of itself: which it
-        would be is not known.
+        An object that cannot be read stays as it was. Where even its name cannot be
+        read it may be any: then none of the kind is taken away.
         """
         places: dict[bytes, str] = {}
         fresh: dict[str, bytes] = {}
-        unreadable: list[str] = []
+        unreadable: dict[bytes, str] = {}
         for each in found:
             known = self.places.get(each)
             if known is not None:
@@ -56,15 +56,25 @@ class Held:
             try:
                 resource = read(self.kind, each)
             except UnreadableResourceError as error:
-                unreadable.append(str(error))
+                unreadable[each] = str(error)
                 continue
             key = ledger_key(self.mesh, resource.key)
             places[each], fresh[key] = key, stored(resource)
-        gone = self.values.keys() - places.values()
+        gone = self.values.keys() - places.values() - self._kept(unreadable)
         mutations = [
-            Mutation(key, value, self.values.get(key)) for key, value in fresh.items()
+            Mutation(key, value, self.values.get(key))
+            for key, value in fresh.items()
+            if self.values.get(key) != value
         ]
         mutations += [Mutation(key, None, self.values.pop(key)) for key in sorted(gone)]
         self.places = places
         self.values.update(fresh)
-        return Difference(tuple(mutations), tuple(unreadable))
+        return Difference(tuple(mutations), tuple(unreadable.values()))
+
+    def _kept(self, unreadable: Iterable[bytes]) -> set[str]:
+        """Return the ledger keys of those that ``unreadable`` may be versions of."""
+        names = [called(each) for each in unreadable]
+        if not all(names):
+            return set(self.values)
+        collection = collection_prefix(self.mesh, self.kind.__name__)
+        return {f"{collection}{name}" for name in names}

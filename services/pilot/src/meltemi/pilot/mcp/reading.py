@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as Protobuf
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -44,7 +44,8 @@ def read(kind: type[Message], value: bytes) -> Resource[Message]:
         UnreadableResourceError: If it is none: the text names it as far as it can.
 
     """
-    envelope = _as(Envelope, value, "an envelope")
+    whose = called(value) or "no name that can be read"
+    envelope = _as(Envelope, value, f"an envelope of {kind.__name__} {whose}")
     told, name = envelope.metadata, envelope.metadata.name
     if not envelope.body.type_url.endswith(f".{kind.__name__}"):
         raise UnreadableResourceError(
@@ -56,6 +57,18 @@ def read(kind: type[Message], value: bytes) -> Resource[Message]:
         metadata=_metadata(told),
         spec=_as(kind, envelope.body.value, f"{kind.__name__} {name}"),
     )
+
+
+def called(value: bytes) -> str:
+    """Return ``NAMESPACE/NAME`` as the envelope ``value`` says; empty: it says nothing.
+
+    The name can be read where the rest cannot.
+    """
+    try:
+        found = MessageToDict(message_class(Envelope).FromString(value))
+    except (DecodeError, SerializeToJsonError):
+        return ""
+    return str(found.get("metadata", {}).get("name", ""))
 
 
 def _metadata(told: Described) -> Metadata:
@@ -90,7 +103,7 @@ def _as(kind: type[T], value: bytes, what: str) -> T:
         return msgspec.convert(
             MessageToDict(found), kind, strict=False, dec_hook=decode_value
         )
-    except (DecodeError, msgspec.ValidationError) as error:
+    except (DecodeError, SerializeToJsonError, msgspec.ValidationError) as error:
         raise UnreadableResourceError(f"{what}: {error}") from error
 
 
