@@ -9,6 +9,7 @@ NEEDED = {
     "PILOT_ETCD_ENDPOINTS": "127.0.0.1:2379",
     "PILOT_NATS_URL": "nats://127.0.0.1:4222",
 }
+FILES = {"PILOT_CONFIG_SOURCE": "file:///etc/mesh"}
 
 
 def test_what_has_a_good_default_need_not_be_said() -> None:
@@ -28,6 +29,9 @@ def test_configuration_comes_from_the_ledger_or_from_one_server() -> None:
     [
         ({}, "set etcd_endpoints and nats_url, or config_source"),
         (NEEDED | {"PILOT_CONFIG_SOURCE": "xds://127.0.0.1:1"}, "in place of"),
+        (FILES | {"PILOT_HEARTBEAT_SILENCE": "3"}, "heartbeat_silence would do"),
+        (FILES | {"PILOT_SECRETS_KEY_FILE": "/key"}, "secrets_key_file would do"),
+        (FILES | {"PILOT_NATS_ROOT_CERT_FILE": "/ca"}, "nats_root_cert_file would"),
         ({"PILOT_CONFIG_SOURCE": "127.0.0.1:1"}, "expected xds://HOST:PORT"),
         ({"PILOT_CONFIG_SOURCE": "xds://10.0.0.1:1"}, "is not on loopback"),
     ],

@@ -54,10 +54,12 @@ def test_a_file_that_cannot_be_read_keeps_what_it_said_and_the_line_is_told() ->
     broken = entry("a").replace("HTTP}", "HTTP")
     found = take(folder, one=broken, two=entry("b"))
     assert not found.mutations
-    assert any(each.startswith("one.yaml:") for each in found.problems)
-    assert not take(folder, one=broken, two=entry("b")).problems, "told once"
+    assert any(each.startswith("one.yaml:") for each in found.unread)
+    again = take(folder, one=broken, two=entry("b"))
+    assert again == found, "as long as it is so"
     mended = take(folder, one=entry("a", "b.org"), two=entry("b"))
     assert names(mended) == ["a"]
+    assert not mended.unread
 
 
 def test_an_object_that_two_files_have_is_the_first_ones() -> None:
@@ -66,7 +68,7 @@ def test_an_object_that_two_files_have_is_the_first_ones() -> None:
     (made,) = found.mutations
     assert made.value
     assert b"one.org" in made.value
-    assert found.problems == (
+    assert found.doubled == (
         (
             "two.yaml: serviceentries/default/a is in one.yaml too, which holds: "
             "take one of them out"
@@ -75,3 +77,22 @@ def test_an_object_that_two_files_have_is_the_first_ones() -> None:
     (other,) = take(folder, two=entry("a", "two.org")).mutations
     assert other.value
     assert b"two.org" in other.value
+
+
+def test_a_file_that_the_system_withholds_keeps_what_it_said() -> None:
+    folder = Folder("default")
+    take(folder, one=entry("a"), two=entry("b"))
+    lost = PermissionError(13, "Permission denied")
+    found = folder.replace({"one.yaml": lost})
+    assert found.unread == ("one.yaml: Permission denied",)
+    assert names(found) == ["b"], "others change meanwhile"
+    assert take(folder, one=entry("a")) == Difference(())
+
+
+def test_a_folder_that_the_system_withholds_keeps_what_all_in_it_said() -> None:
+    folder = Folder("default")
+    files = {"shop/a.yaml": entry("a"), "shop/deep/b.yaml": entry("b")}
+    folder.replace({name: text.encode() for name, text in files.items()})
+    found = folder.replace({"shop": OSError(5, "Input/output error")})
+    assert found == Difference((), ("shop: Input/output error",))
+    assert names(folder.replace({})) == ["a", "b"]

@@ -155,7 +155,7 @@ class Pilot:
     def _unread(self) -> str | None:
         if self._ingest.ready:
             return None
-        return "the ledger has not answered yet: is etcd reachable?"
+        return self._upstream.lacking()
 
 
 def _trail(tracing: Tracing | None) -> Trail | None:

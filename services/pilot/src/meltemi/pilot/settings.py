@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -50,6 +50,13 @@ def _features(value: object) -> object:
     if strays:
         raise ValueError(f"{strays[0]} is not a feature: known are {', '.join(known)}")
     return given
+
+
+OF_THE_LEDGER: Final = frozenset(
+    {*LedgerAccess.model_fields, *BusAccess.model_fields}
+    | {"heartbeat_silence", "secrets_key_file"}
+)
+"""What says something about ledger and doorbell, where a Pilot has them."""
 
 
 class Carrier(StrEnum):
@@ -184,6 +191,11 @@ class PilotSettings(LedgerAccess, BusAccess, TracingAccess):
                 raise ValueError(
                     "config_source stands in place of etcd_endpoints and nats_url: "
                     "set it, or both of them"
+                )
+            if idle := sorted(OF_THE_LEDGER & self.model_fields_set):
+                raise ValueError(
+                    f"{' and '.join(idle)} would do nothing: with config_source there "
+                    "is no etcd, no NATS, no heartbeat and no secret; unset"
                 )
         elif not (self.etcd_endpoints and self.nats_url):
             raise ValueError("set etcd_endpoints and nats_url, or config_source")

@@ -14,12 +14,16 @@ from meltemi.pilot.adapters.mcp_ledger import McpLedger
 from meltemi.store.arrival import arrival
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from meltemi.bus.ports import Subscriber
     from meltemi.pilot.settings import PilotSettings
     from meltemi.runtime.settings import Address
     from meltemi.store.ports import LedgerReader, LedgerWriter
+
+
+def _silent() -> str:
+    return "the ledger has not answered yet: is etcd reachable?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,14 @@ class Upstream:
         ledger: Where configuration is.
         bus: What tells of changes; None: the ledger itself is followed.
         announcing: Where Pilot tells that it is there; None: nowhere.
+        lacking: Says why nothing is known yet; asked as long as that is so.
 
     """
 
     ledger: LedgerReader
     bus: Subscriber | None
     announcing: LedgerWriter | None
+    lacking: Callable[[], str] = _silent
 
 
 @contextlib.asynccontextmanager
@@ -50,7 +56,7 @@ async def upstream(settings: PilotSettings) -> AsyncIterator[Upstream]:
         source = _told(settings.config_source, settings.mesh)
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(source.run())
-            yield Upstream(source, bus=None, announcing=None)
+            yield Upstream(source, None, None, source.lacking)
             following.cancel()
         return
     async with (
