@@ -132,11 +132,41 @@ def test_that_there_is_more_than_is_told_is_said_beside_the_story(
     assert told.err.startswith("note: there may be more of it; nobody looked on after")
 
 
-def test_a_report_that_does_not_tell_says_how_much_of_the_logs_it_has(
+def test_a_report_with_whole_logs_has_no_more_to_tell(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "r.tgz"
-    files = {"logs/web.log": json.dumps(WEB).encode()}
+    files = {"logs/web.log": json.dumps(WEB).encode(), "tails.json": b"{}"}
     write_report(file, files, datetime(2030, 1, 1, tzinfo=UTC))
     assert execute(("why", "r9", "--from", str(file))) == 65
-    assert "the report has the last 2 MiB of each log" in capsys.readouterr().err
+    assert "the report" not in capsys.readouterr().err
+    assert execute(("why", "r1", "--from", str(file))) == 0
+    assert not capsys.readouterr().err
+
+
+def test_half_a_story_from_a_report_is_told_as_half(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "r.tgz"
+    logs = {"logs/web.log": json.dumps(WEB), "logs/api.log": json.dumps(API)}
+    files = {name: text.encode() for name, text in logs.items()}
+    files["tails.json"] = b'{"api": 5000000}'
+    write_report(file, files, datetime(2030, 1, 1, tzinfo=UTC))
+    has = "of the log of api the report has only the last 2 MiB"
+    assert execute(("why", "r1", "--from", str(file))) == 0
+    told = capsys.readouterr()
+    assert told.out == STORY
+    assert told.err == f"note: there may be more of it; {has}\n"
+    assert execute(("why", "r9", "--from", str(file))) == 65
+    assert has in capsys.readouterr().err
+
+
+def test_of_a_report_that_says_nothing_of_it_a_log_of_the_most_bytes_was_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "r.tgz"
+    text = json.dumps(WEB).encode()
+    files = {"logs/web.log": text, "logs/api.log": text.rjust(2 * 1024 * 1024)}
+    write_report(file, files, datetime(2030, 1, 1, tzinfo=UTC))
+    assert execute(("why", "r9", "--from", str(file))) == 65
+    assert "of the log of api the report has" in capsys.readouterr().err

@@ -134,6 +134,22 @@ def test_the_newest_failure_is_that_of_all_logs() -> None:
     assert over(web=busy(0, 50)).newest_failure() is None
 
 
+def test_of_a_blocks_failures_the_newest_is_meant() -> None:
+    late = line(2, request_id="late", response_code=503)
+    soon = line(1, request_id="soon", response_code=503)
+    for text in (late + soon, soon + late):
+        found = over(web=text).newest_failure()
+        assert found is not None
+        assert found.request_id == "late"
+
+
+def test_the_end_of_a_log_is_cut_where_more_is_wanted() -> None:
+    looked = over(web=line(0, request_id="r1"), api=busy(-900, 3))
+    looked.tails = {"web", "api"}
+    assert len(looked.of("r1")) == 1
+    assert looked.cut == {"web"}
+
+
 def test_connections_that_nobody_took_are_found_by_their_caller() -> None:
     gone = {"request_id": None, "response_code_details": "filter_chain_not_found"}
     mine = line(0, downstream_remote_address="10.0.0.2:5", **gone)

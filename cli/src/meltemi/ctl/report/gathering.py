@@ -45,6 +45,8 @@ PAGES: Final = {
     "status": {"metrics.txt": "/stats/prometheus", "ready.txt": "/readyz?verbose"},
 }
 """Of each proxy, by whom it is asked."""
+TAILS: Final = "tails.json"
+"""Of which logs only the end was taken: their names, and bytes there were, as JSON."""
 LACKS: Final = "lacks.txt"
 """What could not be had, and why."""
 
@@ -110,8 +112,15 @@ class Gathering:
 
     def _local(self) -> None:
         """Add what only this machine can tell: its proxies, and everybody's logs."""
-        for name, text in logs_below(self._state).items():
-            self.files[f"logs/{name}.log"] = text
+        tails: dict[str, int] = {}
+        for name, file in log_files(self._state).items():
+            self.files[f"logs/{name}.log"], size = _tail(file)
+            if size > TAIL:
+                tails[name] = size
+                self._lacks.append(
+                    f"logs/{name}.log: all but the last {TAIL} of {size} bytes"
+                )
+        self._json(TAILS, tails)
         record = read_record(self._state)
         if record is None:
             self._lacks.append(f"no mesh is recorded in {self._state}")
@@ -145,15 +154,20 @@ def log_files(state: Path) -> dict[str, Path]:
     return files
 
 
-def logs_below(state: Path) -> dict[str, bytes]:
-    """Return the ends of the logs of this machine's parts and workloads, by name."""
-    return {name: _tail(file) for name, file in log_files(state).items()}
+def tails_in(text: bytes) -> frozenset[str]:
+    """Return the names of the logs that a report's `TAILS` has; none if it is odd."""
+    try:
+        return frozenset(msgspec.json.decode(text, type=dict[str, int]))
+    except msgspec.MsgspecError:
+        return frozenset()
 
 
-def _tail(file: Path) -> bytes:
+def _tail(file: Path) -> tuple[bytes, int]:
+    """Return a log's end, and how many bytes there are of it."""
     with file.open("rb") as log:
-        log.seek(max(0, file.stat().st_size - TAIL))
-        return log.read()
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(0, size - TAIL))
+        return log.read(TAIL), size
 
 
 def versions() -> dict[str, str]:

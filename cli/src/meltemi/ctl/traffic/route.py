@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from meltemi.ctl.why.hop import Hop
 
@@ -18,6 +18,9 @@ SERVER_FAILURE: Final = 500
 GRPC_FAILURES: Final = (2, 4, 12, 13, 14, 15)
 """UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS."""
 QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+Answer = tuple[float, bool]
+"""How long a request took, in milliseconds, and whether it failed."""
 
 
 class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,14 +38,30 @@ class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: dict[str, float]
 
 
-def routes(found: Iterable[Hop], now: datetime, seconds: float) -> list[RouteRow]:
-    """Return what passed each route in the last ``seconds``, the busiest first."""
-    groups: dict[tuple[str, str, str], list[Hop]] = defaultdict(list)
+def routes(
+    found: Iterable[Hop], now: datetime, seconds: float, begins: Mapping[str, float]
+) -> list[RouteRow]:
+    """Return what passed each route in the last ``seconds``, the busiest first.
+
+    Args:
+        found: Requests; read to their end before ``begins`` is looked at.
+        now: When the window ends.
+        seconds: How long it is.
+        begins: Since when there is anything of a proxy whose log does not reach as far
+            back, in seconds since the epoch: its rates are of this time.
+
+    """
+    groups: dict[tuple[str, str, str], list[Answer]] = defaultdict(list)
     for hop in found:
         if not hop.inbound and hop.start_time and 0 <= _age(hop, now) <= seconds:
             service = hop.called or hop.authority or ""
-            groups[hop.route_name or "-", service, hop.proxy].append(hop)
-    rows = [_row(*key, each, seconds) for key, each in groups.items()]
+            answer = float(hop.duration or 0), _failed(hop)
+            groups[hop.route_name or "-", service, hop.proxy].append(answer)
+    lasted = {proxy: max(now.timestamp() - at, 1.0) for proxy, at in begins.items()}
+    rows = [
+        _row(*key, each, min(lasted.get(key[2], seconds), seconds))
+        for key, each in groups.items()
+    ]
     return sorted(rows, key=lambda row: (-row.requests, row.route, row.proxy))
 
 
@@ -51,10 +70,10 @@ def _age(hop: Hop, now: datetime) -> float:
 
 
 def _row(
-    route: str, service: str, proxy: str, found: Sequence[Hop], seconds: float
+    route: str, service: str, proxy: str, found: Sequence[Answer], seconds: float
 ) -> RouteRow:
-    failed = sum(_failed(each) for each in found)
-    took = sorted(float(each.duration or 0) for each in found)
+    failed = sum(each for _, each in found)
+    took = sorted(each for each, _ in found)
     return RouteRow(
         route=route,
         service=service,

@@ -1,6 +1,6 @@
 """``meltemi routes``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +10,15 @@ import typer
 
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.state import StateOption
-from meltemi.ctl.traffic.commands import Named, Window, is_meant, share, strange
+from meltemi.ctl.traffic.commands import Named, Window, share, strange
+from meltemi.ctl.traffic.names import goes_by, names_in
+from meltemi.ctl.traffic.recent import Recent
 from meltemi.ctl.traffic.route import RouteRow, routes
 from meltemi.ctl.traffic.source import USUAL, seconds_of
-from meltemi.ctl.why.hop import Hop, hops
-from meltemi.ctl.why.logs import logs_in, logs_of
+from meltemi.ctl.why.evidence import world_of
+from meltemi.ctl.why.hop import Hop
+from meltemi.ctl.why.logs import opened
+from meltemi.ctl.why.past import MOST
 from meltemi.kernel.clock import SystemClock
 
 HEADING = (
@@ -45,31 +49,45 @@ def show_routes(
     A WORKLOAD may be who calls, or the service's host. Lines come up to ten seconds
     late.
     """
-    if report is None:
-        known = hops(logs_of(state))
-        now, seconds = SystemClock().now(), seconds_of(window)
-    else:
-        known = hops(logs_in(report))
-        now, seconds = whole(known)
-    every = routes(known, now, seconds)
+    now, seconds = SystemClock().now(), seconds_of(window)
+    with opened(state, report) as logs:
+        since = now.timestamp() - seconds if report is None else 0.0
+        recent = Recent(logs.files, since, MOST, logs.tails)
+        if report is None:
+            every = routes(recent.hops(), now, seconds, recent.begins)
+        else:
+            known = list(recent.hops())
+            every = routes(known, *whole(known), recent.begins)
+    names = names_in(world_of(state, report)) if workload else {}
     found = [
         each
         for each in every
-        if is_meant(each.proxy, "default", workload)
+        if goes_by(each.proxy, workload, names)
         or each.service.startswith(f"{workload}.")
     ]
     if workload and not found:
-        names = {name for each in every for name in (each.proxy, each.service)}
-        raise strange(workload, names)
+        raise strange(
+            workload, {x for each in every for x in (each.proxy, each.service)}
+        )
     show(msgspec.to_builtins(found), output, [HEADING, *map(row, found)])
+    if recent.begins:
+        typer.echo(cut(recent.begins), err=True)
 
 
-def whole(known: Sequence[Hop]) -> tuple[datetime, float]:
+def cut(begins: Collection[str]) -> str:
+    """Return what to say of logs that do not reach back as far as was asked."""
+    return (
+        f"note: of the log of {', '.join(sorted(begins))} only the end could be read; "
+        "its requests are fewer than there were, its rates those of the time it covers"
+    )
+
+
+def whole(known: Collection[Hop]) -> tuple[datetime, float]:
     """Return when the newest request began, and how long after the oldest."""
     times = [datetime.fromisoformat(each.start_time) for each in known]
     if not times:
         return SystemClock().now(), 1.0
-    return times[-1], max((times[-1] - times[0]).total_seconds(), 1.0)
+    return max(times), max((max(times) - min(times)).total_seconds(), 1.0)
 
 
 def row(found: RouteRow) -> list[str]:

@@ -47,7 +47,7 @@ def why(
 ) -> None:
     """Tell what became of a request, and why, from what each proxy logged of it."""
     with opened(state, report) as logs:
-        search = Search(logs)
+        search = Search(logs.files, tails=logs.tails)
         request = request or newest_failure(search, report)
         accounts = accounts_of(request, Evidence(state, report, search))
     if output is Output.TABLE:
@@ -82,9 +82,9 @@ def accounts_of(request: str, evidence: Evidence) -> Sequence[Account]:
 
 def unread(search: Search, report: Path | None) -> str:
     """Return what to say of what nobody has looked at; empty: there is nothing."""
-    if report is not None:
-        return f"; the report has the last {TAIL // MIB} MiB of each log"
     if not search.cut:
         return f"; nobody looked on after {ENOUGH} lines" if search.full else ""
     names = ", ".join(sorted(search.cut))
+    if report is not None:
+        return f"; of the log of {names} the report has only the last {TAIL // MIB} MiB"
     return f"; of the log of {names} only the last {search.most // MIB} MiB were read"

@@ -92,21 +92,23 @@ class Evidence:
 
     @cached_property
     def _world(self) -> World | None:
-        """The mesh; None where neither Galley nor the report shows it."""
-        with contextlib.suppress(MeshError, OSError, typer.Exit):
-            if self.report is None:
-                return spelled_or_running(
-                    (), state=self.state, namespace=DEFAULT_NAMESPACE
-                )
-            text = read_report(self.report).get(CONFIGURATION, b"")
-            return written([(CONFIGURATION, text)], namespace=DEFAULT_NAMESPACE)
-        return None
+        return world_of(self.state, self.report)
 
     def _policies(self) -> list[dict[str, Any]]:
         """Return the AuthorizationPolicies; none where nobody tells them."""
         if self.report is None:
             return _policies_of(self.state)
         return _policies_in(self.report)
+
+
+def world_of(state: Path, report: Path | None) -> World | None:
+    """Return the mesh; None where neither Galley nor the report shows it."""
+    with contextlib.suppress(MeshError, OSError, typer.Exit):
+        if report is None:
+            return spelled_or_running((), state=state, namespace=DEFAULT_NAMESPACE)
+        text = read_report(report).get(CONFIGURATION, b"")
+        return written([(CONFIGURATION, text)], namespace=DEFAULT_NAMESPACE)
+    return None
 
 
 def _refusal(world: World | None, hop: Hop, server: Hop) -> Refusal:

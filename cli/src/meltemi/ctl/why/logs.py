@@ -4,48 +4,52 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from meltemi.ctl.report.archive import read_report
-from meltemi.ctl.report.gathering import log_files, logs_below
+from meltemi.ctl.report.gathering import TAIL, TAILS, log_files, tails_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 LOGS: Final = "logs/"
 
 
+class Logs(NamedTuple):
+    """Logs that are open for reading, by the names of the parts."""
+
+    files: Mapping[str, BinaryIO]
+    tails: frozenset[str] = frozenset()
+    """Those of which there is only the end: a report took no more of them."""
+
+
 @contextlib.contextmanager
-def opened(state: Path, report: Path | None) -> Iterator[dict[str, BinaryIO]]:
-    """Have all logs open for reading, by name: whole, or what a report has of them."""
+def opened(state: Path, report: Path | None) -> Iterator[Logs]:
+    """Have all logs open for reading: whole, or what a report has of them."""
     if report is not None:
-        yield {name: io.BytesIO(text) for name, text in _in(report).items()}
+        yield _in(read_report(report))
         return
     with contextlib.ExitStack() as stack:
-        yield {
-            name: stack.enter_context(file.open("rb"))
-            for name, file in log_files(state).items()
-        }
+        yield Logs(
+            {
+                name: stack.enter_context(file.open("rb"))
+                for name, file in log_files(state).items()
+            }
+        )
 
 
-def logs_of(state: Path) -> dict[str, str]:
-    """Return the ends of the logs of the local mesh, by the parts' names."""
-    return _texts(logs_below(state))
-
-
-def logs_in(report: Path) -> dict[str, str]:
-    """Return the logs in a bug report, by name."""
-    return _texts(_in(report))
-
-
-def _in(report: Path) -> dict[str, bytes]:
-    return {
+def _in(report: Mapping[str, bytes]) -> Logs:
+    texts = {
         name.removeprefix(LOGS).removesuffix(".log"): text
-        for name, text in read_report(report).items()
+        for name, text in report.items()
         if name.startswith(LOGS)
     }
-
-
-def _texts(logs: dict[str, bytes]) -> dict[str, str]:
-    return {name: text.decode(errors="replace") for name, text in logs.items()}
+    # Reports of before do not say it: there, one as long as may be was longer.
+    tails = (
+        tails_in(report[TAILS])
+        if TAILS in report
+        else {name for name, text in texts.items() if len(text) >= TAIL}
+    )
+    files = {name: io.BytesIO(text) for name, text in texts.items()}
+    return Logs(files, frozenset(tails))

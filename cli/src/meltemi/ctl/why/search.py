@@ -33,6 +33,7 @@ class Search:
     Attributes:
         logs: The logs, open.
         most: Bytes of each that are read.
+        tails: The names of those that are only the ends of logs.
         cut: The names of logs that are longer, and might have had more.
         full: Whether it ended since there was so much of what was looked for.
 
@@ -40,6 +41,7 @@ class Search:
 
     logs: Mapping[str, BinaryIO]
     most: int = MOST
+    tails: Collection[str] = ()
     cut: set[str] = field(default_factory=set[str])
     full: bool = False
 
@@ -91,10 +93,14 @@ class Search:
             until = reach([each.began or 0.0 for each in found]) if found else None
             ends = [each for each in (since, until) if each is not None]
             wanted = [each for each in pasts if _goes_on(each, min(ends, default=None))]
-            self.cut |= {each.name for each in wanted if each.cut}
+            self.cut |= {each.name for each in wanted if self._is_cut(each)}
             pasts = [each for each in wanted if not each.ended]
         self.full = self.full or len(found) >= ENOUGH
         return found
+
+    def _is_cut(self, past: Past) -> bool:
+        """Tell whether there is, or was, more than can be read."""
+        return past.cut or (past.ended and past.name in self.tails)
 
 
 def _order(hop: Hop) -> tuple[str, bool]:
