@@ -40,7 +40,7 @@ TOLD = st.builds(
 def held(ring: Ring) -> dict[str, set[Edge]]:
     """Return by reporter what is told apart of it."""
     found: dict[str, set[Edge]] = {}
-    for each, _ in ring.since(0):
+    for each, _ in ring.between(0, 10**9):
         if each.service != OTHERS:
             found.setdefault(each.source.workload, set()).add(each)
     return found
@@ -60,7 +60,7 @@ def test_nobody_loses_an_edge_of_an_equal_share_and_everybody_gets_one(
         tick += later
         mine = edge(reporter, callee)
         before = {
-            who: {each for each in edges if newest[each] > tick - SLOTS}
+            who: {each for each in edges if newest[each] >= tick - SLOTS}
             for who, edges in held(ring).items()
         }
         ring.add(reporter, mine, counts(1), tick)
@@ -92,7 +92,7 @@ def test_whatever_is_told_apart_every_window_has_every_request(
         ring.add(reporter, edge(reporter, callee), counts(1, opened=2**31), tick)
         counted[tick] += 1
     first = tick - window + 1
-    total = sum(number(each, "requests") for _, each in ring.since(first))
+    total = sum(number(each, "requests") for _, each in ring.between(first, 10**9))
     assert total == sum(n for when, n in counted.items() if when >= first)
 
 

@@ -34,6 +34,7 @@ from meltemi.testkit.edges import counts, edge
 from meltemi.testkit.fakes.bus import MemoryBus
 from meltemi.testkit.fakes.ledger import MemoryLedger
 from meltemi.testkit.mesh import entry, resources
+from meltemi.testkit.waiting import eventually
 from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
@@ -320,8 +321,15 @@ async def test_what_a_proxy_counted_is_told_in_the_name_of_its_certificate(
 ) -> None:
     claimed = Report((Counted(edge("admin", "api"), counts(1, 2)),))
     assert await report(plane, encoded(claimed)) is grpc.StatusCode.OK
+    told: list[Counted] = []
+
+    async def is_told() -> bool:
+        told[:] = decoded((await client.get("/api/v1/stats")).content).edges
+        return bool(told)
+
     async with httpx2.AsyncClient(base_url=f"http://{plane.views}") as client:
-        (found,) = decoded((await client.get("/api/v1/stats")).content).edges
+        await eventually(is_told, seconds=30)  # when its period has ended
+    (found,) = told
     assert found.counts == counts(1, 2)
     assert found.edge.source == End("admin", "default", str(REVIEWS))
 

@@ -12,14 +12,14 @@ from meltemi.testkit.edges import counts, edge
 
 def requests(ring: Ring, first: int) -> float:
     total = NOTHING
-    for _, each in ring.since(first):
+    for _, each in ring.between(first, 10**9):
         total = plus(total, each)
     return number(total, "requests")
 
 
 def held(ring: Ring) -> set[str]:
     """Return who is called, by the edges that are told apart."""
-    found = {each.destination.workload for each, _ in ring.since(0)}
+    found = {each.destination.workload for each, _ in ring.between(0, 10**9)}
     return found - {EVERYBODY.workload}
 
 
@@ -29,7 +29,7 @@ def test_a_window_holds_what_was_counted_in_it_and_nothing_else() -> None:
         ring.add("web", edge(), counts(*[1.0] * tick), tick)
     assert requests(ring, 107) == 107 + 108 + 109
     assert requests(ring, 109) == 109
-    assert dict(ring.since(110)) == {}
+    assert dict(ring.between(110, 10**9)) == {}
 
 
 def test_too_many_edges_are_counted_together_and_none_is_lost() -> None:
@@ -41,11 +41,18 @@ def test_too_many_edges_are_counted_together_and_none_is_lost() -> None:
     assert requests(ring, 5) == 10_000
 
 
+def test_what_is_of_the_last_fifteen_minutes_is_kept_when_more_is_told() -> None:
+    ring = Ring()
+    ring.add("web", edge("old"), counts(1), 1)
+    ring.add("web", edge("new"), counts(1), 1 + SLOTS)
+    assert len(dict(ring.between(1, 1 + SLOTS))) == 1
+
+
 def test_edges_that_were_silent_for_long_make_room() -> None:
     ring = Ring(most=1)
     ring.add("web", edge("old"), counts(1), 1)
-    ring.add("web", edge("new"), counts(1), 1 + SLOTS)
-    assert [found for found, _ in ring.since(0)] == [edge("new")]
+    ring.add("web", edge("new"), counts(1), 2 + SLOTS)
+    assert [found for found, _ in ring.between(0, 10**9)] == [edge("new")]
     assert ring.dropped == 0
 
 

@@ -33,10 +33,16 @@ class Book:
             self.ring.add(reporter_of(edge, identity), edge, each.counts, tick)
 
     def over(self, seconds: float) -> Report:
-        """Return what was counted in the last ``seconds``; from 5 s to 15 minutes."""
+        """Return what was counted in as many seconds; from 5 s to 15 minutes.
+
+        They are whole periods, the last of which has ended: in the one that has just
+        begun some agents have reported and others have not, so its rate says nothing.
+        """
         periods = min(max(seconds, SHORTEST), LONGEST) / PERIOD_SECONDS
-        first = self._tick() - round(periods) + 1
-        found = (Counted(*each) for each in self.ring.since(first))
+        now = self._tick()
+        found = (
+            Counted(*each) for each in self.ring.between(now - round(periods), now)
+        )
         return Report(tuple(found))
 
     def _tick(self) -> int:

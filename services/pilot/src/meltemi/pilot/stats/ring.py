@@ -2,7 +2,7 @@
 
 ::
 
-    who reports ─▶ edge ─▶ track: 180 periods of 5 s, 17 KB
+    who reports ─▶ edge ─▶ track: 182 periods of 5 s, 17 KB
 
 Nobody's edges push out those of another who has fewer. Where all is full and somebody
 has at least two more than who brings a new one, the one with the most gives up the
@@ -63,11 +63,11 @@ class Ring:
         held[edge] = track
         self._held[reporter] = held
 
-    def since(self, first: int) -> Iterator[tuple[Edge, Counts]]:
-        """Yield what was counted from tick ``first`` on, if anything."""
+    def between(self, first: int, end: int) -> Iterator[tuple[Edge, Counts]]:
+        """Yield what was counted from tick ``first`` to ``end``, if anything."""
         for tracks in (*self._held.values(), self._others):
             for edge, track in tracks.items():
-                counts = track.since(first)
+                counts = track.between(first, end)
                 if any(counts):
                     yield edge, counts
 
@@ -114,7 +114,7 @@ class Ring:
         self._swept = tick
         for reporter, held in list(self._held.items()):
             for edge, track in list(held.items()):
-                if track.newest > tick - SLOTS:
+                if track.newest >= tick - SLOTS:
                     break
                 self._forget(reporter, edge)
 

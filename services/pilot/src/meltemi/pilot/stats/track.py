@@ -3,7 +3,7 @@
 ::
 
     periods of 5 s   …  t-2    t-1     t
-    before              100    130    131     what was counted before each of 180
+    before              100    130    131     what was counted before each of 182
     total                             135     so 35 since t-2: one subtraction,
                                               however long ago that is
 """
@@ -29,7 +29,9 @@ WIDE: Final = tuple(map(NUMBERS.index, ("received", "sent")))
 NARROW: Final = tuple(column for column in range(WIDTH) if column not in WIDE)
 """Everything else is kept modulo `SPAN`: 4 million calls a second, whole numbers."""
 SPAN: Final = 2**32
-EVERY_OTHER: Final = array("I", (SPAN - 1, 0) * (SLOTS * len(NARROW) // 2))
+KEPT: Final = SLOTS + 2
+"""Periods: with the one that has just begun fifteen minutes have ended; even."""
+EVERY_OTHER: Final = array("I", (SPAN - 1, 0) * (KEPT * len(NARROW) // 2))
 EVEN: Final = int.from_bytes(EVERY_OTHER, sys.byteorder)
 """Every other number of 4 bytes of all periods, as one long number."""
 
@@ -47,8 +49,8 @@ class Track:
         self.newest = tick
         """When something was counted last."""
         self._total = array("d", NOTHING)
-        self._narrow_before = array("I", bytes(4 * len(NARROW) * SLOTS))
-        self._wide_before = array("d", bytes(8 * len(WIDE) * SLOTS))
+        self._narrow_before = array("I", bytes(4 * len(NARROW) * KEPT))
+        self._wide_before = array("d", bytes(8 * len(WIDE) * KEPT))
 
     def add(self, counts: Sequence[float], tick: int) -> None:
         """Count what is new at ``tick``."""
@@ -68,7 +70,7 @@ class Track:
         """Return what was counted from the beginning of ``first`` on."""
         if first > self.newest:
             return NOTHING
-        slot = max(first, self.newest - SLOTS + 1) % SLOTS
+        slot = max(first, self.newest - KEPT + 1) % KEPT
         narrow = zip(
             _narrow(self._total), self._narrow_before[_narrow_at(slot)], strict=True
         )
@@ -77,15 +79,22 @@ class Track:
         counts: Counts = _in_order(found)
         return counts
 
+    def between(self, first: int, end: int) -> Counts:
+        """Return what was counted from ``first`` on, before ``end`` began."""
+        counts: Counts = tuple(
+            map(operator.sub, self.since(first), self.since(max(first, end)))
+        )
+        return counts
+
     def _turn(self, tick: int) -> None:
         """Begin every period up to ``tick``."""
         if tick <= self.newest:
             return
         narrow = array("I", (int(each) % SPAN for each in _narrow(self._total)))
         wide = array("d", _wide(self._total))
-        for passed in range(max(self.newest + 1, tick - SLOTS + 1), tick + 1):
-            self._narrow_before[_narrow_at(passed % SLOTS)] = narrow
-            self._wide_before[_wide_at(passed % SLOTS)] = wide
+        for passed in range(max(self.newest + 1, tick - KEPT + 1), tick + 1):
+            self._narrow_before[_narrow_at(passed % KEPT)] = narrow
+            self._wide_before[_wide_at(passed % KEPT)] = wide
         self.newest = tick
 
 
