@@ -11,10 +11,16 @@ import grpc
 import pytest
 from envoy.config.core.v3.base_pb2 import Node
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
-from meltemi.proxy.adapters import stats_reporter
+from meltemi.proxy.adapters import envoy_admin, stats_reporter
 from meltemi.proxy.adapters.dial import dial_plain
-from meltemi.proxy.adapters.envoy_admin import EnvoyAdmin, EnvoyAwayError
+from meltemi.proxy.adapters.envoy_admin import (
+    LARGEST,
+    EnvoyAdmin,
+    EnvoyAwayError,
+    PageTooLargeError,
+)
 from meltemi.proxy.adapters.following import Pilots
 from meltemi.proxy.adapters.stats_reporter import StatsReporter
 from meltemi.proxy.ring import PilotRing
@@ -36,9 +42,12 @@ class Admin(EnvoyAdmin):
     """An Envoy that has counted so many requests; None: it is away."""
 
     requests: int | None = None
+    too_large = False
     more = b""
 
     async def traffic(self) -> bytes:
+        if self.too_large:
+            raise PageTooLargeError("over 16777216 bytes")
         if self.requests is None:
             raise EnvoyAwayError("it starts")
         return LINE.format(self.requests).encode() + self.more
@@ -73,14 +82,15 @@ async def pilot(address: Address, desk: Desk) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def reporting(admin: Admin, *pilots: Address) -> AsyncIterator[None]:
+async def reporting(admin: Admin, *pilots: Address) -> AsyncIterator[CollectorRegistry]:
     ring = PilotRing(pilots, "x")
     ring.prefer(pilots[0])
     asked = Pilots(ring, dial_plain, Node(), Random(1))  # noqa: S311 - a jitter
-    part = StatsReporter(admin, asked, CollectorRegistry())
+    registry = CollectorRegistry()
+    part = StatsReporter(admin, asked, registry)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(part.run())
-        yield
+        yield registry
         running.cancel()
     await admin.close()
 
@@ -131,3 +141,46 @@ async def test_a_label_may_be_made_of_any_bytes() -> None:
         admin.more = ODD
         admin.requests = 9
         await until(lambda: desk.heard == 11)
+
+
+async def test_a_page_that_is_too_large_is_warned_of_once_and_counted() -> None:
+    admin, desk, place = Admin(NOWHERE), Desk(), local()
+    admin.too_large = True
+    with capture_logs() as logs:
+        async with pilot(place, desk), reporting(admin, place) as registry:
+
+            def unread() -> float:
+                name = "meltemi_agent_stats_reports_total"
+                return registry.get_sample_value(name, {"result": "too_large"}) or 0
+
+            await until(lambda: unread() >= 3)
+            admin.too_large, admin.requests = False, 4
+            await until(lambda: desk.heard == 4)
+    told = [each for each in logs if each["event"] != "stats.lost"]
+    assert [(each["event"], each["log_level"]) for each in told] == [
+        ("stats.too_large", "warning"),
+        ("stats.readable", "info"),
+    ]
+    assert "AGENT_STATS_EVICTION_SECONDS" in told[0]["do"]
+    assert (told[0]["limit"], told[0]["error"]) == (LARGEST, "over 16777216 bytes")
+
+
+async def test_envoys_page_is_read_up_to_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n" + b"x" * 1000)
+        await writer.drain()
+        writer.close()
+
+    place = local()
+    async with await asyncio.start_server(answer, place.host, place.port):
+        admin = EnvoyAdmin(place)
+        assert len(await admin.traffic()) == 1000
+        monkeypatch.setattr(envoy_admin, "LARGEST", 999)
+        with pytest.raises(PageTooLargeError, match="999 bytes: 1000 were read"):
+            await admin.traffic()
+        await admin.close()

@@ -27,6 +27,12 @@ class EnvoyAwayError(MeshError):
     blame = Blame.PEER
 
 
+class PageTooLargeError(EnvoyAwayError):
+    """Envoy has counted more apart than anybody reads."""
+
+    code = "agent.page-too-large"
+
+
 class _Stat(msgspec.Struct, frozen=True):
     name: str = ""
     value: int | str | None = None
@@ -64,7 +70,7 @@ class EnvoyAdmin:
     async def traffic(self) -> bytes:
         """Return the metrics of requests and connections, in the same format.
 
-        Like the others it raises `EnvoyAwayError`: also where they are over 16 MiB.
+        Like the others it raises `EnvoyAwayError`; `PageTooLargeError` over 16 MiB.
         """
         query = {"filter": TRAFFIC}
         page = bytearray()
@@ -76,8 +82,9 @@ class EnvoyAdmin:
                 async for chunk in answer.aiter_bytes():
                     page += chunk
                     if len(page) > LARGEST:
-                        raise EnvoyAwayError(
-                            f"Envoy's metrics are over {LARGEST} bytes"
+                        raise PageTooLargeError(
+                            f"Envoy's metrics of traffic are over {LARGEST} bytes: "
+                            f"{len(page)} were read, and none is counted"
                         )
         except httpx2.HTTPError as error:
             raise EnvoyAwayError(f"Envoy's admin: {error!r}") from error

@@ -9,7 +9,11 @@ import grpc
 import structlog
 from prometheus_client import Counter
 
-from meltemi.proxy.adapters.envoy_admin import EnvoyAwayError
+from meltemi.proxy.adapters.envoy_admin import (
+    LARGEST,
+    EnvoyAwayError,
+    PageTooLargeError,
+)
 from meltemi.proxy.adapters.relay import connected
 from meltemi.proxy.exposition import istio_names
 from meltemi.proxy.stats.lines import Lines
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
     from meltemi.proxy.adapters.following import Pilots
 
 ANSWER_SECONDS: Final = 2.0
+FEWER: Final = (
+    "set AGENT_STATS_EVICTION_SECONDS, so that series without requests are forgotten, "
+    "or let this workload see fewer hosts (Sidecar) and labels (Telemetry)"
+)
+"""What to do where a proxy counts too much apart."""
 
 log = structlog.get_logger()
 
@@ -39,12 +48,13 @@ class StatsReporter:
         self._reports = Counter(
             "meltemi_agent_stats_reports",
             "Reports of traffic by what became of them: taken, lost (told again with "
-            "the next).",
+            "the next); too_large: Envoy's page is over 16 MiB, and was not read.",
             ["result"],
             registry=registry,
         )
-        for result in ("taken", "lost"):
+        for result in ("taken", "lost", "too_large"):
             self._reports.labels(result)
+        self._too_large = False
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -58,10 +68,8 @@ class StatsReporter:
             await self._hang_up()
 
     async def _tell(self) -> None:
-        try:
-            page = await self._admin.traffic()
-        except EnvoyAwayError as error:
-            log.debug("stats.unread", error=str(error))
+        page = await self._page()
+        if page is None:
             return
         # A label may be made of a header, and that of any bytes.
         text = istio_names(page).decode(errors="replace")
@@ -73,6 +81,26 @@ class StatsReporter:
         if taken:
             self._tally.arrived()
         self._reports.labels("taken" if taken else "lost").inc()
+
+    async def _page(self) -> bytes | None:
+        """Return what Envoy has counted; None where it cannot be read."""
+        try:
+            page = await self._admin.traffic()
+        except PageTooLargeError as error:
+            self._reports.labels("too_large").inc()
+            if not self._too_large:
+                log.warning(
+                    "stats.too_large", error=str(error), limit=LARGEST, do=FEWER
+                )
+            self._too_large = True
+            return None
+        except EnvoyAwayError as error:
+            log.debug("stats.unread", error=str(error))
+            return None
+        if self._too_large:
+            log.info("stats.readable", size=len(page), limit=LARGEST)
+        self._too_large = False
+        return page
 
     async def _sent(self, raw: bytes) -> bool:
         channel = self._channel or await self._dialled()

@@ -35,7 +35,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     rps: float
     """Requests a second, over all of the window."""
     latency_ms: dict[str, float | None]
-    """p50, p90, p95 and p99; None without requests."""
+    """p50, p90, p95 and p99; None without requests, or until durations are told."""
     connections_opened: int
     connections_closed: int
     received_bytes: int

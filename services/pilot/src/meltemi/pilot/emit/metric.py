@@ -21,7 +21,9 @@ CONFIG = "envoy.extensions.access_loggers.stats.v3.Config"
 PREFIX = "istio"
 MOST_COUNTERS = 4_000
 MOST_HISTOGRAMS = 1_500
-"""Series of one proxy: more are not counted, and the proxy stays as small as it is.
+"""Series of one listener's logger: more are not counted, and it stays that small.
+
+A proxy has as many times this as it has listeners that count.
 
 A histogram costs as much memory as some 20 counters and as many lines of the page:
 three for each of five hundred sets of tags are what a page can be read with.
