@@ -21,3 +21,11 @@ def test_no_window_is_shorter_than_a_report_or_longer_than_the_memory(
 ) -> None:
     with pytest.raises(InvalidQueryError, match="window"):
         window_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("3s", "too short"), ("0s", "too short"), ("16m", "no longer is")]
+)
+def test_it_is_said_what_is_wrong_with_a_window(text: str, why: str) -> None:
+    with pytest.raises(InvalidQueryError, match=f"{text}.*{why}"):
+        window_of(text)

@@ -87,6 +87,18 @@ def test_one_push_of_several_changes_is_told_in_the_trace_of_each(
         assert [e.parent for e in one[1:]] == [e.own for e in one[:-1]]
 
 
+def test_of_so_many_changes_and_no_more_a_push_is_told(
+    trail: Trail, heard: list[Told]
+) -> None:
+    web, last = stream(1), REVISIONS_KEPT + 11
+    trail.progressed(web, sent=False)
+    rung(trail, *range(2, last + 1))
+    web.session.revision = last
+    trail.progressed(web, sent=True)
+    kept = range(last - REVISIONS_KEPT + 1, last + 1)
+    assert spans(heard, "pilot.push") == [str(each) for each in kept]
+
+
 def refuse(connection: Connection, revision: int, why: str) -> None:
     session = connection.session
     session.watches[TypeUrl.CLUSTER] = Watch(refused={"bad": Refusal("v", why)})

@@ -87,10 +87,20 @@ def test_a_bug_report_tells_it_too(
 def test_a_request_that_nobody_logged_is_said_to_be_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "pilot-0.log").touch()
     assert execute(("--state", str(tmp_path), "why", "r9")) != 0
     assert "no proxy has logged 'r9'" in capsys.readouterr().err
     assert execute(("--state", str(tmp_path), "why")) != 0
     assert "a request that failed" in capsys.readouterr().err
+
+
+def test_where_no_mesh_is_or_was_that_is_what_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (("why",), ("why", "r9")):
+        assert execute(("--state", str(tmp_path), *words)) == 65
+        assert "no mesh is up" in capsys.readouterr().err
 
 
 def test_a_trace_is_named_and_what_belongs_to_it_is_told(

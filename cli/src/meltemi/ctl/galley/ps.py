@@ -13,6 +13,11 @@ from meltemi.ctl.state import StateOption
 TYPES = ("cds", "eds", "lds", "rds", "vhds", "ecds")
 HEADING = ("PROXY", "PILOT", "CONNECTED", "REVISION", *map(str.upper, TYPES))
 
+NOBODY = (
+    "note: no Pilot that answers Galley has a proxy; meltemi status shows whether the "
+    "Pilots run"
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
@@ -26,6 +31,8 @@ def ps(*, state: StateOption, output: OutputOption = Output.TABLE) -> None:
     if not answer.ok:
         raise failed(answer)
     show(answer.body, output, [HEADING, *(proxy_row(each) for each in answer.body)])
+    if not answer.body:
+        typer.echo(NOBODY, err=True)
 
 
 def proxy_row(found: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from meltemi.ctl.galley.connect import connect
 from meltemi.ctl.output import Output, OutputOption, show
 from meltemi.ctl.report.gathering import TAIL
 from meltemi.ctl.state import StateOption
@@ -47,6 +48,8 @@ def why(
 ) -> None:
     """Tell what became of a request, and why, from what each proxy logged of it."""
     with opened(state, report) as logs:
+        if report is None and not logs.files:
+            connect(state)  # says that there is no mesh
         search = Search(logs.files, tails=logs.tails)
         request = request or newest_failure(search, report)
         accounts = accounts_of(request, Evidence(state, report, search))

@@ -25,7 +25,12 @@ def window_of(text: str) -> float:
         seconds = Duration.parse(text).nanoseconds / 1e9
     except InvalidDurationError as error:
         raise InvalidQueryError(f"window: {error}") from None
-    if not PERIOD_SECONDS <= seconds <= LONGEST_SECONDS:
+    if seconds < PERIOD_SECONDS:
+        raise InvalidQueryError(
+            f"window is from 5s to 15m, and {text} is too short: agents tell what "
+            "passed every 5 s"
+        )
+    if seconds > LONGEST_SECONDS:
         raise InvalidQueryError(
             f"window is from 5s to 15m, not {text}: no longer is remembered. Give "
             "meltemi a PROMETHEUS_URL for what is longer ago"
