@@ -107,6 +107,13 @@ async def say_it_was_cancelled(context: Context) -> None:
     await context.abort(grpc.StatusCode.CANCELLED, "warming up")
 
 
+async def leave_in_the_middle(context: Context) -> None:
+    for _ in range(3):
+        asked = DiscoveryRequest.FromString(await context.read())
+        await answer(context, asked.type_url)
+    await context.abort(grpc.StatusCode.UNAVAILABLE, "warming up")
+
+
 async def end(context: Context) -> None:
     await context.read()
 
@@ -123,6 +130,7 @@ async def babble(context: Context) -> None:
         (refuse_at_once, "warming up"),
         (refuse_the_first, "warming up"),
         (say_it_was_cancelled, "warming up"),
+        (leave_in_the_middle, "warming up"),
         (end, ENDED),
         (babble, "expected a DiscoveryResponse"),
     ],
