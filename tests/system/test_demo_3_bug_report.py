@@ -9,6 +9,7 @@ import pytest
 from meltemi.ctl.report.archive import read_report
 from meltemi.testkit.leaks import check_leaks
 from meltemi.testkit.up import Up, answer, secrets_of
+from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +28,13 @@ spec:
 """
 
 
-def test_7_a_report_tells_all_of_a_mesh_and_no_secret(mesh: Up, tmp_path: Path) -> None:
+async def test_7_a_report_tells_all_of_a_mesh_and_no_secret(
+    mesh: Up, tmp_path: Path
+) -> None:
     file = tmp_path / "report.tar.gz"
     mesh.apply(SENDING.format(secret=WORD))
     assert answer(mesh.url("app")).status_code == 200
+    await until(lambda: "productpage-v1" in mesh.do("edges"), seconds=60)
     mesh.do("bug-report", "--file", str(file))
     mesh.do("delete", "virtualservice/details")
     found = read_report(file)
