@@ -204,12 +204,15 @@ class Sharing:
         else:
             made = seen.routes.of(group, lambda asking: self._routed(asking, seen))
             routes = (seen.routes, made)
-        listeners = seen.outward.listeners
-        told = known if known and self._stands(known, known.told, seen) else None
+        listeners, change = seen.outward.listeners, self._change
+        moved = change.concerns(group.namespace, group.addresses)
+        told = None if moved else known
+        if told and not told.told.stands(seen.scope, change.fields):
+            told = None
         if (
             told
             and told.listeners is listeners
-            and self._stands(told, told.received, seen)
+            and told.received.stands(seen.scope, change.fields)
         ):
             return told._replace(place=place, routes=routes)
         scope = with_own(seen.scope, group, known.owned if known else None)
@@ -222,13 +225,6 @@ class Sharing:
             self._telling(scope, listeners, told),
             self._own.of(scope, (), _received),
         )
-
-    def _stands(self, known: Near, part: Kept[Snapshot], seen: Seen) -> bool:
-        """Tell whether a class would answer alike all that ``part`` of it asked."""
-        change, group = self._change, known.group
-        if change.concerns(group.namespace, group.addresses):
-            return False
-        return part.stands(seen.scope, change.fields)
 
     def _telling(
         self, scope: Scope, listeners: Listeners, known: Near | None
