@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import grpc
 import hpack
@@ -18,6 +18,8 @@ from meltemi.http2.frame import (
     frame,
     settings,
 )
+from meltemi.http2.message import HEAD_BYTES, message_head
+from meltemi.http2.stream import WINDOW
 from meltemi.pilot.adapters.http2_call import (
     MOST_AT_ONCE,
     PING_SECONDS,
@@ -25,14 +27,16 @@ from meltemi.pilot.adapters.http2_call import (
     Http2Protocol,
 )
 from meltemi.pilot.adapters.http2_server import serving_http2
+from meltemi.pilot.adapters.intake import HOLD_SECONDS, ROOM, Intake
 from meltemi.runtime.http import AddressInUseError
 from meltemi.runtime.settings import Address
-from meltemi.testkit.http2_client import reader
+from meltemi.testkit.http2_client import cut, reader
 from meltemi.testkit.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from meltemi.http2.frame import Frame
     from meltemi.pilot.adapters.call import Call
 
 LARGEST = 1 << 20
@@ -132,6 +136,86 @@ async def test_all_of_a_large_answer_comes(
     assert service.sent == PIECES
 
 
+class Sender:
+    """A client with a message of which two fit into the room for large ones."""
+
+    body = bytes(ROOM // 2 - HEAD_BYTES)
+
+    def __init__(
+        self, reading: asyncio.StreamReader, writing: asyncio.StreamWriter
+    ) -> None:
+        self._reading, self._writing, self._frames = reading, writing, reader()
+
+    async def begin(self) -> None:
+        """Send as much as may be sent unasked."""
+        block = hpack.Encoder().encode(
+            [(":path", ECHO), ("content-type", "application/grpc")]
+        )
+        call = frame(Kind.HEADERS, block, Flag.END_HEADERS, 1)
+        self._writing.write(PREFACE + settings({}) + call)
+        self._send(message_head(len(self.body)) + self.body[: WINDOW - HEAD_BYTES])
+
+    async def let_in(self) -> Self:
+        """Wait until the rest may be sent."""
+        rest = len(self.body) + HEAD_BYTES - WINDOW
+        while rest > 0:
+            for each in await self._heard():
+                if each.kind == Kind.WINDOW_UPDATE and each.stream:
+                    rest -= int.from_bytes(each.payload, "big")
+        return self
+
+    async def finish(self) -> None:
+        """Send the rest, and wait until the answer begins."""
+        self._send(self.body[WINDOW - HEAD_BYTES :])
+        while all(each.kind != Kind.DATA for each in await self._heard()):
+            pass
+
+    def leave(self) -> None:
+        self._writing.transport.abort()
+
+    def _send(self, data: bytes) -> None:
+        self._writing.writelines(cut(data, 1, Flag.NONE))
+
+    async def _heard(self) -> list[Frame]:
+        return list(self._frames.frames(await self._reading.read(1 << 16)))
+
+
+async def test_of_large_messages_as_many_are_let_in_as_there_is_room_for() -> None:
+    service, address = Service(), Address("127.0.0.1", free_port())
+    handlers = {ECHO: service.echo}
+    async with (
+        serving_http2(handlers, address, largest_message=len(Sender.body)),
+        grpc.aio.insecure_channel(str(address)) as channel,
+        asyncio.timeout(HOLD_SECONDS - 1),
+        asyncio.TaskGroup() as tasks,
+    ):
+        waiting = set[asyncio.Task[Sender]]()
+        for _ in range(4):
+            sender = Sender(*await asyncio.open_connection(address.host, address.port))
+            await sender.begin()
+            waiting.add(tasks.create_task(sender.let_in()))
+        first, waiting = await _let_in(waiting, 2)
+        assert await said(channel, ECHO, b"small ones pass") == b"small ones pass!"
+        assert not any(each.done() for each in waiting), "there is no room for them"
+        await first[0].finish()
+        second, waiting = await _let_in(waiting, 1)
+        first[1].leave()
+        third, _ = await _let_in(waiting, 1)
+        for each in (first[0], *second, *third):
+            each.leave()
+
+
+async def _let_in(
+    waiting: set[asyncio.Task[Sender]], many: int
+) -> tuple[list[Sender], set[asyncio.Task[Sender]]]:
+    """Wait until ``many`` more are let in; return them, and those that wait still."""
+    done = set[asyncio.Task[Sender]]()
+    while len(done) < many:
+        more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        done |= more
+    return [each.result() for each in done], waiting
+
+
 class Late(asyncio.Transport):
     """A connection that was accepted as the server ended."""
 
@@ -143,7 +227,7 @@ class Late(asyncio.Transport):
 
 async def test_a_connection_that_begins_as_the_server_ends_is_cut_off() -> None:
     async with asyncio.TaskGroup() as tasks:
-        protocol, late = Http2Protocol({}, tasks, LARGEST), Late()
+        protocol, late = Http2Protocol({}, tasks, Intake(LARGEST)), Late()
         protocol.close()
         protocol.connection_made(late)
     assert late.aborted
@@ -194,7 +278,7 @@ async def test_a_client_that_answers_no_ping_is_cut_off(
 ) -> None:
     clock, silent = Clock(monkeypatch), Silent()
     async with asyncio.TaskGroup() as tasks:
-        protocol = Http2Protocol({}, tasks, LARGEST)
+        protocol = Http2Protocol({}, tasks, Intake(LARGEST))
         protocol.connection_made(silent)
         protocol.data_received(PREFACE + frame(Kind.SETTINGS))
         greeted = len(silent.written)
@@ -237,7 +321,7 @@ async def test_a_call_waits_while_the_socket_takes_no_more(
 ) -> None:
     service, full = Service(), Silent(secure=secure)
     async with asyncio.TaskGroup() as tasks:
-        protocol = Http2Protocol({MUCH: service.much}, tasks, LARGEST)
+        protocol = Http2Protocol({MUCH: service.much}, tasks, Intake(LARGEST))
         protocol.connection_made(full)
         protocol.pause_writing()
         protocol.data_received(asking(MUCH))
@@ -257,7 +341,7 @@ async def test_a_call_waits_while_the_socket_takes_no_more(
 async def test_who_is_connected_when_a_server_ends_is_told() -> None:
     service, silent = Service(), Silent()
     async with asyncio.TaskGroup() as tasks:
-        protocol = Http2Protocol({MUCH: service.much}, tasks, LARGEST)
+        protocol = Http2Protocol({MUCH: service.much}, tasks, Intake(LARGEST))
         protocol.connection_made(silent)
         greeted = len(silent.written)
         protocol.close()

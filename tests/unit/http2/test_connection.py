@@ -25,7 +25,13 @@ from meltemi.http2.frame import (
 )
 from meltemi.http2.header import LARGEST_BLOCK
 from meltemi.http2.message import message_head
-from meltemi.http2.stream import WINDOW, Drained, Finished, Opened, Received, Reset
+from meltemi.http2.stream import (
+    Drained,
+    Finished,
+    Opened,
+    Received,
+    Reset,
+)
 from meltemi.testkit.http2_client import (
     LAST,
     MESSAGE_BYTES,
@@ -163,29 +169,6 @@ def test_trailers_wait_for_what_is_to_be_sent() -> None:
     assert [each.kind for each in client.answers()] == [Kind.HEADERS, Kind.DATA]
     client.say(frame(Kind.WINDOW_UPDATE, struct.pack(">I", 99), 0, 1))
     assert [each.kind for each in client.answers()][:2] == [Kind.DATA, Kind.HEADERS]
-
-
-def test_a_client_may_send_on_when_what_it_sent_was_read() -> None:
-    client, body = Client(), bytes(WINDOW // 4)
-    client.call(1)
-    for _ in range(4):
-        client.message(1, body)
-    assert credit(client) > 0
-    client.message(1, body)
-    client.message(1, body)
-    assert credit(client) == 0, "too much of it is unread"
-    for _ in range(6):
-        client.server.read(1, len(body))
-    assert credit(client) > len(body)
-
-
-def credit(client: Client) -> int:
-    """Return how much more the client was just told that it may send of a stream."""
-    return sum(
-        int.from_bytes(each.payload, "big")
-        for each in client.answers()
-        if each.kind == Kind.WINDOW_UPDATE and each.stream
-    )
 
 
 def test_a_call_that_is_reset_is_told_and_what_was_on_its_way_is_let_go() -> None:

@@ -52,9 +52,9 @@ def test_a_message_cut_into_single_bytes_is_a_flood() -> None:
 def test_what_a_busy_proxy_says_is_no_flood() -> None:
     client = Client()
     client.call(1)
-    said = frame(Kind.DATA, message_head(100) + bytes(100), 0, 1) * 500
-    for second in range(40):
-        for each in client.say(said, now=float(second)):
+    said = frame(Kind.DATA, message_head(100) + bytes(100), 0, 1) * 250
+    for second in range(80):
+        for each in client.say(said, now=second / 2):
             assert isinstance(each, Received)
             client.server.read(1, len(each.message))
 

@@ -30,10 +30,16 @@ from meltemi.http2.frame import (
     unpadded,
 )
 from meltemi.http2.header import ACCEPTED, LARGEST_BLOCK, Headers, ended
-from meltemi.http2.message import Messages, UnreadableMessageError, message_head
+from meltemi.http2.message import (
+    HEAD_BYTES,
+    Messages,
+    UnreadableMessageError,
+    message_head,
+)
 from meltemi.http2.settings import Peer
 from meltemi.http2.stream import (
     WINDOW,
+    Begun,
     Drained,
     Event,
     Finished,
@@ -53,8 +59,6 @@ STREAMS: Final = 100
 CONNECTION_WINDOW: Final = 16 << 20
 USUAL_WINDOW: Final = (1 << 16) - 1
 """What either side may send before it is told more (RFC 9113 §6.9.2)."""
-HELD: Final = 1 << 20
-"""Bytes of unread messages of a stream above which it is given no new credit."""
 
 
 class Connection:
@@ -137,11 +141,22 @@ class Connection:
             found.trailers = ACCEPTED + found.trailers
         self._pump(stream, found)
 
-    def read(self, stream: int, size: int) -> None:
-        """Note that a message of ``size`` bytes was read: the client may send more."""
+    def admit(self, stream: int, size: int) -> None:
+        """Let the client send the whole of a message that has `Begun`."""
         found = self.streams.get(stream)
         if found is not None:
-            found.unread -= size
+            found.admitted = size
+            self._give(stream, found)
+
+    def read(self, stream: int, size: int) -> None:
+        """Note that a message of ``size`` bytes was read: the client may send more.
+
+        If one was admitted it was this.
+        """
+        found = self.streams.get(stream)
+        if found is not None:
+            found.unread -= HEAD_BYTES + size
+            found.admitted = 0
             self._give(stream, found)
 
     def go_on(self, room: int) -> Iterator[Event]:
@@ -248,25 +263,29 @@ class Connection:
         found.inward -= size
         if found.inward < 0:
             raise ConnectionEndedError(Code.FLOW_CONTROL_ERROR, "more than was allowed")
-        found.owed += size
+        before = found.messages.begun
         try:
             for message in found.messages.take(unpadded(given)):
+                before = 0
                 self._toll.hear(self._now)
-                found.unread += len(message)
+                found.unread += HEAD_BYTES + len(message)
                 yield Received(given.stream, message)
         except UnreadableMessageError as error:
             self.end(given.stream, error.status, str(error))
             yield Reset(given.stream)
             return
+        if found.messages.begun > max(before, WINDOW):
+            yield Begun(given.stream, found.messages.begun)
         self._give(given.stream, found)
         if given.flags & Flag.END_STREAM:
             yield from self._finish(given.stream)
 
     def _give(self, stream: int, found: Stream) -> None:
-        """Let the client send more, unless too much of it is unread."""
-        if found.owed >= WINDOW // 2 and found.unread <= HELD and not found.finished:
-            self.out.append(_credit(stream, found.owed))
-            found.inward, found.owed = found.inward + found.owed, 0
+        """Let the client send more, unless too much is held of what it sent."""
+        more = 0 if found.finished else found.credit
+        if more:
+            self.out.append(_credit(stream, more))
+            found.inward += more
 
     def _settings(self, given: Frame) -> Iterator[Event]:
         if given.stream:

@@ -32,11 +32,23 @@ class UnreadableMessageError(MeshError):
 
 
 class Messages:
-    """Puts the messages of one stream together."""
+    """Puts the messages of one stream together.
+
+    Attributes:
+        begun: Bytes of the message that has begun, with its head; 0: none has, or its
+            head is not whole.
+
+    """
 
     def __init__(self, largest: int) -> None:
+        self.begun = 0
         self._largest = largest
         self._rest = bytearray()
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of a message that is not whole."""
+        return len(self._rest)
 
     @property
     def between(self) -> bool:
@@ -50,7 +62,7 @@ class Messages:
             UnreadableMessageError: If one is compressed, or too large to be held.
 
         """
-        rest, place = self._rest, 0
+        rest, place, self.begun = self._rest, 0, 0
         rest += data
         while len(rest) - place >= HEAD_BYTES:
             packed, size = struct.unpack_from(">BI", rest, place)
@@ -65,6 +77,7 @@ class Messages:
                 )
             end = place + HEAD_BYTES + size
             if len(rest) < end:
+                self.begun = HEAD_BYTES + size
                 break
             yield bytes(rest[place + HEAD_BYTES : end])
             place = end

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from meltemi.http2.message import Messages
 
-WINDOW: Final = 1 << 20
-"""Bytes of one stream that a client may send before they are read."""
+WINDOW: Final = 1 << 16
+"""Bytes of one stream that a client may send before they are read. A message that does
+not fit is sent as far as that until it is admitted."""
 
 
 class Opened(NamedTuple):
@@ -21,6 +22,13 @@ class Opened(NamedTuple):
 
     stream: int
     headers: Mapping[str, str]
+
+
+class Begun(NamedTuple):
+    """A message of ``size`` bytes has begun that does not fit in `WINDOW`."""
+
+    stream: int
+    size: int
 
 
 class Received(NamedTuple):
@@ -48,7 +56,7 @@ class Drained(NamedTuple):
     stream: int
 
 
-Event = Opened | Received | Finished | Reset | Drained
+Event = Opened | Begun | Received | Finished | Reset | Drained
 
 
 @dataclass(slots=True)
@@ -61,8 +69,8 @@ class Stream:
         messages: What puts the client's messages together.
         sending: What waits to be sent.
         inward: Bytes that the client may still send.
-        owed: Bytes that came, and that it was not told it may send again.
         unread: Bytes of messages that nobody has read.
+        admitted: Bytes of the message that it may send beside `WINDOW`.
         answered: Whether headers were sent.
         finished: Whether the client has sent all.
         trailers: What ends it as soon as all is sent.
@@ -73,8 +81,16 @@ class Stream:
     messages: Messages
     sending: Sending = field(default_factory=Sending)
     inward: int = WINDOW
-    owed: int = 0
     unread: int = 0
+    admitted: int = 0
     answered: bool = False
     finished: bool = False
     trailers: bytes | None = None
+
+    @property
+    def credit(self) -> int:
+        """Bytes more that the client is to be let send now; 0: it can go on so."""
+        room = WINDOW + self.admitted - self.unread - self.messages.held
+        more, missing = room - self.inward, self.messages.begun - self.messages.held
+        stuck = more > 0 and self.inward < missing
+        return more if stuck or more >= WINDOW // 2 else 0

@@ -13,7 +13,15 @@ from cryptography import x509
 from meltemi.credentials.mutual import Peer
 from meltemi.http2.connection import Connection
 from meltemi.http2.frame import LARGEST_WINDOW, ConnectionEndedError
-from meltemi.http2.stream import Drained, Event, Finished, Opened, Received, Reset
+from meltemi.http2.stream import (
+    Begun,
+    Drained,
+    Event,
+    Finished,
+    Opened,
+    Received,
+    Reset,
+)
 from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
 from meltemi.runtime.containment import Failed, contained_wait
 from meltemi.runtime.wake import Wake
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meltemi.pilot.adapters.call import Handler, Handlers
+    from meltemi.pilot.adapters.intake import Intake, Place
 
 log = structlog.get_logger("meltemi.pilot")
 
@@ -45,6 +54,8 @@ class Http2Call:
     def __init__(self, protocol: Http2Protocol, opened: Opened) -> None:
         self._protocol, self._stream = protocol, opened.stream
         self._headers = opened.headers
+        self._begun = 0
+        self._place: Place | None = None
         self._inbox: deque[bytes] = deque()
         self._finished = False
         self._news = Wake()
@@ -63,11 +74,27 @@ class Http2Call:
         while not self._inbox:
             if self._finished:
                 return None
+            if self._begun:
+                await self._admit()
             await self._news.wait()
         message = self._inbox.popleft()
         self._protocol.connection.read(self._stream, len(message))
         self._protocol.flush()
+        self.leave()
         return message
+
+    async def _admit(self) -> None:
+        """Let the client send the rest of a large message when there is room for it."""
+        size, self._begun = self._begun, 0
+        self._place = await self._protocol.intake.place(size)
+        self._protocol.connection.admit(self._stream, size)
+        self._protocol.flush()
+
+    def leave(self) -> None:
+        """Give back the room of a large message, if this call has it."""
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
 
     async def accept(self) -> None:
         """Send the headers."""
@@ -99,6 +126,8 @@ class Http2Call:
         match event:
             case Received(_, message):
                 self._inbox.append(message)
+            case Begun(_, size):
+                self._begun = size
             case Finished():
                 self._finished = True
             case Drained():
@@ -112,9 +141,10 @@ class Http2Protocol(asyncio.Protocol):
     """One connection: gives calls to their handlers, and writes what they send."""
 
     def __init__(
-        self, handlers: Handlers, tasks: asyncio.TaskGroup, largest_message: int
+        self, handlers: Handlers, tasks: asyncio.TaskGroup, intake: Intake
     ) -> None:
-        self.connection = Connection(largest_message)
+        self.connection = Connection(intake.largest)
+        self.intake = intake
         self._most = LARGEST_WINDOW
         self.writable = asyncio.Event()
         self.writable.set()
@@ -246,6 +276,7 @@ class Http2Protocol(asyncio.Protocol):
             came = await contained_wait(handler(call))
         finally:
             self._calls.pop(stream, None)
+            call.leave()
         match came:
             case Failed(_RefusedError()):
                 pass  # it has its status

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from meltemi.pilot.adapters.http2_call import Http2Protocol
+from meltemi.pilot.adapters.intake import Intake
 from meltemi.runtime.http import AddressInUseError
 from meltemi.runtime.wake import Wake
 
@@ -38,11 +39,11 @@ async def serving_http2(
 
     """
     loop = asyncio.get_running_loop()
-    open_ = Open()
+    open_, intake = Open(), Intake(largest_message)
     tasks = asyncio.TaskGroup()  # owns every call; nothing is begun before it is open
 
     def made() -> Http2Protocol:
-        protocol = _Counted(handlers, tasks, largest_message, open_)
+        protocol = _Counted(handlers, tasks, intake, open_)
         open_.among.add(protocol)
         return protocol
 
@@ -99,10 +100,10 @@ class _Counted(Http2Protocol):
         self,
         handlers: Handlers,
         tasks: asyncio.TaskGroup,
-        largest_message: int,
+        intake: Intake,
         open_: Open,
     ) -> None:
-        super().__init__(handlers, tasks, largest_message)
+        super().__init__(handlers, tasks, intake)
         self._open = open_
 
     def connection_lost(self, exc: Exception | None) -> None:
