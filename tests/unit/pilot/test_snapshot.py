@@ -3,7 +3,15 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from meltemi.kernel.names import Revision
-from meltemi.pilot.snapshot import LARGE, Snapshot, Stored, as_version, following
+from meltemi.pilot.snapshot import (
+    LARGE,
+    Item,
+    Snapshot,
+    Stored,
+    as_version,
+    exchanged,
+    following,
+)
 from meltemi.xds.types import TypeUrl
 
 CDS = TypeUrl.CLUSTER
@@ -59,3 +67,34 @@ def test_a_type_in_which_nothing_changed_keeps_its_mapping() -> None:
     third = following(second, holding(a="2", b="1")).made
     assert third.versions[CDS] is not second.versions[CDS]
     assert third.versions[CDS]["a"] == "2"
+
+
+def item(name: str, version: str) -> Item:
+    return CDS, name, as_version(CDS, name, version.encode(), version)
+
+
+def test_items_are_exchanged_for_others_of_their_names() -> None:
+    before = holding(a="1", b="1")
+    steps = (((item("a", "1"),), (item("a", "2"),)),)
+    after = exchanged(before, steps, Revision(9))
+    assert after is not None
+    assert (after.revision, after.resources) == (9, holding(a="2", b="1").resources)
+    assert after.versions == holding(a="2", b="1").versions
+    assert before.versions == holding(a="1", b="1").versions
+
+
+def test_a_type_in_which_nothing_is_exchanged_keeps_its_mapping() -> None:
+    before = holding(a="1")
+    after = exchanged(before, (((item("a", "1"),), (item("a", "1"),)),), Revision(9))
+    assert after is not None
+    assert after.resources[CDS] is before.resources[CDS]
+    assert after.versions[CDS] is before.versions[CDS]
+
+
+def test_others_names_and_what_is_not_held_cannot_be_exchanged() -> None:
+    before = holding(a="1")
+    for old, new in (("a", "b"), ("c", "c")):
+        steps = (((item(old, "1"),), (item(new, "2"),)),)
+        assert exchanged(before, steps, Revision(9)) is None
+    stale = (((item("a", "0"),), (item("a", "2"),)),)
+    assert exchanged(before, stale, Revision(9)) is None

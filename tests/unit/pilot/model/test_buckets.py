@@ -31,3 +31,17 @@ def test_dropping_what_is_not_there_changes_nothing() -> None:
 def test_values_come_by_namespace_and_name() -> None:
     made = Buckets[int]().put("b", "x", 3).put("a", "z", 2).put("a", "y", 1)
     assert list(made.values()) == [1, 2, 3]
+
+
+def _age(value: int) -> tuple[str, ...]:
+    return (str(value // 10),)
+
+
+def test_an_order_stays_true_through_edits() -> None:
+    made = Buckets[int]().put("ns", "a", 30).put("ns", "b", 20).put("ns", "c", 10)
+    assert made.ordered(_age) == (10, 20, 30)
+    assert made.put("ns", "b", 25).ordered(_age) == (10, 25, 30), "as old as it was"
+    assert made.put("ns", "b", 40).ordered(_age) == (10, 30, 40), "younger now"
+    assert made.put("ns", "d", 0).ordered(_age) == (0, 10, 20, 30)
+    assert made.drop("ns", "b").ordered(_age) == (10, 30)
+    assert made.ordered(_age) == (10, 20, 30)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from meltemi.pilot.model.index import Index, index
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.model.mesh_config import MeshConfig
 from meltemi.pilot.model.registry import NOWHERE, moved
-from meltemi.testkit.mesh import resources
+from meltemi.testkit.mesh import aged, resources
 from meltemi.testkit.small_mesh import service, the
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ def steps(*texts: str) -> tuple[Services, Services]:
     mesh, made = Mesh(), list[Index]()
     for text in texts:
         for each in resources(text):
-            aged = replace(each.metadata, creation_timestamp="2026-01-01T00:00:00Z")
-            mesh = mesh.put(replace(each, metadata=aged))
+            mesh = mesh.put(aged(each))
         made.append(index(mesh, MeshConfig(), before=made[0] if made else None))
     return made[0].services, made[-1].services
 
@@ -46,15 +43,16 @@ def test_a_service_concerns_where_its_instances_are_and_were() -> None:
 
 def test_who_answers_is_no_matter_of_shape_unless_clients_connect_to_it() -> None:
     before, after = (service("web", more=each) for each in (ONE, TWO))
-    assert not moved(*steps(OTHER + before, after)).reshaped
-    assert moved(
-        *steps(OTHER + before, service("web", "81 tcp TCP", more=ONE))
-    ).reshaped
-    assert moved(*steps(OTHER, before)).reshaped
+    assert moved(*steps(OTHER + before, after)).pairs
+    assert (
+        moved(*steps(OTHER + before, service("web", "81 tcp TCP", more=ONE))).pairs
+        is None
+    )
+    assert moved(*steps(OTHER, before)).pairs is None
     headless = SELECTING.replace("STATIC", "NONE").replace("web", "picky")
     calling = service("picky", "81 tcp TCP", more=headless)
     joins = the("WorkloadEntry", "w", "address: 10.0.1.9, labels: {app: picky}")
-    assert moved(*steps(calling, joins)).reshaped
+    assert moved(*steps(calling, joins)).pairs is None
 
 
 def test_a_service_that_selects_concerns_its_namespace_when_it_comes_and_goes() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from meltemi.pilot import ir
 from meltemi.pilot.scope.shared import Grounds
-from meltemi.pilot.snapshot import NOTHING_BEHIND, Item, items, of_items
+from meltemi.pilot.snapshot import NOTHING_BEHIND, Item, exchanged, items, of_items
 from meltemi.pilot.tables import Tables
 from meltemi.pilot.translate.cluster.clusters import called
 from meltemi.pilot.translate.resources import beyond, leaving, of_service
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.virtual_service import VirtualService
+    from meltemi.pilot.model.registry import Pairs
     from meltemi.pilot.model.service import Port, Service
     from meltemi.pilot.scope.scope import Scope
     from meltemi.pilot.scope.shared import Ground
@@ -40,6 +41,9 @@ Listeners = tuple[ir.Listener, ...]
 
 MOST_LISTENERS: Final = 64
 """So many are remembered: classes differ by namespace, if somebody wrote Sidecars."""
+STEPS: Final = 512
+"""So many revisions exchange a few services; then all are asked for once more, so that
+those can be forgotten which were exchanged."""
 BEYOND: Final = "beyond"
 RULES: Final = "rules"
 SERVICE: Final = "service"
@@ -54,12 +58,14 @@ class Outward:
         listeners: As they are before telemetry and plugins, and without the services
             behind them, which the snapshot of ``reached`` knows.
         tables: Their routes.
+        ground: Where ``reached`` was made.
 
     """
 
     reached: Snapshot
     listeners: Listeners
     tables: tuple[Table, ...]
+    ground: Ground[Items]
 
 
 @dataclass(slots=True)
@@ -71,6 +77,10 @@ class Parts:
     tables: Tables = field(default_factory=Tables)
     listeners: list[Listeners] = field(default_factory=list["Listeners"])
     """Those that classes were given, the last first: equal ones are the same object."""
+    stepped: bool = False
+    """Whether something was exchanged at this revision,"""
+    steps: int = 0
+    """and at how many before it, one after the other."""
 
     def outward(self, scope: Scope) -> Outward:
         """Return what leaves workloads with ``scope``."""
@@ -85,15 +95,24 @@ class Parts:
             tables=tuple(
                 self.tables.of(scope, each, making) for each in asked.values()
             ),
+            ground=self.services.of(scope),
         )
 
-    def again(self, scope: Scope, before: Outward) -> Outward:
+    def again(self, scope: Scope, before: Outward, pairs: Pairs) -> Outward:
         """Return what leaves workloads with ``scope``, whose services have one shape.
 
-        Who answers changed since ``before``: listeners and tables read none of that.
+        Who answers changed since ``before``, for ``pairs`` of services: listeners and
+        tables read none of that, and what is made of other services is what it was.
         """
-        reached = self.reached(scope, before.reached.behind)
-        return Outward(reached, before.listeners, before.tables)
+        ground, reached = self.services.of(scope), None
+        if ground is before.ground and self.steps < STEPS:
+            every = _anew(ground, scope, pairs)
+            reached = exchanged(before.reached, every, scope.index.revision)
+        if reached is None:
+            reached = self.reached(scope, before.reached.behind)
+        else:
+            self.stepped = True
+        return Outward(reached, before.listeners, before.tables, ground)
 
     def _same(self, listeners: Listeners) -> Listeners:
         """Return listeners equal to these that some class was given, or these."""
@@ -114,7 +133,12 @@ class Parts:
 
     def turn(self) -> None:
         """Forget what nobody asked for lately: a new revision begins."""
-        self.services.turn()
+        if self.stepped:  # most of what is in use was not asked for
+            self.steps += 1
+        else:
+            self.steps = 0
+            self.services.turn()
+        self.stepped = False
         self.routes.turn()
         self.tables.turn()
 
@@ -146,6 +170,15 @@ def _reaching(ground: Ground[Items], service: Service, scope: Scope) -> Items:
     return ground.of(
         (service, rule), lambda watched: items(of_service(watched, service, rule))
     )
+
+
+def _anew(
+    ground: Ground[Items], scope: Scope, pairs: Pairs
+) -> Iterator[tuple[Items, Items]]:
+    """Yield what was made of services before, and what is made of them now."""
+    for old, new in pairs:
+        if scope.services.get(new.host) is new:
+            yield _reaching(ground, old, scope), _reaching(ground, new, scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from meltemi.pilot.patching import Patches, Patching
 from meltemi.pilot.scope.membership import member
 from meltemi.pilot.scope.observed import of_class, of_scope
 from meltemi.pilot.scope.proxy import Role
-from meltemi.pilot.scope.scope import Owned, scope, with_own
+from meltemi.pilot.scope.scope import Owned, again, scope, with_own
 from meltemi.pilot.scope.scope import outward as outward_scope
 from meltemi.pilot.scope.shared import ByClass, ByScope, Memory
 from meltemi.pilot.snapshot import Snapshot, items, of_items
@@ -185,15 +185,20 @@ class Sharing:
 
     def _look(self, group: ProxyClass, asking: ProxyClass) -> Seen:
         """Return what ``group`` sees; ``asking`` is it, and notes what is asked."""
-        scope = outward_scope(self.mesh, asking)
         known = self._shaped.known(group) if self._shaped else None
         if known is None:
+            fresh = outward_scope(self.mesh, asking)
             routes = ByClass[Snapshot](self._memory)
-            return Seen(scope, self._outward.outward(scope), routes)
+            return Seen(fresh, self._outward.outward(fresh), routes)
         questions, before = known
         for each in questions:  # what is taken over depends on them still
             of_class(asking, each)
-        return Seen(scope, self._outward.again(scope, before.outward), before.routes)
+        pairs = self._change.moved.pairs or ()
+        scope = again(before.scope, self.mesh, asking, pairs)
+        if scope is None:
+            scope = outward_scope(self.mesh, asking)
+        outward = self._outward.again(scope, before.outward, pairs)
+        return Seen(scope, outward, before.routes)
 
     def _near(
         self, group: ProxyClass, place: Place, seen: Seen, known: Near | None

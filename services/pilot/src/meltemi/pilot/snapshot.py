@@ -163,6 +163,38 @@ def of_items(
     )
 
 
+def exchanged(
+    before: Snapshot,
+    every: Iterable[tuple[Collection[Item], Collection[Item]]],
+    revision: Revision,
+) -> Snapshot | None:
+    """Return ``before`` with some items in place of others of the same names.
+
+    None: there are others, or it does not have them. Of types without a difference it
+    has the same mappings.
+    """
+    resources = dict[TypeUrl, dict[str, Stored]]()
+    versions = dict[TypeUrl, dict[str, str]]()
+    for old, new in every:
+        if len(old) != len(new):
+            return None
+        for (_, _, held), (kind, name, each) in zip(old, new, strict=True):
+            if before.resources[kind].get(name) != held:
+                return None
+            if held == each:
+                continue
+            if kind not in resources:
+                resources[kind] = dict(before.resources[kind])
+                versions[kind] = dict(before.versions[kind])
+            resources[kind][name], versions[kind][name] = each, each.version
+    return replace(
+        before,
+        revision=revision,
+        resources=MappingProxyType({**before.resources, **resources}),
+        versions=MappingProxyType({**before.versions, **versions}),
+    )
+
+
 def snapshot(made: ir.Resources, *, revision: Revision) -> Snapshot:
     """Return ``made`` as bytes."""
     patched = emitted(made)

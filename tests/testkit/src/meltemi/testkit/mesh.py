@@ -31,15 +31,17 @@ def resources(text: str) -> tuple[Resource[Message], ...]:
         return ()
     found = decode(dedent(text).encode(), file="test.yaml", default_namespace="default")
     return tuple(
-        msgspec.structs.replace(
-            each,
-            metadata=msgspec.structs.replace(
-                each.metadata,
-                creation_timestamp=f"2026-01-01T00:{age // 60:02}:{age % 60:02}Z",
-            ),
-        )
+        aged(each, f"2026-01-01T00:{age // 60:02}:{age % 60:02}Z")
         for age, each in enumerate(found)
     )
+
+
+def aged(
+    resource: Resource[Message], created: str = "2026-01-01T00:00:00Z"
+) -> Resource[Message]:
+    """Return ``resource`` as it was created at another time: all edits keep that."""
+    metadata = msgspec.structs.replace(resource.metadata, creation_timestamp=created)
+    return msgspec.structs.replace(resource, metadata=metadata)
 
 
 def mesh(text: str) -> Mesh:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -33,8 +34,11 @@ class Buckets(Generic[T]):
 
     def put(self, namespace: str, name: str, value: T) -> Buckets[T]:
         """Return an index that also holds ``value``; this one is unchanged."""
-        bucket = {**self.by_namespace.get(namespace, {}), name: value}
-        return self._with(namespace, bucket)
+        known = self.by_namespace.get(namespace, {})
+        made = self._with(namespace, {**known, name: value})
+        if name in known:
+            made.orders.update(self._in_place(known[name], value))
+        return made
 
     def drop(self, namespace: str, name: str) -> Buckets[T]:
         """Return an index without that entry; an absent one is not an error."""
@@ -56,6 +60,16 @@ class Buckets(Generic[T]):
         if found is None:
             found = self.orders[key] = tuple(sorted(self.values(), key=key))
         return found
+
+    def _in_place(
+        self, old: T, new: T
+    ) -> Iterator[tuple[Callable[[T], Age], tuple[T, ...]]]:
+        """Yield the orders that are known, where ``new`` takes the place of ``old``."""
+        for key, order in self.orders.items():
+            age = key(old)
+            if key(new) == age:
+                place = bisect_left(order, age, key=key)
+                yield key, (*order[:place], new, *order[place + 1 :])
 
     def _with(self, namespace: str, bucket: Mapping[str, T]) -> Buckets[T]:
         spine = {**self.by_namespace, namespace: MappingProxyType(bucket)}

@@ -33,7 +33,7 @@ class Change:
     @property
     def of_instances(self) -> bool:
         """Whether others answer for services, and nothing else changed."""
-        return self.fields <= ANSWERED_FOR and not self.moved.reshaped
+        return self.fields <= ANSWERED_FOR and self.moved.pairs is not None
 
     def concerns(self, namespace: str, addresses: Iterable[str]) -> bool:
         """Tell whether a workload may answer for something else now."""

@@ -15,15 +15,15 @@ from meltemi.config.schema.workload_entry import WorkloadEntry
 from meltemi.config.schema.workload_group import WorkloadGroup
 from meltemi.pilot.model import service_entry
 from meltemi.pilot.model.automatic_address import automatic_addresses, wants_address
+from meltemi.pilot.model.service import Service
 from meltemi.pilot.model.workload_group import by_name, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from meltemi.config.resource import Resource
     from meltemi.pilot.model.mesh import Mesh
     from meltemi.pilot.model.mesh_config import MeshConfig
-    from meltemi.pilot.model.service import Service
 
     Members = tuple[Resource[WorkloadEntry], ...]
 
@@ -78,26 +78,101 @@ def described(mesh: Mesh, config: MeshConfig, before: Described = NOTHING) -> De
         before: What was described at an earlier revision: it only saves work.
 
     """
-    members = _members(mesh, before)
+    members, listed = _members(mesh, before), mesh.of(ServiceEntry)
+    automatic, trust_domain = config.features.ip_autoallocate, config.trust_domain
+    if automatic == bool(before.addressed):
+        steps = _steps(listed, trust_domain, members, before)
+        if steps is not None:
+            return _stepped(before, steps, members)
     entries = {
-        (each.entry.metadata.namespace, each.entry.metadata.name): each
-        for each in _descriptions(mesh, config.trust_domain, members, before)
+        _key(each.entry): each
+        for each in _descriptions(listed, trust_domain, members, before)
     }
     plain = tuple(each for known in entries.values() for each in known.services)
-    if not config.features.ip_autoallocate:
+    if not automatic:
         return Described(plain, entries, members)
     wanting = tuple((it.namespace, it.host) for it in plain if wants_address(it))
     steady = wanting == before.wanting
     given = before.given if steady else automatic_addresses(wanting)
     addressed: dict[int, Service] = {}
     for each in plain:
-        addresses = given[each.namespace, each.host] if wants_address(each) else ()
-        held = before.addressed.get(id(each))
-        if held is None or held.automatic_addresses != addresses:
-            held = replace(each, automatic_addresses=addresses) if addresses else each
-        addressed[id(each)] = held
+        made, held = _addressed(each, given), before.addressed.get(id(each))
+        same = held and held.automatic_addresses == made.automatic_addresses
+        addressed[id(each)] = held if held and same else made
     services = tuple(addressed[id(each)] for each in plain)
     return Described(services, entries, members, wanting, given, addressed)
+
+
+Steps = list[tuple[Description, Description]]
+"""Descriptions, each with the one that it gives way to."""
+
+
+def _steps(
+    listed: tuple[Resource[ServiceEntry], ...],
+    trust_domain: str,
+    members: Mapping[str, Members],
+    before: Described,
+) -> Steps | None:
+    """Return what became of the descriptions; None: it is not so simple.
+
+    Simple is that no entry came or went, and each describes services of the same
+    names, with as many addresses of the mesh.
+    """
+    if len(listed) != len(before.entries):
+        return None
+    settled, steps = members == before.members, Steps()
+    for known, entry in zip(before.entries.values(), listed, strict=True):
+        if settled and known.entry is entry and known.trust_domain == trust_domain:
+            continue
+        if _key(known.entry) != _key(entry):
+            return None
+        made = _description(entry, trust_domain, members, known)
+        if made is not known:
+            steps.append((known, made))
+            if [*map(_wish, known.services)] != [*map(_wish, made.services)]:
+                return None
+    return steps
+
+
+def _wish(service: Service) -> tuple[str, str, bool]:
+    return service.namespace, service.host, wants_address(service)
+
+
+def _stepped(
+    before: Described, steps: Steps, members: Mapping[str, Members]
+) -> Described:
+    """Return what was described, with some descriptions in place of others."""
+    entries, addressed = dict(before.entries), dict(before.addressed)
+    others = dict[int, Service]()
+    for known, made in steps:
+        entries[_key(made.entry)] = made
+        for old, new in zip(known.services, made.services, strict=True):
+            if before.addressed:
+                addressed[id(new)] = _addressed(new, before.given)
+            held = addressed.pop(id(old), old)
+            others[id(held)] = addressed.get(id(new), new)
+    services = tuple([others.get(id(each), each) for each in before.services])
+    return replace(
+        before,
+        services=services,
+        entries=entries,
+        members=members,
+        addressed=addressed,
+    )
+
+
+def _key(entry: Resource[ServiceEntry]) -> tuple[str, str]:
+    return entry.metadata.namespace, entry.metadata.name
+
+
+def _addressed(
+    service: Service, given: Mapping[tuple[str, str], tuple[str, ...]]
+) -> Service:
+    """Return ``service`` with the addresses that the mesh has ``given`` it."""
+    if not wants_address(service):
+        return service
+    addresses = given[service.namespace, service.host]
+    return replace(service, automatic_addresses=addresses) if addresses else service
 
 
 def _members(mesh: Mesh, before: Described) -> dict[str, Members]:
@@ -113,22 +188,31 @@ def _members(mesh: Mesh, before: Described) -> dict[str, Members]:
 
 
 def _descriptions(
-    mesh: Mesh,
+    listed: Iterable[Resource[ServiceEntry]],
     trust_domain: str,
     members: Mapping[str, Members],
     before: Described,
 ) -> Iterator[Description]:
-    for entry in mesh.of(ServiceEntry):
-        home = entry.metadata.namespace
-        chosen = members.get(home, ()) if entry.spec.workload_selector else ()
-        known = before.entries.get((home, entry.metadata.name))
-        if (
-            known is not None
-            and known.entry is entry
-            and known.members is chosen
-            and known.trust_domain == trust_domain
-        ):
-            yield known
-            continue
-        services = tuple(service_entry.services(entry, chosen, trust_domain))
-        yield Description(entry, chosen, trust_domain, services)
+    for entry in listed:
+        known = before.entries.get(_key(entry))
+        yield _description(entry, trust_domain, members, known)
+
+
+def _description(
+    entry: Resource[ServiceEntry],
+    trust_domain: str,
+    members: Mapping[str, Members],
+    known: Description | None,
+) -> Description:
+    """Return what ``entry`` comes to: ``known``, if it was made of the same."""
+    selects = bool(entry.spec.workload_selector)
+    chosen = members.get(entry.metadata.namespace, ()) if selects else ()
+    if (
+        known is not None
+        and known.entry is entry
+        and known.members is chosen
+        and known.trust_domain == trust_domain
+    ):
+        return known
+    services = tuple(service_entry.services(entry, chosen, trust_domain))
+    return Description(entry, chosen, trust_domain, services)

@@ -10,7 +10,7 @@ from meltemi.pilot.model.service import Registry, by_age
 from meltemi.pilot.model.visibility import Exported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from meltemi.pilot.model.described import Described
     from meltemi.pilot.model.mesh_config import MeshConfig
@@ -68,16 +68,19 @@ class Moved(NamedTuple):
     Attributes:
         addresses: Workloads at one of these may answer for something else now,
         namespaces: and those in one of these, whose labels a service may select.
-        reshaped: Whether more changed than who answers for a service.
+        pairs: Who stands in place of whom; None: more changed than who answers.
 
     """
 
     addresses: frozenset[str]
     namespaces: frozenset[str]
-    reshaped: bool
+    pairs: Pairs | None
 
 
-NOWHERE: Final = Moved(frozenset(), frozenset(), reshaped=False)
+Pairs = tuple[tuple["Service", "Service"], ...]
+"""Services before and after, which differ in nothing but who answers."""
+
+NOWHERE: Final = Moved(frozenset(), frozenset(), ())
 
 
 def moved(before: Services, now: Services) -> Moved:
@@ -89,8 +92,21 @@ def moved(before: Services, now: Services) -> Moved:
             addresses.update(address for address, _ in services.answers[id(each)])
             if each.selector:
                 namespaces.add(each.namespace)
-    reshaped = [*map(_shape, gone)] != [*map(_shape, new)]
-    return Moved(frozenset(addresses), frozenset(namespaces), reshaped)
+    return Moved(frozenset(addresses), frozenset(namespaces), paired(gone, new))
+
+
+def paired(before: Sequence[Service], now: Sequence[Service]) -> Pairs | None:
+    """Return who of ``now`` is another than at its place among those ``before``.
+
+    None: they differ in more than who answers.
+    """
+    if len(before) != len(now):
+        return None
+    pairs = tuple(
+        each for each in zip(before, now, strict=True) if each[0] is not each[1]
+    )
+    alike = all(_shape(old) == _shape(new) for old, new in pairs)
+    return pairs if alike else None
 
 
 def _without(these: Services, those: Services) -> list[Service]:
@@ -124,9 +140,12 @@ def arranged(
         pilot/pkg/model/push_context.go initServiceRegistry.
 
     """
-    ordered = tuple(sorted((*described.services, *more), key=by_age))
-    if before is not None and before.all == ordered:
-        return replace(before, described=described)
+    others = tuple(more)
+    if before and not others and len(before.all) == len(before.described.services):
+        pairs = paired(before.described.services, described.services)
+        if pairs is not None:
+            return _replaced(before, described, pairs)
+    ordered = tuple(sorted((*described.services, *others), key=by_age))
     by_host: dict[str, dict[str, Service]] = {}
     for each in ordered:
         homes = by_host.setdefault(each.host, {})
@@ -151,6 +170,57 @@ def arranged(
         answers=answers,
         described=described,
     )
+
+
+def _replaced(before: Services, described: Described, pairs: Pairs) -> Services:
+    """Return ``before`` with others in place of some: no order and no name changes."""
+    news = {id(old): new for old, new in pairs}
+    every, by_host, places = list(before.all), dict(before.by_host), dict(before.places)
+    answers = dict(before.answers)
+    for old, new in pairs:
+        place = places.pop(id(old))
+        every[place], places[id(new)] = new, place
+        del answers[id(old)]
+        answers[id(new)] = _answers(new)
+        homes = by_host[old.host]
+        if homes[old.namespace] is old:
+            by_host[old.host] = {**homes, old.namespace: new}
+    ordered = tuple(every)
+    made = replace(
+        before,
+        all=ordered,
+        by_host=by_host,
+        exported=before.exported.replaced(news),
+        selecting=_selecting(ordered),
+        places=places,
+        answers=answers,
+        described=described,
+    )
+    return replace(made, answering=_answering_again(before, made, news))
+
+
+def _answering_again(
+    before: Services, now: Services, news: Mapping[int, Service]
+) -> dict[str, tuple[Answering, ...]]:
+    """Return who answers where, when ``news`` stand in place of some services."""
+    gone = {address for old in news for address, _ in before.answers[old]}
+    kept = {
+        address: [
+            each for each in before.answering[address] if id(each.service) not in news
+        ]
+        for address in gone
+    }
+    for new in news.values():
+        for address, each in now.answers[id(new)]:
+            if address not in kept:
+                kept[address] = [*before.answering.get(address, ())]
+            kept[address].append(each)
+    found = dict(before.answering)
+    for address, every in kept.items():
+        found[address] = tuple(sorted(every, key=now.place))
+        if not every:
+            del found[address]
+    return found
 
 
 def _selecting(ordered: Iterable[Service]) -> dict[str, tuple[Service, ...]]:

@@ -78,3 +78,19 @@ class Exported(Generic[T]):
         """Return what ``namespace`` sees: its own, what it was given, the public."""
         own = self.private.get(namespace, ())
         return own + self.shared.get(namespace, ()) + self.public
+
+    def replaced(self, others: Mapping[int, T]) -> Exported[T]:
+        """Return the same with ``others`` in place of some, by the identity of those.
+
+        What takes the place of another is seen by the same.
+        """
+
+        def among(every: tuple[T, ...]) -> tuple[T, ...]:
+            return tuple([others.get(id(each), each) for each in every])
+
+        return Exported(
+            {home: among(each) for home, each in self.private.items()},
+            {home: among(each) for home, each in self.shared.items()},
+            among(self.public),
+            self.homes,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meltemi.pilot.model.host import covers, specificity
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from meltemi.pilot.model.destination_rules import Merged
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.model.mesh_config import MeshConfig
-    from meltemi.pilot.model.registry import Services
+    from meltemi.pilot.model.registry import Pairs, Services
     from meltemi.pilot.model.service import Instance, Port
     from meltemi.pilot.scope.proxy import ProxyClass
 
@@ -234,6 +234,35 @@ def outward(index: Index, group: ProxyClass) -> Scope:
         )
         if group.role is Role.GATEWAY
         else (),
+    )
+
+
+def again(before: Scope, index: Index, group: ProxyClass, pairs: Pairs) -> Scope | None:
+    """Return what `outward` does, when others answer for services and no more changed.
+
+    None: it has to be looked at anew.
+
+    Args:
+        before: What proxies that answer alike saw.
+        index: The mesh now.
+        group: As `member` knows it.
+        pairs: The services before, and what they are now.
+
+    """
+    others = {id(old): new for old, new in pairs}
+    hosts = {old.host for old, _ in pairs}
+    services, egress = dict(before.services), list[Egress]()
+    for host in hosts & services.keys():
+        if id(services[host]) not in others:
+            return None  # some of its ports, or put together of several
+        services[host] = others[id(services[host])]
+    for each in before.egress:
+        if any(it.host in hosts and id(it) not in others for it in each.services):
+            return None
+        among = tuple([others.get(id(it), it) for it in each.services])
+        egress.append(replace(each, services=among))
+    return replace(
+        before, group=group, index=index, egress=tuple(egress), services=services
     )
 
 
