@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+import pytest
+
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.latest import Latest
 from meltemi.testkit.alike import MESH, bodies, snapshots, some_proxies
@@ -95,6 +97,52 @@ def test_who_answers_changes_no_more_than_it_would_alone() -> None:
     shared, groups = snapshots(cell), some_proxies()
     for number in range(EDITS):
         mesh = mesh.put(*resources(answering_elsewhere(rng)))
+        mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
+        cell.set(mesh)
+        for group in rng.sample(groups, 6):
+            assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number
+
+
+def ruling(rng: Random) -> str:
+    """Return a VirtualService with other rules, or of whom they are lent."""
+    status = rng.choice((404, 418, 503))
+    answer = f"directResponse: {{status: {status}}}"
+    if rng.random() < 0.2:
+        return the("VirtualService", "lent", f"http: [{{{answer}}}]")
+    weight, home = rng.randrange(1, 100), rng.choice(("default", "prod"))
+    to = ", ".join(
+        f"{{destination: {{host: {host}.svc.cluster.local}}, weight: {each}}}"
+        for host, each in (("ratings.prod", weight), ("web.default", 100 - weight))
+    )
+    rules = rng.choice(
+        (
+            f"{{route: [{to}]}}",
+            (
+                f"{{match: [{{sourceLabels: {{app: ratings}}}}], {answer}}}, "
+                f"{{route: [{to}]}}"
+            ),
+            f"{{match: [{{sourceNamespace: prod}}], {answer}}}, {{route: [{to}]}}",
+            "{match: [{uri: {prefix: /a}}], delegate: {name: lent, namespace: default}}",
+        )
+    )
+    host = f"{rng.choice(('reviews', 'web'))}.default.svc.cluster.local"
+    if rng.random() < 0.1:
+        host = "elsewhere.example.com"
+    return the("VirtualService", "ruled", f"hosts: [{host}], http: [{rules}]", home)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_rules_change_no_more_than_they_would_alone(seed: int, *, narrow: bool) -> None:
+    rng = Random(seed)  # noqa: S311 - a test that repeats itself
+    sides = SIDE_BY_SIDE if narrow else SIDE_BY_SIDE[1:]
+    mesh = holding((*MESH, *sides))
+    cell = Latest(mesh)
+    shared, groups = snapshots(cell), some_proxies()
+    for number in range(EDITS):
+        for _ in range(rng.choice((1, 1, 2))):
+            edit = ruling if rng.random() < 0.7 else answering_elsewhere
+            mesh = mesh.put(*resources(edit(rng)))
         mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
         cell.set(mesh)
         for group in rng.sample(groups, 6):

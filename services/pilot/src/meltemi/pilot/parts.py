@@ -24,16 +24,18 @@ from meltemi.pilot.translate.resources import beyond, leaving, of_service
 from meltemi.pilot.translate.route.wrapper import ruled, service_route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from meltemi.config.resource import Resource
     from meltemi.config.schema.virtual_service import VirtualService
+    from meltemi.pilot.model.change import Stepped
     from meltemi.pilot.model.registry import Pairs
     from meltemi.pilot.model.service import Port, Service
     from meltemi.pilot.scope.scope import Scope
     from meltemi.pilot.scope.shared import Ground
     from meltemi.pilot.snapshot import Snapshot
     from meltemi.pilot.tables import Table
+    from meltemi.pilot.translate.route.wrapper import Asked
 
 Items = tuple[Item, ...]
 Routes = tuple[ir.Route, ...]
@@ -42,8 +44,8 @@ Listeners = tuple[ir.Listener, ...]
 MOST_LISTENERS: Final = 64
 """So many are remembered: classes differ by namespace, if somebody wrote Sidecars."""
 STEPS: Final = 512
-"""So many revisions exchange a few services; then all are asked for once more, so that
-those can be forgotten which were exchanged."""
+"""So many revisions carry parts on; then all are asked for once more, so that what is
+not in use any more can be forgotten."""
 BEYOND: Final = "beyond"
 RULES: Final = "rules"
 SERVICE: Final = "service"
@@ -77,10 +79,17 @@ class Parts:
     tables: Tables = field(default_factory=Tables)
     listeners: list[Listeners] = field(default_factory=list["Listeners"])
     """Those that classes were given, the last first: equal ones are the same object."""
-    stepped: bool = False
-    """Whether something was exchanged at this revision,"""
     steps: int = 0
-    """and at how many before it, one after the other."""
+    """At how many revisions, one after the other, services were not asked for."""
+    carried: bool = False
+    """Whether it is so at this one, and"""
+    carried_tables: bool = False
+    """whether tables are not asked for."""
+
+    @property
+    def due(self) -> bool:
+        """Whether all is to be asked for once more: `again` will not do."""
+        return self.steps >= STEPS
 
     def outward(self, scope: Scope) -> Outward:
         """Return what leaves workloads with ``scope``."""
@@ -88,31 +97,47 @@ class Parts:
         listeners = tuple(replace(listener, origins=()) for listener, _ in served)
         behind = {listener.name: listener.origins for listener, _ in served}
         asked = {each.name: each for _, every in served for each in every}
-        making = _Found(scope, self.routes.of(scope))
         return Outward(
             reached=self.reached(scope, behind),
             listeners=self._same(listeners),
-            tables=tuple(
-                self.tables.of(scope, each, making) for each in asked.values()
-            ),
+            tables=self._tables(scope, asked.values()),
             ground=self.services.of(scope),
         )
 
-    def again(self, scope: Scope, before: Outward, pairs: Pairs) -> Outward:
-        """Return what leaves workloads with ``scope``, whose services have one shape.
+    def again(
+        self, scope: Scope, before: Outward, seen: Scope, step: Stepped
+    ) -> Outward:
+        """Return what leaves workloads with ``scope``, if no more changed than a step.
 
-        Who answers changed since ``before``, for ``pairs`` of services: listeners and
-        tables read none of that, and what is made of other services is what it was.
+        Listeners read none of that. What is made of other services, and tables where
+        no rules changed, is what it was.
+
+        Args:
+            scope: What is seen now, by `meltemi.pilot.scope.scope.again`.
+            before: What left before the step.
+            seen: What was seen then.
+            step: Who stands in place of whom.
+
         """
         ground, reached = self.services.of(scope), None
-        if ground is before.ground and self.steps < STEPS:
-            every = _anew(ground, scope, pairs)
+        if ground is before.ground:
+            every = _anew(ground, scope, step.services)
             reached = exchanged(before.reached, every, scope.index.revision)
-        if reached is None:
-            reached = self.reached(scope, before.reached.behind)
-        else:
-            self.stepped = True
-        return Outward(reached, before.listeners, before.tables, ground)
+        self.carried |= reached is not None
+        self.carried_tables |= not step.routed
+        asked = _asked(before, seen, scope)
+        return Outward(
+            reached or self.reached(scope, before.reached.behind),
+            before.listeners,
+            self._tables(scope, asked)
+            if step.routed
+            else tuple(map(_asked_by, before.tables, asked)),
+            ground,
+        )
+
+    def _tables(self, scope: Scope, asked: Iterable[Asked]) -> tuple[Table, ...]:
+        making = _Found(scope, self.routes.of(scope))
+        return tuple(self.tables.of(scope, each, making) for each in asked)
 
     def _same(self, listeners: Listeners) -> Listeners:
         """Return listeners equal to these that some class was given, or these."""
@@ -133,14 +158,15 @@ class Parts:
 
     def turn(self) -> None:
         """Forget what nobody asked for lately: a new revision begins."""
-        if self.stepped:  # most of what is in use was not asked for
+        if self.carried:  # most of what is in use was not asked for
             self.steps += 1
         else:
             self.steps = 0
             self.services.turn()
-        self.stepped = False
-        self.routes.turn()
-        self.tables.turn()
+        if not self.carried_tables:
+            self.routes.turn()
+            self.tables.turn()
+        self.carried = self.carried_tables = False
 
     def _reached(self, scope: Scope) -> Iterator[Item]:
         ground = self.services.of(scope)
@@ -170,6 +196,19 @@ def _reaching(ground: Ground[Items], service: Service, scope: Scope) -> Items:
     return ground.of(
         (service, rule), lambda watched: items(of_service(watched, service, rule))
     )
+
+
+def _asked(before: Outward, seen: Scope, now: Scope) -> tuple[Asked, ...]:
+    """Return the names of ``before``'s tables, for what may leave now."""
+    among = {id(old): new for old, new in zip(seen.egress, now.egress, strict=True)}
+    return tuple(
+        replace(each.asked, egress=among[id(each.asked.egress)])
+        for each in before.tables
+    )
+
+
+def _asked_by(table: Table, asked: Asked) -> Table:
+    return replace(table, asked=asked)
 
 
 def _anew(

@@ -106,7 +106,7 @@ class Sharing:
         self.mesh, self._change = mesh, NONE
         self._memory = Memory()
         self._seen = ByClass[Seen](self._memory)
-        self._shaped: ByClass[Seen] | None = None
+        self._before: ByClass[Seen] | None = None
         self._places: dict[int, Place] = {}
         self._led: dict[Place, tuple[Place, Seen]] = {}
         self._renewed: dict[tuple[int, int], tuple[Listeners, ...]] = {}
@@ -119,11 +119,12 @@ class Sharing:
     def turn(self, mesh: Index, change: Change) -> None:
         """Go on to ``mesh``, which differs from the one before by ``change``."""
         self.mesh, self._change = mesh, change
-        self._shaped = self._seen if change.of_instances else None
-        self._seen = ByClass[Seen](self._memory)
-        self._places, self._led, self._renewed = {}, {}, {}
         for each in self._remembering:
             each.turn()
+        carries = change.stepped is not None and not self._outward.due
+        self._before = self._seen if carries else None
+        self._seen = ByClass[Seen](self._memory)
+        self._places, self._led, self._renewed = {}, {}, {}
 
     @property
     def _remembering(self) -> tuple[Fades, ...]:
@@ -185,20 +186,22 @@ class Sharing:
 
     def _look(self, group: ProxyClass, asking: ProxyClass) -> Seen:
         """Return what ``group`` sees; ``asking`` is it, and notes what is asked."""
-        known = self._shaped.known(group) if self._shaped else None
-        if known is None:
-            fresh = outward_scope(self.mesh, asking)
-            routes = ByClass[Snapshot](self._memory)
-            return Seen(fresh, self._outward.outward(fresh), routes)
+        known = self._before.known(group) if self._before else None
+        step = self._change.stepped
+        if known is None or step is None:
+            return self._anew(outward_scope(self.mesh, asking))
         questions, before = known
         for each in questions:  # what is taken over depends on them still
             of_class(asking, each)
-        pairs = self._change.moved.pairs or ()
-        scope = again(before.scope, self.mesh, asking, pairs)
+        scope = again(before.scope, self.mesh, asking, step)
         if scope is None:
-            scope = outward_scope(self.mesh, asking)
-        outward = self._outward.again(scope, before.outward, pairs)
-        return Seen(scope, outward, before.routes)
+            return self._anew(outward_scope(self.mesh, asking))
+        outward = self._outward.again(scope, before.outward, before.scope, step)
+        routes = ByClass(self._memory) if step.routed else before.routes
+        return Seen(scope, outward, routes)
+
+    def _anew(self, scope: Scope) -> Seen:
+        return Seen(scope, self._outward.outward(scope), ByClass(self._memory))
 
     def _near(
         self, group: ProxyClass, place: Place, seen: Seen, known: Near | None

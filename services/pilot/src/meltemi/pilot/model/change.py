@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
+from meltemi.config.resource import Resource
+from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.pilot.model.index import differing
 from meltemi.pilot.model.registry import NOWHERE, Moved, moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from meltemi.pilot.model.index import Index
+    from meltemi.pilot.model.registry import Pairs
 
-ANSWERED_FOR: Final = frozenset({"services", "revision"})
-"""What differs when others answer for a service."""
+STEPPED: Final = frozenset({"services", "virtual_services", "exported", "revision"})
+"""What differs when others answer for services, or VirtualServices have other rules."""
+
+Virtual = Resource[VirtualService]
+
+
+class Stepped(NamedTuple):
+    """Who stands in place of whom, where nothing else changed.
+
+    Attributes:
+        services: Those for which others answer.
+        routed: VirtualServices with other rules for HTTP.
+
+    """
+
+    services: Pairs
+    routed: tuple[tuple[Virtual, Virtual], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +44,13 @@ class Change:
     Attributes:
         fields: Of `meltemi.pilot.model.index.Index`, those that are another object.
         moved: What became of the services.
+        stepped: What became of all, if it is as simple as that.
 
     """
 
     fields: frozenset[str]
     moved: Moved
-
-    @property
-    def of_instances(self) -> bool:
-        """Whether others answer for services, and nothing else changed."""
-        return self.fields <= ANSWERED_FOR and self.moved.pairs is not None
+    stepped: Stepped | None
 
     def concerns(self, namespace: str, addresses: Iterable[str]) -> bool:
         """Tell whether a workload may answer for something else now."""
@@ -42,9 +59,36 @@ class Change:
         return not self.moved.addresses.isdisjoint(addresses)
 
 
-NONE: Final = Change(frozenset(), NOWHERE)
+NONE: Final = Change(frozenset(), NOWHERE, Stepped((), ()))
 
 
 def change(before: Index, now: Index) -> Change:
     """Return how ``now``, which was made of ``before``, differs from it."""
-    return Change(differing(before, now), moved(before.services, now.services))
+    fields = differing(before, now)
+    what = moved(before.services, now.services)
+    routed = _routed(before.virtual_services, now.virtual_services)
+    if what.pairs is None or routed is None or not fields <= STEPPED:
+        return Change(fields, what, None)
+    return Change(fields, what, Stepped(what.pairs, routed))
+
+
+def _routed(
+    before: Sequence[Virtual], now: Sequence[Virtual]
+) -> tuple[tuple[Virtual, Virtual], ...] | None:
+    """Return who stands in place of whom; None: they differ in more than HTTP rules."""
+    if len(before) != len(now):
+        return None
+    pairs = tuple(
+        each for each in zip(before, now, strict=True) if each[0] is not each[1]
+    )
+    alike = all(_but_rules(old) == _but_rules(new) for old, new in pairs)
+    return pairs if alike else None
+
+
+def _but_rules(virtual: Virtual) -> Virtual:
+    """Return a VirtualService without HTTP rules, and without what counts its edits."""
+    metadata = msgspec.structs.replace(
+        virtual.metadata, resource_version="", generation=0, managed_fields=()
+    )
+    spec = msgspec.structs.replace(virtual.spec, http=())
+    return msgspec.structs.replace(virtual, metadata=metadata, spec=spec)

@@ -83,7 +83,7 @@ def described(mesh: Mesh, config: MeshConfig, before: Described = NOTHING) -> De
     if automatic == bool(before.addressed):
         steps = _steps(listed, trust_domain, members, before)
         if steps is not None:
-            return _stepped(before, steps, members)
+            return _stepped(before, steps, members) if steps else before
     entries = {
         _key(each.entry): each
         for each in _descriptions(listed, trust_domain, members, before)

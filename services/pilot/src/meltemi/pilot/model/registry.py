@@ -144,7 +144,7 @@ def arranged(
     if before and not others and len(before.all) == len(before.described.services):
         pairs = paired(before.described.services, described.services)
         if pairs is not None:
-            return _replaced(before, described, pairs)
+            return _replaced(before, described, pairs) if pairs else before
     ordered = tuple(sorted((*described.services, *others), key=by_age))
     by_host: dict[str, dict[str, Service]] = {}
     for each in ordered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from meltemi.pilot.model.host import covers, specificity
 from meltemi.pilot.model.service import Service, only_port, selects
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from meltemi.config.schema.proxy_defaults import ProxyDefaults
     from meltemi.config.schema.sidecar import Sidecar
     from meltemi.config.schema.virtual_service import VirtualService
+    from meltemi.pilot.model.change import Stepped
     from meltemi.pilot.model.destination_rules import Merged
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.model.mesh_config import MeshConfig
-    from meltemi.pilot.model.registry import Pairs, Services
+    from meltemi.pilot.model.registry import Services
     from meltemi.pilot.model.service import Instance, Port
     from meltemi.pilot.scope.proxy import ProxyClass
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +240,10 @@ def outward(index: Index, group: ProxyClass) -> Scope:
     )
 
 
-def again(before: Scope, index: Index, group: ProxyClass, pairs: Pairs) -> Scope | None:
-    """Return what `outward` does, when others answer for services and no more changed.
+def again(
+    before: Scope, index: Index, group: ProxyClass, step: Stepped
+) -> Scope | None:
+    """Return what `outward` does, when no more changed than a step.
 
     None: it has to be looked at anew.
 
@@ -246,11 +251,14 @@ def again(before: Scope, index: Index, group: ProxyClass, pairs: Pairs) -> Scope
         before: What proxies that answer alike saw.
         index: The mesh now.
         group: As `member` knows it.
-        pairs: The services before, and what they are now.
+        step: Who stands in place of whom.
 
     """
-    others = {id(old): new for old, new in pairs}
-    hosts = {old.host for old, _ in pairs}
+    others = {id(old): new for old, new in step.services}
+    routed = {id(old): new for old, new in step.routed}
+    if routed and any(each.listener for each in before.egress):
+        return None  # what rules send to is reached, too
+    hosts = {old.host for old, _ in step.services}
     services, egress = dict(before.services), list[Egress]()
     for host in hosts & services.keys():
         if id(services[host]) not in others:
@@ -259,11 +267,30 @@ def again(before: Scope, index: Index, group: ProxyClass, pairs: Pairs) -> Scope
     for each in before.egress:
         if any(it.host in hosts and id(it) not in others for it in each.services):
             return None
-        among = tuple([others.get(id(it), it) for it in each.services])
-        egress.append(replace(each, services=among))
+        egress.append(
+            replace(
+                each,
+                services=_among(each.services, others),
+                virtual_services=_among(each.virtual_services, routed),
+            )
+        )
     return replace(
-        before, group=group, index=index, egress=tuple(egress), services=services
+        before,
+        group=group,
+        index=index,
+        egress=tuple(egress),
+        services=services,
+        delegates={
+            name: routed.get(id(each), each) for name, each in before.delegates.items()
+        },
     )
+
+
+def _among(every: tuple[T, ...], others: Mapping[int, T]) -> tuple[T, ...]:
+    """Return ``every`` with ``others`` in place of some, by their identity."""
+    if not others:
+        return every
+    return tuple([others.get(id(each), each) for each in every])
 
 
 def with_own(seen: Scope, group: ProxyClass, before: Owned | None = None) -> Scope:
