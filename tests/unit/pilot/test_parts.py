@@ -112,7 +112,7 @@ def test_other_rules_are_other_tables_and_nothing_else() -> None:
     for number in range(2, 9):
         before, held = changing.outward, tables(changing)
         changing.put(number, ruled(number))
-        assert changing.outward.reached.resources == before.reached.resources
+        assert changing.outward.reached is before.reached
         assert changing.outward.listeners is before.listeners
         assert tables(changing) != held
         anew = Changing(group=changing.group)

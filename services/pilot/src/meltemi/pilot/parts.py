@@ -120,7 +120,9 @@ class Parts:
 
         """
         ground, reached = self.services.of(scope), None
-        if ground is before.ground:
+        if ground is before.ground and not step.services:
+            reached = before.reached
+        elif ground is before.ground:
             every = _anew(ground, scope, step.services)
             reached = exchanged(before.reached, every, scope.index.revision)
         self.carried |= reached is not None

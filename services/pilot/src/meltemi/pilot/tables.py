@@ -129,6 +129,24 @@ class Apart:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A table and its virtual hosts by themselves, and what they were made of.
+
+    Attributes:
+        own: What they are called.
+        bodies: Of the table's wrappers.
+        last: Of the table.
+        items: The bare table, the hosts in the order of their names, the last one.
+
+    """
+
+    own: Own
+    bodies: tuple[bytes, ...]
+    last: tuple[tuple[bytes, bytes], ...]
+    items: tuple[Item, ...]
+
+
 Joined = tuple[Pieces, Own, "Stored"]
 """A table, and what it was joined of."""
 
@@ -161,6 +179,10 @@ class Tables:
         default_factory=Fading["tuple[str, bytes, int]", "Apart"]
     )
     """By table, names and the identity of the rest of a virtual host."""
+    apart: Fading[int, Spread] = field(
+        default_factory=lambda: Fading["int", "Spread"](large=True)
+    )
+    """By the identity of a class's own names, which are of one table."""
     bare: Fading[str, Stored] = field(default_factory=Fading["str", "Stored"])
     """Tables whose virtual hosts travel by themselves, by name."""
 
@@ -173,6 +195,7 @@ class Tables:
         self.made.turn()
         self.memory.said.turn()
         self.hosts.turn()
+        self.apart.turn()
         self.bare.turn()
 
     def of(self, scope: Scope, asked: Asked, making: Making) -> Table:
@@ -231,18 +254,40 @@ class Tables:
     def _unnamed(self) -> Naming:
         return Naming(ByClass["Away"](self.memory), ByClass["Own"](self.memory))
 
-    def _apart(self, table: Table, own: Own) -> Iterator[Item]:
-        """Yield ``table`` without virtual hosts, and those by themselves."""
+    def _apart(self, table: Table, own: Own) -> tuple[Item, ...]:
+        """Return ``table`` without virtual hosts, and those by themselves.
+
+        Of those that it had, hosts are made again whose routes are others.
+        """
+        known = self.apart.get(id(own))
+        if known is None or known.last != table.last:
+            return self.apart.put(id(own), self._spread(table, own)).items
+        before = zip(known.bodies, table.bodies, strict=True)
+        other = {number for number, (old, new) in enumerate(before) if old is not new}
+        if not other:
+            return known.items
+        items = list(known.items)
+        for place, wrapper in enumerate(own.named.wrappers):
+            if wrapper in other:
+                items[place + 1] = self._named(table, own, place)
+        made = Spread(own, table.bodies, table.last, tuple(items))
+        return self.apart.put(id(own), made).items
+
+    def _spread(self, table: Table, own: Own) -> Spread:
         name = table.asked.name
         bare = self.bare.get(name) or self.bare.put(name, _bare(name))
-        yield TypeUrl.ROUTE, name, bare
-        for number, names in enumerate(own.named.names):
-            wrapper = own.named.wrappers[number]
-            called = own.changed.get(number, names)
-            routes = table.wrappers[wrapper].routes
-            yield self._host(name, called, table.bodies[wrapper], routes)
-        for called, body in table.last:
-            yield self._host(name, called, body, ())
+        items = (
+            (TypeUrl.ROUTE, name, bare),
+            *(self._named(table, own, place) for place in range(len(own.named.names))),
+            *(self._host(name, called, body, ()) for called, body in table.last),
+        )
+        return Spread(own, table.bodies, table.last, items)
+
+    def _named(self, table: Table, own: Own, place: int) -> Item:
+        wrapper = own.named.wrappers[place]
+        called = own.changed.get(place, own.named.names[place])
+        body, routes = table.bodies[wrapper], table.wrappers[wrapper].routes
+        return self._host(table.asked.name, called, body, routes)
 
     def _host(
         self, table: str, names: bytes, body: bytes, routes: tuple[ir.Route, ...]
