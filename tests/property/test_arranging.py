@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meltemi.kernel.names import Epoch, Revision
-from meltemi.pilot.model.change import Stepped, change
+from meltemi.pilot.model.change import change
 from meltemi.pilot.model.features import Features
 from meltemi.pilot.model.index import Index, index
 from meltemi.pilot.model.mesh import Mesh
@@ -114,7 +114,7 @@ def questions(services: Services) -> object:
         services.selecting,
         [services.places[id(each)] for each in services.all],
         services.answering,
-        {each.host: services.answers[id(each)] for each in services.all},
+        [services.answers[id(each)] for each in services.all],
         len(services.places),
         len(services.answers),
     )
@@ -160,20 +160,58 @@ def test_what_is_seen_again_is_what_would_be_seen_anew(seed: int) -> None:
         mesh = mesh.put(aged(each))
     groups = some_proxies()[:8]
     before: Index = index(mesh, config)
+    known = {group: outward(before, group) for group in groups}
     for number in range(STEPS):
         for _ in range(rng.choice((1, 1, 2))):
             mesh = edited(mesh, rng)
         mesh = mesh.at(Epoch("e"), Revision(number + 1))
         now = index(mesh, config, before=before)
         step = change(before, now).stepped
-        for group in groups if step else ():
-            found = again(outward(before, group), now, group, step or Stepped((), ()))
-            if found is None:
-                anew += 1
-                continue
-            stepped += 1
-            assert seen(found) == seen(outward(now, group)), (number, group)
-            assert (found.index, found.group) == (now, group)
+        for group in groups:
+            wanted = outward(now, group)
+            found = again(known[group], now, group, step) if step else None
+            if found is not None:
+                assert seen(found) == seen(wanted), (number, group)
+                assert (found.index, found.group) == (now, group)
+                stepped += 1
+            anew += bool(step and found is None)
+            known[group] = found or wanted
         before = now
     assert stepped
     assert anew
+
+
+SELECTING = "resolution: STATIC, workloadSelector: {labels: {app: %s}}"
+
+
+def test_only_who_answers_otherwise_stands_for_another() -> None:
+    text = service("web", more=SELECTING % "web") + service("db", more=SELECTING % "db")
+    mesh = Mesh()
+    for each in map(aged, resources(text)):
+        mesh = mesh.put(each)
+    before = index(mesh, MeshConfig())
+    (joins,) = resources(
+        the("WorkloadEntry", "w", "address: 10.0.0.9, labels: {app: web}")
+    )
+    mesh = mesh.put(joins).at(Epoch("e"), Revision(9))
+    pairs = moved(before.services, index(mesh, MeshConfig(), (), before).services).pairs
+    assert [old.name for old, _ in pairs or ()] == ["web.default.svc.cluster.local"]
+
+
+def test_who_sees_anothers_of_that_name_need_not_look_anew() -> None:
+    host, mesh = "shared.example.com", Mesh()
+    group = some_proxies()[0]
+    for home in ("default", "prod"):
+        (each,) = resources(service(host, namespace=home))
+        mesh = mesh.put(aged(each))
+    before = index(mesh, MeshConfig())
+    seen_ = outward(before, group)
+    more = "resolution: STATIC, endpoints: [{address: 10.0.0.9}]"
+    for home in ("default", "prod"):
+        (each,) = resources(service(host, more=more, namespace=home))
+        now = index(mesh.put(aged(each)), MeshConfig(), before=before)
+        step = change(before, now).stepped
+        assert step is not None
+        found = again(seen_, now, group, step)
+        assert found is not None
+        assert seen(found) == seen(outward(now, group))

@@ -10,7 +10,7 @@ import pytest
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot.latest import Latest
 from meltemi.testkit.alike import MESH, bodies, snapshots, some_proxies
-from meltemi.testkit.mesh import resources
+from meltemi.testkit.mesh import aged, resources
 from meltemi.testkit.small_mesh import service, the
 from meltemi.testkit.translation import holding, translated
 
@@ -98,6 +98,54 @@ def test_who_answers_changes_no_more_than_it_would_alone() -> None:
     for number in range(EDITS):
         mesh = mesh.put(*resources(answering_elsewhere(rng)))
         mesh = mesh.at(Epoch("cafe"), Revision(10 + number))
+        cell.set(mesh)
+        for group in rng.sample(groups, 6):
+            assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number
+
+
+def joined_or_narrow(rng: Random) -> str:
+    """Return a service that is seen in part, or put together with another, answered."""
+    address = f"{{address: 10.3.0.{rng.randrange(9)}}}"
+    more = f"resolution: STATIC, endpoints: [{address}]"
+    host = "joined.prod.svc.cluster.local"
+    return rng.choice(
+        (
+            service(host, "80 http HTTP", more=more, namespace="prod"),
+            service(host, "81 tcp TCP", more=more, namespace="prod").replace(
+                f"name: {host}", "name: more"
+            ),
+            service("wide", "80 http HTTP", "81 tcp TCP", more=more, namespace="prod"),
+        )
+    )
+
+
+SEEN_IN_PART = resources(
+    the(
+        "Sidecar",
+        "by-port",
+        "workloadSelector: {labels: {version: v2}}, egress: [{hosts: ['prod/*'], "
+        "port: {number: 80, name: http, protocol: HTTP}}]",
+    )
+    + the("Sidecar", "sent-to", "egress: [{hosts: ['./*']}]")
+    + the(
+        "VirtualService",
+        "sends",
+        "hosts: [reviews.default.svc.cluster.local], http: [{route: [{destination: "
+        "{host: wide.prod.svc.cluster.local, port: {number: 80}}}]}]",
+    )
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_seen_in_part_or_joined_follows_who_answers(seed: int) -> None:
+    rng = Random(seed)  # noqa: S311 - a test that repeats itself
+    first = [*resources("".join(joined_or_narrow(rng) for _ in range(12)))]
+    mesh = holding((*MESH, *map(aged, first), *SEEN_IN_PART))
+    cell = Latest(mesh)
+    shared, groups = snapshots(cell), some_proxies()
+    for number in range(EDITS):
+        (each,) = resources(joined_or_narrow(rng))
+        mesh = mesh.put(aged(each)).at(Epoch("cafe"), Revision(10 + number))
         cell.set(mesh)
         for group in rng.sample(groups, 6):
             assert bodies(shared.of(group)) == bodies(translated(mesh, group)), number

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+import gc
+import struct
+from typing import TYPE_CHECKING
 
 import grpc
 import hpack
@@ -12,34 +14,35 @@ import pytest
 from meltemi.http2.frame import (
     LARGEST_WINDOW,
     PREFACE,
+    Code,
     Flag,
     Kind,
     Setting,
     frame,
     settings,
 )
-from meltemi.http2.message import HEAD_BYTES, message_head
-from meltemi.http2.stream import WINDOW
 from meltemi.pilot.adapters.http2_call import (
     MOST_AT_ONCE,
     PING_SECONDS,
     PONG_SECONDS,
+    Http2Call,
     Http2Protocol,
 )
 from meltemi.pilot.adapters.http2_server import serving_http2
-from meltemi.pilot.adapters.intake import HOLD_SECONDS, ROOM, Intake
+from meltemi.pilot.adapters.intake import Intake
 from meltemi.runtime.http import AddressInUseError
 from meltemi.runtime.settings import Address
-from meltemi.testkit.http2_client import cut, reader
+from meltemi.testkit.http2_client import reader
 from meltemi.testkit.processes import free_port
+from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from meltemi.http2.frame import Frame
     from meltemi.pilot.adapters.call import Call
 
 LARGEST = 1 << 20
+SOON = 10.0
 ECHO, BUG, MUCH = "/a.Service/Echo", "/a.Service/Bug", "/a.Service/Much"
 PIECE = bytes(1 << 20)
 PIECES = 64
@@ -136,86 +139,6 @@ async def test_all_of_a_large_answer_comes(
     assert service.sent == PIECES
 
 
-class Sender:
-    """A client with a message of which two fit into the room for large ones."""
-
-    body = bytes(ROOM // 2 - HEAD_BYTES)
-
-    def __init__(
-        self, reading: asyncio.StreamReader, writing: asyncio.StreamWriter
-    ) -> None:
-        self._reading, self._writing, self._frames = reading, writing, reader()
-
-    async def begin(self) -> None:
-        """Send as much as may be sent unasked."""
-        block = hpack.Encoder().encode(
-            [(":path", ECHO), ("content-type", "application/grpc")]
-        )
-        call = frame(Kind.HEADERS, block, Flag.END_HEADERS, 1)
-        self._writing.write(PREFACE + settings({}) + call)
-        self._send(message_head(len(self.body)) + self.body[: WINDOW - HEAD_BYTES])
-
-    async def let_in(self) -> Self:
-        """Wait until the rest may be sent."""
-        rest = len(self.body) + HEAD_BYTES - WINDOW
-        while rest > 0:
-            for each in await self._heard():
-                if each.kind == Kind.WINDOW_UPDATE and each.stream:
-                    rest -= int.from_bytes(each.payload, "big")
-        return self
-
-    async def finish(self) -> None:
-        """Send the rest, and wait until the answer begins."""
-        self._send(self.body[WINDOW - HEAD_BYTES :])
-        while all(each.kind != Kind.DATA for each in await self._heard()):
-            pass
-
-    def leave(self) -> None:
-        self._writing.transport.abort()
-
-    def _send(self, data: bytes) -> None:
-        self._writing.writelines(cut(data, 1, Flag.NONE))
-
-    async def _heard(self) -> list[Frame]:
-        return list(self._frames.frames(await self._reading.read(1 << 16)))
-
-
-async def test_of_large_messages_as_many_are_let_in_as_there_is_room_for() -> None:
-    service, address = Service(), Address("127.0.0.1", free_port())
-    handlers = {ECHO: service.echo}
-    async with (
-        serving_http2(handlers, address, largest_message=len(Sender.body)),
-        grpc.aio.insecure_channel(str(address)) as channel,
-        asyncio.timeout(HOLD_SECONDS - 1),
-        asyncio.TaskGroup() as tasks,
-    ):
-        waiting = set[asyncio.Task[Sender]]()
-        for _ in range(4):
-            sender = Sender(*await asyncio.open_connection(address.host, address.port))
-            await sender.begin()
-            waiting.add(tasks.create_task(sender.let_in()))
-        first, waiting = await _let_in(waiting, 2)
-        assert await said(channel, ECHO, b"small ones pass") == b"small ones pass!"
-        assert not any(each.done() for each in waiting), "there is no room for them"
-        await first[0].finish()
-        second, waiting = await _let_in(waiting, 1)
-        first[1].leave()
-        third, _ = await _let_in(waiting, 1)
-        for each in (first[0], *second, *third):
-            each.leave()
-
-
-async def _let_in(
-    waiting: set[asyncio.Task[Sender]], many: int
-) -> tuple[list[Sender], set[asyncio.Task[Sender]]]:
-    """Wait until ``many`` more are let in; return them, and those that wait still."""
-    done = set[asyncio.Task[Sender]]()
-    while len(done) < many:
-        more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        done |= more
-    return [each.result() for each in done], waiting
-
-
 class Late(asyncio.Transport):
     """A connection that was accepted as the server ended."""
 
@@ -236,8 +159,8 @@ async def test_a_connection_that_begins_as_the_server_ends_is_cut_off() -> None:
 class Silent(asyncio.Transport):
     """A connection whose client can be silent."""
 
-    def __init__(self, *, secure: bool = False) -> None:
-        super().__init__({"ssl_object": object()} if secure else {})
+    def __init__(self, *, secure: object = None) -> None:
+        super().__init__({"ssl_object": secure} if secure else {})
         self.written, self.aborted = bytearray(), False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -256,6 +179,31 @@ class Silent(asyncio.Transport):
 
     def close(self) -> None:
         self.aborted = True
+
+
+class Shown:
+    """A handshake in which a certificate was shown, or none."""
+
+    def __init__(self, certificate: bytes | None) -> None:
+        self._certificate = certificate
+
+    def getpeercert(self, *, binary_form: bool) -> bytes | None:
+        assert binary_form
+        return self._certificate
+
+
+async def test_callers_are_told_apart_by_certificate_or_by_connection() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        protocols = list[Http2Protocol]()
+        for shown in (b"one", b"one", b"other", None):
+            protocols.append(Http2Protocol({}, tasks, Intake(LARGEST)))
+            protocols[-1].connection_made(Silent(secure=Shown(shown)))
+        plain = Http2Protocol({}, tasks, Intake(LARGEST))
+        plain.connection_made(Silent())
+        callers = [each.caller for each in (*protocols, plain)]
+        assert callers == [b"one", b"one", b"other", protocols[3], plain]
+        for each in (*protocols, plain):
+            each.connection_lost(None)
 
 
 class Clock:
@@ -348,3 +296,20 @@ async def test_who_is_connected_when_a_server_ends_is_told() -> None:
         (told,) = reader().frames(bytes(silent.written[greeted:]))
         assert told.kind == Kind.GOAWAY
         protocol.connection_lost(None)
+
+
+async def test_a_call_that_is_reset_as_it_opens_is_forgotten() -> None:
+    reset = frame(Kind.RST_STREAM, struct.pack(">I", Code.CANCEL), 0, 1)
+    before = _calls()
+    async with asyncio.TaskGroup() as tasks:
+        protocol = Http2Protocol({ECHO: Service().echo}, tasks, Intake(LARGEST))
+        protocol.connection_made(Silent())
+        protocol.data_received(asking(ECHO) + reset)  # before its task has begun
+        await until(lambda: _calls() == before)
+        protocol.connection_lost(None)
+
+
+def _calls() -> int:
+    """Return how many calls are held in memory."""
+    gc.collect()
+    return sum(isinstance(each, Http2Call) for each in gc.get_objects())

@@ -90,6 +90,14 @@ def test_all_comes_whatever_is_sent_and_no_more_is_held_than_a_window(
     assert came == sizes
 
 
+def test_who_has_sent_all_is_let_send_no_more() -> None:
+    client, body = Client(), bytes(WINDOW - 99)
+    client.call(1)
+    client.message(1, body, last=True)
+    client.server.read(1, len(body))
+    assert credit(client) == 0
+
+
 def credit(client: Client) -> int:
     """Return how much more the client was just told that it may send of a stream."""
     return sum(

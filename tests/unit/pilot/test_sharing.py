@@ -31,7 +31,7 @@ def test_after_many_steps_all_is_looked_at_once_more(
         return outward(index, group)
 
     monkeypatch.setattr(sharing, "outward_scope", counted)
-    monkeypatch.setattr(parts, "STEPS", 3)
+    monkeypatch.setattr(parts, "MOST_EXCHANGED", 3)
     cell, mesh, group = Latest(Mesh()), Mesh(), some_proxies()[0]
     shared = snapshots(cell)
     for number in range(1, 11):

@@ -50,11 +50,6 @@ class Messages:
         """Bytes that are kept of a message that is not whole."""
         return len(self._rest)
 
-    @property
-    def between(self) -> bool:
-        """Whether nothing of another message has come."""
-        return not self._rest
-
     def take(self, data: bytes) -> Iterator[bytes]:
         """Yield the messages that ``data`` completes.
 

@@ -92,5 +92,4 @@ class Stream:
         """Bytes more that the client is to be let send now; 0: it can go on so."""
         room = WINDOW + self.admitted - self.unread - self.messages.held
         more, missing = room - self.inward, self.messages.begun - self.messages.held
-        stuck = more > 0 and self.inward < missing
-        return more if stuck or more >= WINDOW // 2 else 0
+        return more if self.inward < missing or more >= WINDOW // 2 else 0

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from meltemi.pilot.model.buckets import Buckets
+from meltemi.pilot.model.buckets import MOST_EDITS, Buckets
 
 
 def test_an_edit_leaves_the_original_as_it_was() -> None:
@@ -45,3 +45,21 @@ def test_an_order_stays_true_through_edits() -> None:
     assert made.put("ns", "d", 0).ordered(_age) == (0, 10, 20, 30)
     assert made.drop("ns", "b").ordered(_age) == (10, 30)
     assert made.ordered(_age) == (10, 20, 30)
+
+
+def test_an_order_of_some_that_are_as_old_is_found_out_anew() -> None:
+    made = Buckets[int]().put("ns", "a", 11).put("ns", "b", 12).put("ns", "c", 13)
+    assert made.ordered(_age) == (11, 12, 13)
+    assert sorted(made.put("ns", "c", 14).ordered(_age)) == [11, 12, 14]
+
+
+def test_an_order_is_carried_through_so_many_edits() -> None:
+    made = Buckets[int]().put("ns", "a", 10).put("ns", "b", 20)
+    made.ordered(_age)
+    carried = 0
+    for number in range(2 * MOST_EDITS):
+        made = made.put("ns", "a", 10 + number % 9)
+        carried += bool(made.orders)
+    assert carried == MOST_EDITS
+    assert made.ordered(_age) == (10 + (2 * MOST_EDITS - 1) % 9, 20)
+    assert made.put("ns", "a", 12).orders, "from then on it is carried again"

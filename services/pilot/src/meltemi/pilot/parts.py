@@ -43,8 +43,8 @@ Listeners = tuple[ir.Listener, ...]
 
 MOST_LISTENERS: Final = 64
 """So many are remembered: classes differ by namespace, if somebody wrote Sidecars."""
-STEPS: Final = 512
-"""So many revisions carry parts on; then all are asked for once more, so that what is
+MOST_EXCHANGED: Final = 512
+"""So many services are exchanged; then all are asked for once more, so that what is
 not in use any more can be forgotten."""
 BEYOND: Final = "beyond"
 RULES: Final = "rules"
@@ -79,17 +79,17 @@ class Parts:
     tables: Tables = field(default_factory=Tables)
     listeners: list[Listeners] = field(default_factory=list["Listeners"])
     """Those that classes were given, the last first: equal ones are the same object."""
-    steps: int = 0
-    """At how many revisions, one after the other, services were not asked for."""
-    carried: bool = False
-    """Whether it is so at this one, and"""
+    exchanged: int = 0
+    """Services that were since all were asked for."""
+    carried: int | None = None
+    """At this revision: how many services, if not all are asked for."""
     carried_tables: bool = False
-    """whether tables are not asked for."""
+    """Whether tables are not asked for at this revision."""
 
     @property
     def due(self) -> bool:
         """Whether all is to be asked for once more: `again` will not do."""
-        return self.steps >= STEPS
+        return self.exchanged >= MOST_EXCHANGED
 
     def outward(self, scope: Scope) -> Outward:
         """Return what leaves workloads with ``scope``."""
@@ -125,7 +125,8 @@ class Parts:
         elif ground is before.ground:
             every = _anew(ground, scope, step.services)
             reached = exchanged(before.reached, every, scope.index.revision)
-        self.carried |= reached is not None
+        if reached is not None:
+            self.carried = len(step.services)
         self.carried_tables |= not step.routed
         asked = _asked(before, seen, scope)
         return Outward(
@@ -160,15 +161,15 @@ class Parts:
 
     def turn(self) -> None:
         """Forget what nobody asked for lately: a new revision begins."""
-        if self.carried:  # most of what is in use was not asked for
-            self.steps += 1
-        else:
-            self.steps = 0
+        if self.carried is None:
+            self.exchanged = 0
             self.services.turn()
+        else:  # most of what is in use was not asked for
+            self.exchanged += self.carried
         if not self.carried_tables:
             self.routes.turn()
             self.tables.turn()
-        self.carried = self.carried_tables = False
+        self.carried, self.carried_tables = None, False
 
     def _reached(self, scope: Scope) -> Iterator[Item]:
         ground = self.services.of(scope)

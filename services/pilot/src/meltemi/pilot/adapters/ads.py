@@ -120,7 +120,7 @@ class Discovery:
         await released(self._serve(Delta(self._chunks), call))
 
     async def _whole(self, call: Call) -> None:
-        first = await _first_word(call)
+        first = await first_word(call)
         if first is None:
             return
         begun = BegunCall(call, first)
@@ -134,7 +134,7 @@ class Discovery:
     async def _serve(self, variant: Variant, call: Call) -> None:
         """Serve one stream from its first message to its end."""
         await self._reach(call)
-        first = await _first_word(call)
+        first = await first_word(call)
         if first is None:
             return
         try:
@@ -372,10 +372,12 @@ def asks_for_names(message: Message) -> TypeGuard[DiscoveryRequest]:
     return whole and message.type_url == name_table.TYPE_URL
 
 
-async def _first_word(call: Call) -> bytes | None:
+async def first_word(call: Call) -> bytes | None:
     """Return the first message; None from who leaves or says nothing for long."""
-    try:
-        async with asyncio.timeout(FIRST_WORD_SECONDS):
-            return await call.read()
-    except TimeoutError:
-        return None
+    while True:
+        try:
+            async with asyncio.timeout(FIRST_WORD_SECONDS):
+                return await call.read()
+        except TimeoutError:
+            if not call.coming:
+                return None

@@ -32,8 +32,16 @@ class Call(Protocol):
         """Return a header of the call; empty: it has none of that name."""
         ...
 
+    @property
+    def coming(self) -> bool:
+        """Whether a message has begun to come, or waits until there is room for it."""
+        ...
+
     async def read(self) -> bytes | None:
-        """Return the next message; None when the caller sends nothing more."""
+        """Return the next message; None when the caller sends nothing more.
+
+        Who stops waiting for it may begin anew.
+        """
         ...
 
     async def accept(self) -> None:
@@ -70,6 +78,11 @@ class GrpcCall:
         told = dict(self._context.invocation_metadata() or ())
         return str(told.get(name, ""))
 
+    @property
+    def coming(self) -> bool:
+        """Whether a message has begun to come: gRPC does not tell."""
+        return False
+
     async def read(self) -> bytes | None:
         """Return the next message; None at the end."""
         message = await self._context.read()
@@ -95,6 +108,11 @@ class BegunCall:
     def __init__(self, call: Call, first: bytes) -> None:
         self._call = call
         self._first: bytes | None = first
+
+    @property
+    def coming(self) -> bool:
+        """Whether a message has begun to come."""
+        return self._call.coming
 
     async def read(self) -> bytes | None:
         """Return the next message; None at the end."""

@@ -23,12 +23,13 @@ from meltemi.http2.stream import (
     Reset,
 )
 from meltemi.identity.certificate import InvalidCertificateError, spiffe_id
+from meltemi.pilot.adapters.intake import LONGEST_SECONDS
 from meltemi.runtime.containment import Failed, contained_wait
 from meltemi.runtime.wake import Wake
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from meltemi.pilot.adapters.call import Handler, Handlers
     from meltemi.pilot.adapters.intake import Intake, Place
@@ -69,13 +70,19 @@ class Http2Call:
         """Return a header of the call; empty: it has none of that name."""
         return self._headers.get(name, "")
 
+    @property
+    def coming(self) -> bool:
+        """Whether a large message has begun to come, or waits until there is room."""
+        return bool(self._begun)
+
     async def read(self) -> bytes | None:
         """Return the next message; None when there will be no more."""
         while not self._inbox:
             if self._finished:
                 return None
-            if self._begun:
-                await self._admit()
+            if self._begun and self._place is None:
+                protocol = self._protocol
+                self._place = protocol.intake.ask(protocol.caller, self._begun, self)
             await self._news.wait()
         message = self._inbox.popleft()
         self._protocol.connection.read(self._stream, len(message))
@@ -83,18 +90,25 @@ class Http2Call:
         self.leave()
         return message
 
-    async def _admit(self) -> None:
-        """Let the client send the rest of a large message when there is room for it."""
-        size, self._begun = self._begun, 0
-        self._place = await self._protocol.intake.place(size)
-        self._protocol.connection.admit(self._stream, size)
+    def admitted(self) -> None:
+        """Let the client send the whole of its large message."""
+        self._protocol.connection.admit(self._stream, self._begun)
         self._protocol.flush()
+
+    def late(self) -> None:
+        """End the call of a client whose message does not come to its end."""
+        self.end(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"a message of {self._begun} bytes took longer than {LONGEST_SECONDS:g} s",
+        )
+        self._finished = True
+        self._news.set()
 
     def leave(self) -> None:
         """Give back the room of a large message, if this call has it."""
         if self._place is not None:
             self._place.leave()
-            self._place = None
+            self._place, self._begun = None, 0
 
     async def accept(self) -> None:
         """Send the headers."""
@@ -221,12 +235,20 @@ class Http2Protocol(asyncio.Protocol):
         for event in self.connection.go_on(self._most):
             self._told(event)
 
-    def peer(self) -> Peer | None:
-        """Return whom the handshake verified; raise `InvalidCertificateError`."""
+    @property
+    def caller(self) -> Hashable:
+        """Who has turns of its own: a certificate, or a connection without one."""
+        return self._shown() or self
+
+    def _shown(self) -> bytes | None:
         secure: ssl.SSLObject | None = (
             self._transport.get_extra_info("ssl_object") if self._transport else None
         )
-        shown = secure.getpeercert(binary_form=True) if secure else None
+        return secure.getpeercert(binary_form=True) if secure else None
+
+    def peer(self) -> Peer | None:
+        """Return whom the handshake verified; raise `InvalidCertificateError`."""
+        shown = self._shown()
         if not shown:
             return None
         try:
@@ -257,6 +279,7 @@ class Http2Protocol(asyncio.Protocol):
         call, task = known
         if isinstance(event, Reset):
             task.cancel()
+            del self._calls[event.stream]  # one that has not begun never says so
         else:
             call.told(event)
 

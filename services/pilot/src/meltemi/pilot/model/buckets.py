@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+MOST_EDITS: Final = 64
+"""So many carry an order on, at the price of a copy each: then it is sorted anew."""
 
 T = TypeVar("T")
 Age = tuple[str, ...]
@@ -31,14 +34,17 @@ class Buckets(Generic[T]):
         repr=False,
     )
     """What `ordered` found out."""
+    edits: int = field(default=0, compare=False, repr=False)
+    """Through how many the orders were carried."""
 
     def put(self, namespace: str, name: str, value: T) -> Buckets[T]:
         """Return an index that also holds ``value``; this one is unchanged."""
         known = self.by_namespace.get(namespace, {})
         made = self._with(namespace, {**known, name: value})
-        if name in known:
-            made.orders.update(self._in_place(known[name], value))
-        return made
+        if name not in known or self.edits >= MOST_EDITS:
+            return made
+        orders = dict(self._in_place(known[name], value))
+        return replace(made, orders=orders, edits=self.edits + 1 if orders else 0)
 
     def drop(self, namespace: str, name: str) -> Buckets[T]:
         """Return an index without that entry; an absent one is not an error."""
@@ -69,7 +75,8 @@ class Buckets(Generic[T]):
             age = key(old)
             if key(new) == age:
                 place = bisect_left(order, age, key=key)
-                yield key, (*order[:place], new, *order[place + 1 :])
+                if order[place] is old:  # and none that is as old
+                    yield key, (*order[:place], new, *order[place + 1 :])
 
     def _with(self, namespace: str, bucket: Mapping[str, T]) -> Buckets[T]:
         spine = {**self.by_namespace, namespace: MappingProxyType(bucket)}

@@ -116,7 +116,7 @@ def _steps(
     """Return what became of the descriptions; None: it is not so simple.
 
     Simple is that no entry came or went, and each describes services of the same
-    names, with as many addresses of the mesh.
+    names, and the same of them want an address of the mesh.
     """
     if len(listed) != len(before.entries):
         return None
@@ -147,6 +147,8 @@ def _stepped(
     for known, made in steps:
         entries[_key(made.entry)] = made
         for old, new in zip(known.services, made.services, strict=True):
+            if old is new:
+                continue
             if before.addressed:
                 addressed[id(new)] = _addressed(new, before.given)
             held = addressed.pop(id(old), old)
@@ -215,4 +217,6 @@ def _description(
     ):
         return known
     services = tuple(service_entry.services(entry, chosen, trust_domain))
+    if known is not None and known.services == services:
+        services = known.services  # a workload came that it does not select
     return Description(entry, chosen, trust_domain, services)

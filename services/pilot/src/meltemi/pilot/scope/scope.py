@@ -258,15 +258,19 @@ def again(
     routed = {id(old): new for old, new in step.routed}
     if routed and any(each.listener for each in before.egress):
         return None  # what rules send to is reached, too
-    hosts = {old.host for old, _ in step.services}
+    homes = {(old.host, old.namespace) for old, _ in step.services}
     services, egress = dict(before.services), list[Egress]()
-    for host in hosts & services.keys():
-        if id(services[host]) not in others:
+    for host, home in homes:
+        held = services.get(host)
+        if held is None or held.namespace != home:
+            continue
+        if id(held) not in others:
             return None  # some of its ports, or put together of several
-        services[host] = others[id(services[host])]
+        services[host] = others[id(held)]
     for each in before.egress:
-        if any(it.host in hosts and id(it) not in others for it in each.services):
-            return None
+        for it in each.services:
+            if id(it) not in others and (it.host, it.namespace) in homes:
+                return None
         egress.append(
             replace(
                 each,
