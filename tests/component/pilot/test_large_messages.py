@@ -19,6 +19,7 @@ from meltemi.pilot.adapters.intake import HOLD_SECONDS, ROOM
 from meltemi.runtime.settings import Address
 from meltemi.testkit.http2_client import cut, reader
 from meltemi.testkit.processes import free_port
+from meltemi.testkit.waiting import until
 
 if TYPE_CHECKING:
     from meltemi.http2.frame import Frame
@@ -42,6 +43,7 @@ class Sender:
     """A client with a message of which two fit into the room for large ones."""
 
     body = bytes(ROOM // 2 - HEAD_BYTES)
+    _head = message_head(len(body)) + body[: WINDOW - HEAD_BYTES]
 
     def __init__(
         self, reading: asyncio.StreamReader, writing: asyncio.StreamWriter
@@ -55,14 +57,13 @@ class Sender:
     def begin(self, streams: int = 1) -> None:
         """Send as much of each of so many messages as may be sent unasked."""
         self._writing.write(PREFACE + settings({}))
-        head = message_head(len(self.body)) + self.body[: WINDOW - HEAD_BYTES]
         encoder = hpack.Encoder()
         for stream in range(1, 2 * streams, 2):
             block = encoder.encode(
                 [(":path", ECHO), ("content-type", "application/grpc")]
             )
             self._writing.write(frame(Kind.HEADERS, block, Flag.END_HEADERS, stream))
-            self._send(head, stream)
+            self._send(self._head, stream)
 
     async def let_in(self) -> Self:
         """Wait until the rest may be sent."""
@@ -73,9 +74,10 @@ class Sender:
                     rest -= int.from_bytes(each.payload, "big")
         return self
 
-    async def finish(self, *, answered: bool = True) -> None:
-        """Send the rest, and wait until the answer begins."""
-        self._send(self.body[WINDOW - HEAD_BYTES :])
+    async def finish(self, *, answered: bool = True, begin: bool = False) -> None:
+        """Send the rest, and wait until the answer begins, or ``begin`` another."""
+        rest = self.body[WINDOW - HEAD_BYTES :]
+        self._send(rest + self._head if begin else rest)
         await self._writing.drain()
         while answered and all(each.kind != Kind.DATA for each in await self._heard()):
             pass
@@ -157,6 +159,27 @@ async def test_who_has_sent_a_large_message_takes_no_more_room() -> None:
             await each.let_in()
         for each in senders:
             each.leave()
+
+
+async def test_large_messages_come_one_after_the_other() -> None:
+    address, heard = Address("127.0.0.1", free_port()), list[int]()
+
+    async def counting(call: Call) -> None:
+        while (message := await call.read()) is not None:
+            heard.append(len(message))
+
+    async with (
+        serving_http2({ECHO: counting}, address, largest_message=len(Sender.body)),
+        asyncio.timeout(HOLD_SECONDS - 1),
+    ):
+        sender = await Sender.connected(address)
+        sender.begin()
+        await sender.let_in()
+        await sender.finish(answered=False, begin=True)
+        await sender.let_in()
+        await sender.finish(answered=False)
+        await until(lambda: heard == 2 * [len(Sender.body)])
+        sender.leave()
 
 
 async def test_a_large_message_that_does_not_come_to_its_end_ends_its_call(

@@ -56,6 +56,9 @@ class Http2Call:
         self._protocol, self._stream = protocol, opened.stream
         self._headers = opened.headers
         self._begun = 0
+        """Bytes of a large message that waits to be asked for; 0: none does."""
+        self._size = 0
+        """Of the one that has a place."""
         self._place: Place | None = None
         self._inbox: deque[bytes] = deque()
         self._finished = False
@@ -73,7 +76,7 @@ class Http2Call:
     @property
     def coming(self) -> bool:
         """Whether a large message has begun to come, or waits until there is room."""
-        return bool(self._begun)
+        return self._place is not None or bool(self._begun)
 
     async def read(self) -> bytes | None:
         """Return the next message; None when there will be no more."""
@@ -81,8 +84,9 @@ class Http2Call:
             if self._finished:
                 return None
             if self._begun and self._place is None:
+                self._size, self._begun = self._begun, 0
                 protocol = self._protocol
-                self._place = protocol.intake.ask(protocol.caller, self._begun, self)
+                self._place = protocol.intake.ask(protocol.caller, self._size, self)
             await self._news.wait()
         message = self._inbox.popleft()
         self._protocol.connection.read(self._stream, len(message))
@@ -92,14 +96,14 @@ class Http2Call:
 
     def admitted(self) -> None:
         """Let the client send the whole of its large message."""
-        self._protocol.connection.admit(self._stream, self._begun)
+        self._protocol.connection.admit(self._stream, self._size)
         self._protocol.flush()
 
     def late(self) -> None:
         """End the call of a client whose message does not come to its end."""
         self.end(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"a message of {self._begun} bytes took longer than {LONGEST_SECONDS:g} s",
+            f"a message of {self._size} bytes took longer than {LONGEST_SECONDS:g} s",
         )
         self._finished = True
         self._news.set()
@@ -108,7 +112,7 @@ class Http2Call:
         """Give back the room of a large message, if this call has it."""
         if self._place is not None:
             self._place.leave()
-            self._place, self._begun = None, 0
+            self._place = None
 
     async def accept(self) -> None:
         """Send the headers."""
