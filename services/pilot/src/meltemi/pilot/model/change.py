@@ -10,10 +10,10 @@ import msgspec
 from meltemi.config.resource import Resource
 from meltemi.config.schema.virtual_service import VirtualService
 from meltemi.pilot.model.index import differing
-from meltemi.pilot.model.registry import NOWHERE, Moved, moved
+from meltemi.pilot.model.registry import NOWHERE, Moved, moved, paired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.model.registry import Pairs
@@ -66,23 +66,10 @@ def change(before: Index, now: Index) -> Change:
     """Return how ``now``, which was made of ``before``, differs from it."""
     fields = differing(before, now)
     what = moved(before.services, now.services)
-    routed = _routed(before.virtual_services, now.virtual_services)
+    routed = paired(before.virtual_services, now.virtual_services, _but_rules)
     if what.pairs is None or routed is None or not fields <= STEPPED:
         return Change(fields, what, None)
     return Change(fields, what, Stepped(what.pairs, routed))
-
-
-def _routed(
-    before: Sequence[Virtual], now: Sequence[Virtual]
-) -> tuple[tuple[Virtual, Virtual], ...] | None:
-    """Return who stands in place of whom; None: they differ in more than HTTP rules."""
-    if len(before) != len(now):
-        return None
-    pairs = tuple(
-        each for each in zip(before, now, strict=True) if each[0] is not each[1]
-    )
-    alike = all(_but_rules(old) == _but_rules(new) for old, new in pairs)
-    return pairs if alike else None
 
 
 def _but_rules(virtual: Virtual) -> Virtual:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from meltemi.config.schema.service_entry import Resolution
 from meltemi.pilot.model.service import Registry, by_age
 from meltemi.pilot.model.visibility import Exported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from meltemi.pilot.model.described import Described
     from meltemi.pilot.model.mesh_config import MeshConfig
     from meltemi.pilot.model.service import Instance, Port, Service
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +94,22 @@ def moved(before: Services, now: Services) -> Moved:
             addresses.update(address for address, _ in services.answers[id(each)])
             if each.selector:
                 namespaces.add(each.namespace)
-    return Moved(frozenset(addresses), frozenset(namespaces), paired(gone, new))
+    return Moved(frozenset(addresses), frozenset(namespaces), paired(gone, new, _shape))
 
 
-def paired(before: Sequence[Service], now: Sequence[Service]) -> Pairs | None:
+def paired(
+    before: Sequence[T], now: Sequence[T], shape: Callable[[T], T]
+) -> tuple[tuple[T, T], ...] | None:
     """Return who of ``now`` is another than at its place among those ``before``.
 
-    None: they differ in more than who answers.
+    None: they differ in more than ``shape`` leaves out.
     """
     if len(before) != len(now):
         return None
     pairs = tuple(
         each for each in zip(before, now, strict=True) if each[0] is not each[1]
     )
-    alike = all(_shape(old) == _shape(new) for old, new in pairs)
+    alike = all(shape(old) == shape(new) for old, new in pairs)
     return pairs if alike else None
 
 
@@ -142,7 +146,7 @@ def arranged(
     """
     others = tuple(more)
     if before and not others and len(before.all) == len(before.described.services):
-        pairs = paired(before.described.services, described.services)
+        pairs = paired(before.described.services, described.services, _shape)
         if pairs is not None:
             return _replaced(before, described, pairs) if pairs else before
     ordered = tuple(sorted((*described.services, *others), key=by_age))
