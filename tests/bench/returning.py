@@ -38,12 +38,21 @@ def reconnect(stage: Stage) -> Iterator[Figure]:
     push = stage.changes.made("returned")
     took = push.sent_at + push.seconds - float(back["t_begin"])
     yield Figure(f"{title}, one endpoint changed", took, "s")
+    _until_quiet(stage)
 
 
 def _until_quiet(stage: Stage) -> int:
-    """Return how many bytes the proxies received, once nothing comes any more."""
-    received = -1
-    while (now := int(stage.load.state()["wire_in"])) != received:
-        received = now
+    """Return how many bytes the proxies received, once nothing moves any more.
+
+    What they have yet to say counts, too: Pilot lets large requests in by turns.
+    """
+    moved = (-1, -1)
+    while (now := _moved(stage)) != moved:
+        moved = now
         time.sleep(QUIET_SECONDS)
-    return received
+    return moved[0]
+
+
+def _moved(stage: Stage) -> tuple[int, int]:
+    state = stage.load.state()
+    return int(state["wire_in"]), int(state["wire_out"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from meltemi.http2.frame import Flag, Kind, frame, settings
 from meltemi.pilot.settings import Carrier
 from meltemi.testkit.changes import Changes
 from meltemi.testkit.corpus.mesh import Corpus
@@ -83,3 +85,27 @@ def test_proxies_that_show_a_certificate_get_the_same_over_tls(
         assert [each.proxies for each in pushes] == [9, 9]
         secret.do("reconnect")
         assert secret.says("reconnected")["full"] == 9
+
+
+def test_pings_move_none_of_the_bytes_that_are_counted(tmp_path: Path) -> None:
+    """Who waits until nothing moves would otherwise wait for as long as they come."""
+    program, pings = compiled(tmp_path), 5 * frame(Kind.PING, bytes(8))
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        argv = Crowd(1, 1).argv(program, door.getsockname()[1])
+        with speaking(argv) as load, door.accept()[0] as wire:
+            wire.settimeout(10)
+            wire.sendall(settings({}))
+            _answered(wire, pings)
+            before = load.state()
+            _answered(wire, pings)
+            after = load.state()
+    assert before["wire_in"] == after["wire_in"] == len(settings({}))
+    assert before["wire_out"] == after["wire_out"] > 0
+
+
+def _answered(wire: socket.socket, pings: bytes) -> None:
+    """Send pings, and wait until each has been answered."""
+    wire.sendall(pings)
+    received, answer = b"", frame(Kind.PING, bytes(8), Flag.ACK)
+    while received.count(answer) * len(answer) < len(pings):
+        received += wire.recv(1 << 16)
