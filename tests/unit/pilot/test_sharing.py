@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
+
+import pytest
 
 from meltemi.kernel.names import Epoch, Revision
 from meltemi.pilot import parts, sharing
 from meltemi.pilot.latest import Latest
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.scope.scope import outward
-from meltemi.testkit.alike import snapshots, some_proxies
+from meltemi.pilot.scope.shared import Kept
+from meltemi.testkit.alike import MESH, snapshots, some_proxies
 from meltemi.testkit.mesh import aged, resources
-from meltemi.testkit.small_mesh import service
+from meltemi.testkit.small_mesh import service, the
+from meltemi.testkit.translation import holding
 
 if TYPE_CHECKING:
-    import pytest
-
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
+
+POLICY = "rules: [{from: [{source: {namespaces: [a]}}]}]"
+LOGGED = "accessLogging: [{providers: [{name: envoy}]}]"
 
 
 def test_after_many_steps_all_is_looked_at_once_more(
@@ -41,3 +47,38 @@ def test_after_many_steps_all_is_looked_at_once_more(
         cell.set(mesh)
         shared.of(group)
     assert looked == [1, 5, 9]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "namespace"),
+    [
+        ("AuthorizationPolicy", POLICY, "pr-{}"),
+        (
+            "AuthorizationPolicy",
+            f"selector: {{matchLabels: {{l-NUMBER: x}}}}, {POLICY}",
+            "default",
+        ),
+        ("Telemetry", LOGGED, "pr-{}"),
+        (
+            "Telemetry",
+            f"{LOGGED}, tracing: [{{randomSamplingPercentage: NUMBER}}]",
+            "pr",
+        ),
+    ],
+)
+def test_what_came_and_went_leaves_nothing_behind(
+    kind: str, spec: str, namespace: str
+) -> None:
+    mesh, group = holding(MESH), some_proxies()[0]
+    cell, kept = Latest(mesh), list[int]()
+    shared = snapshots(cell)
+    for number in range(60):
+        text = spec.replace("NUMBER", str(number + 1))
+        (each,) = resources(the(kind, "own", text, namespace.format(number)))
+        for step, now in enumerate((mesh.put(each), mesh)):
+            cell.set(now.at(Epoch("e"), Revision(2 * number + step + 1)))
+            assert shared.of(group)
+        if number in (5, 59):
+            gc.collect()
+            kept.append(sum(isinstance(each, Kept) for each in gc.get_objects()))
+    assert kept[1] <= kept[0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -44,6 +47,11 @@ class Fading(Generic[K, V]):
         self.newer[key] = value
         self.fresh += 1
         return value
+
+    def values(self) -> Iterator[V]:
+        """Yield what is held, which is not to ask for it; some of it twice."""
+        yield from self.newer.values()
+        yield from self.older.values()
 
     def turn(self) -> None:
         """Forget what was not asked for since the last turn but one."""

@@ -8,7 +8,7 @@ import pytest
 
 from meltemi.pilot.scope.proxy import ProxyClass, Role
 from meltemi.pilot.scope.scope import Scope, Target
-from meltemi.pilot.scope.shared import GROUNDS, ByClass, ByScope, Grounds
+from meltemi.pilot.scope.shared import GROUNDS, ByClass, ByScope, Grounds, Memory
 from meltemi.testkit.mesh import sidecar_scope
 from meltemi.testkit.small_mesh import service, the
 
@@ -206,3 +206,50 @@ def test_of_many_ways_to_see_the_last_are_remembered() -> None:
         ground = grounds.of(replace(scope, group=group))
         assert ground.of(("home",), lambda it: int(it.group.namespace[1:])) == number
     assert len(grounds.known) == GROUNDS
+
+
+def test_what_nobody_asks_any_more_is_forgotten_with_what_was_made() -> None:
+    kept, memory, calls = ByScope[str](), Memory(), list[ProxyClass]()
+    for number in range(30):
+        word = f"word-{number}"  # as labels that a policy selects by come and go
+        labels = (("app", "web"), (word, "x"))
+        scope = replace(scope_of(), group=replace(WEB, labels=labels))
+
+        def selected(asking: Scope, word: str = word) -> str:
+            return asking.group.label_map.get(word, "")
+
+        def called(asking: ProxyClass, word: str = word) -> str:
+            calls.append(asking)
+            return asking.label_map.get(word, "")
+
+        assert kept.of(scope, (), selected).value == "x"
+        made = ByClass[str](memory)  # of this revision
+        for _ in range(2):
+            assert made.of(WEB, called) == ""
+        assert len(calls) == number + 1
+        kept.turn()
+        memory.turn()
+    assert len(kept.made) == 1
+    ((_, answers),) = memory.said.newer.values()
+    assert len(list(answers.values())) <= 2
+
+
+def test_who_did_not_have_to_ask_has_still_what_it_had() -> None:
+    kept, calls = ByScope[object](large=True), list[Scope]()
+
+    def lasting(scope: Scope) -> object:
+        calls.append(scope)
+        return object() if scope.group.namespace else None
+
+    first = scope_of()
+    had = kept.of(first, (), lasting)
+    for number in range(3):
+        group = replace(first.group, namespace=f"n{number}")
+        kept.of(replace(first, group=group), (), lasting)
+        kept.turn()
+    assert kept.of(first, (), lasting, had) is had
+    assert kept.of(first, (), lasting) is had, "others find it again"
+    assert len(calls) == 4
+    other = replace(first, group=replace(first.group, namespace="other"))
+    assert kept.of(other, (), lasting, had) is not had
+    assert kept.of(first, (had,), lasting, had) is not had

@@ -111,7 +111,7 @@ class Sharing:
         self._led: dict[Place, tuple[Place, Seen]] = {}
         self._renewed: dict[tuple[int, int], tuple[Listeners, ...]] = {}
         self._outward = Parts()
-        self._told = ByScope[Snapshot]()
+        self._told = ByScope[Snapshot](large=True)
         self._own = ByScope[Snapshot]()
         self._patches = ByScope[Patches]()
         self._patching = Patching()
@@ -128,7 +128,7 @@ class Sharing:
 
     @property
     def _remembering(self) -> tuple[Fades, ...]:
-        made = (self._memory.said, self._outward, self._told, self._own)
+        made = (self._memory, self._outward, self._told, self._own)
         return (*made, self._patches, self._patching)
 
     def parts(
@@ -230,17 +230,22 @@ class Sharing:
             routes,
             Owned(scope.targets, scope.own),
             listeners,
-            self._telling(scope, listeners, told),
-            self._own.of(scope, (), _received),
+            self._telling(scope, listeners, told, known.told if known else None),
+            self._own.of(scope, (), _received, known.received if known else None),
         )
 
     def _telling(
-        self, scope: Scope, listeners: Listeners, known: Near | None
+        self,
+        scope: Scope,
+        listeners: Listeners,
+        known: Near | None,
+        before: Kept[Snapshot] | None,
     ) -> Kept[Snapshot]:
         """Return ``listeners`` with what the proxies of ``scope`` tell of traffic.
 
         ``known`` has those that are the same still, and asked what would be answered
-        alike: a mesh may have a thousand, and a change is mostly of one.
+        alike: a mesh may have a thousand, and a change is mostly of one. ``before`` is
+        what they told last.
         """
 
         def make(asking: Scope) -> Snapshot:
@@ -258,7 +263,7 @@ class Sharing:
             )
             return of_items((*kept, *items(outward_listeners(asking, fresh))), NEVER)
 
-        return self._told.of(scope, (listeners,), make)
+        return self._told.of(scope, (listeners,), make, before)
 
     def _new(self, before: Listeners, now: Listeners) -> Listeners:
         """Return what `renewed` does, found out once for all classes."""

@@ -193,7 +193,7 @@ class Tables:
         self.services.turn()
         self.pieces.turn()
         self.made.turn()
-        self.memory.said.turn()
+        self.memory.turn()
         self.hosts.turn()
         self.apart.turn()
         self.bare.turn()

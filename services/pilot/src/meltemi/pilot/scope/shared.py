@@ -40,22 +40,30 @@ class Memory:
     """What classes answered: one never answers otherwise.
 
     ``said`` is by the identity of a class: that class, and by questions its answers.
+    Questions come and go with what the mesh has: each names the namespaces, or the
+    labels, that objects speak of.
     """
 
-    said: Fading[int, tuple[ProxyClass, dict[Questions, Answers]]] = field(
-        default_factory=Fading["int", "tuple[ProxyClass, dict[Questions, Answers]]"]
+    said: Fading[int, tuple[ProxyClass, Fading[Questions, Answers]]] = field(
+        default_factory=Fading["int", "tuple[ProxyClass, Fading[Questions, Answers]]"]
     )
 
     def answers(self, group: ProxyClass, questions: Questions) -> Answers:
         """Return what ``group`` answers to each of ``questions``."""
         known = self.said.get(id(group))
         if known is None:
-            known = self.said.put(id(group), (group, {}))
+            known = self.said.put(id(group), (group, Fading(large=True)))
         answers = known[1].get(questions)
         if answers is None:
             answers = tuple(of_class(group, each) for each in questions)
-            known[1][questions] = answers
+            known[1].put(questions, answers)
         return answers
+
+    def turn(self) -> None:
+        """Forget what nobody asked for lately."""
+        self.said.turn()
+        for _, answers in self.said.values():
+            answers.turn()
 
 
 @dataclass(slots=True)
@@ -128,6 +136,12 @@ class Kept(Generic[T]):
                 return False
         return True
 
+    def answers_to(self, scope: Scope, given: Answers) -> bool:
+        """Tell whether it would be made of ``scope`` and ``given`` again."""
+        answers = tuple(of_scope(scope, each) for each in self.questions)
+        was = _key(self.questions, self.whole, self.given)
+        return _key(self.questions, answers, given) == was
+
 
 def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Kept[T]:
     """Return ``value`` with what it depends on."""
@@ -143,35 +157,70 @@ def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Ke
 
 
 @dataclass(slots=True)
-class ByScope(Generic[T]):
-    """Things made of scopes and kept over revisions of the mesh."""
+class Asked(Generic[T]):
+    """Things that were made where the same was asked, by the answers."""
 
-    made: dict[Questions, Fading[Answers, Kept[T]]] = field(
-        default_factory=dict["Questions", "Fading[Answers, Kept[T]]"]
+    held: Fading[Answers, Kept[T]]
+    lately: bool = True
+    """Whether one of them was found or made since the last turn."""
+
+
+@dataclass(slots=True)
+class ByScope(Generic[T]):
+    """Things made of scopes and kept over revisions of the mesh.
+
+    Attributes:
+        large: Whether one of them is as large as what everybody sees.
+        made: By questions. These name namespaces and labels that objects speak of, so
+            that other ones come with other objects.
+
+    """
+
+    large: bool = False
+    made: dict[Questions, Asked[T]] = field(
+        default_factory=dict["Questions", "Asked[T]"]
     )
 
-    def of(self, scope: Scope, given: Answers, make: Callable[[Scope], T]) -> Kept[T]:
+    def of(
+        self,
+        scope: Scope,
+        given: Answers,
+        make: Callable[[Scope], T],
+        before: Kept[T] | None = None,
+    ) -> Kept[T]:
         """Return what ``make`` makes of ``scope``, or made of one that answers alike.
 
         ``make`` must read nothing but the scope it is given, and ``given``, whose
-        parts are known by their identity.
+        parts are known by their identity. ``before`` is what one who asks was given
+        last: it may be forgotten here, where nobody had to ask for it.
         """
-        for questions, by_answers in self.made.items():
+        for questions, asked in self.made.items():
             answers = tuple(of_scope(scope, each) for each in questions)
-            found = by_answers.get(_key(questions, answers, given))
+            found = asked.held.get(_key(questions, answers, given))
             if found is not None:
+                asked.lately = True
                 return found
+        if before is not None and before.answers_to(scope, given):
+            return self._hold(before)
         observer = Asking(scope, of_scope)
         result = make(watched_scope(observer))
         questions, answers = tuple(observer.asked), tuple(observer.asked.values())
-        by_answers = self.made.setdefault(questions, Fading())
-        made = kept(questions, answers, given, result)
-        return by_answers.put(_key(questions, answers, given), made)
+        return self._hold(kept(questions, answers, given, result))
+
+    def _hold(self, made: Kept[T]) -> Kept[T]:
+        asked = self.made.get(made.questions)
+        if asked is None:
+            asked = self.made[made.questions] = Asked(Fading(self.large))
+        asked.lately = True
+        return asked.held.put(_key(made.questions, made.whole, made.given), made)
 
     def turn(self) -> None:
-        """Forget what nobody asked for lately."""
-        for by_answers in self.made.values():
-            by_answers.turn()
+        """Forget what nobody asked for lately, if anything was asked for."""
+        if any(each.lately for each in self.made.values()):
+            self.made = {q: each for q, each in self.made.items() if each.lately}
+        for each in self.made.values():
+            each.lately = False
+            each.held.turn()
 
 
 def _key(questions: Questions, answers: Answers, given: Answers) -> Answers:
