@@ -171,6 +171,17 @@ def test_trailers_wait_for_what_is_to_be_sent() -> None:
     assert [each.kind for each in client.answers()][:2] == [Kind.DATA, Kind.HEADERS]
 
 
+def test_what_a_call_was_ended_with_first_holds_while_something_waits() -> None:
+    client = Client({Setting.INITIAL_WINDOW_SIZE: 3})
+    client.call(1)
+    client.server.send(1, (b"abc",))
+    client.server.end(1, 8, "too late")
+    client.server.end(1, 0)
+    client.answers()
+    client.say(frame(Kind.WINDOW_UPDATE, struct.pack(">I", 99), 0, 1))
+    assert client.trailers()["grpc-status"] == "8"
+
+
 def test_a_call_that_is_reset_is_told_and_what_was_on_its_way_is_let_go() -> None:
     client = Client()
     client.call(1)

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from meltemi.http2.frame import Code, Kind, frame, settings
+from meltemi.http2.frame import Code, Flag, Kind, frame, settings
 from meltemi.http2.message import message_head
 from meltemi.http2.stream import Received
 from meltemi.http2.toll import AT_ONCE, LITTLE
@@ -20,6 +20,7 @@ from meltemi.testkit.http2_client import LAST, MESSAGE_BYTES, Client, ended_by
         settings({}),
         frame(Kind.PRIORITY, bytes(5), 0, 1),
         frame(Kind.DATA, b"", 0, 1),
+        frame(Kind.DATA, bytes([255]) + bytes(255), Flag.PADDED, 1),
         b"\0\0\0\x63" + bytes(5),
     ],
 )
@@ -57,6 +58,15 @@ def test_what_a_busy_proxy_says_is_no_flood() -> None:
         for each in client.say(said, now=second / 2):
             assert isinstance(each, Received)
             client.server.read(1, len(each.message))
+
+
+def test_what_comes_for_a_call_that_has_ended_may_be_on_its_way_and_no_more() -> None:
+    client, full = Client(), frame(Kind.DATA, bytes(1 << 14), 0, 1)
+    client.call(1)
+    client.server.end(1, 0)
+    client.say(full * 256)  # the largest message
+    most = int(AT_ONCE / LITTLE)
+    assert ended_by(client, full * most) is Code.ENHANCE_YOUR_CALM
 
 
 def test_credit_for_each_byte_is_a_flood_and_for_what_is_sent_is_none() -> None:

@@ -132,9 +132,12 @@ class Connection:
         return not found.sending.size
 
     def end(self, stream: int, status: int, message: str = "") -> None:
-        """End a call with gRPC's ``status``, after what waits to be sent."""
+        """End a call with gRPC's ``status``, after what waits to be sent.
+
+        What it was ended with first holds.
+        """
         found = self.streams.get(stream)
-        if found is None:
+        if found is None or found.trailers is not None:
             return
         found.trailers = ended(status, message)
         if not found.answered:
@@ -256,8 +259,9 @@ class Connection:
             self.out.append(_credit(0, self._owed))
             self._owed = 0
         found = self.streams.get(given.stream)
-        if found is None:
-            return  # what was on its way when the call ended
+        if found is None:  # what was on its way when the call ended
+            self._toll.hear(self._now)
+            return
         if found.finished:
             raise ConnectionEndedError(Code.STREAM_CLOSED, "data after its end")
         found.inward -= size

@@ -21,7 +21,8 @@ CREDIT: Final = 0.01
 """What a WINDOW_UPDATE costs: a client sends some for what it is sent, and they are
 quickly read; but nothing keeps it from sending one for each byte."""
 LITTLE: Final = 0.1
-"""What a message costs, and a DATA frame of fewer than `SMALL` bytes."""
+"""What a message costs, a DATA frame of fewer than `SMALL` bytes without its padding,
+and one of a call that has ended: some may be on their way."""
 SMALL: Final = 16
 CARRYING: Final = (Kind.DATA, Kind.CONTINUATION)
 
@@ -45,7 +46,7 @@ class Toll:
             self._pay(cost, now)
 
     def hear(self, now: float) -> None:
-        """Count a message.
+        """Count a message, or DATA of a call that has ended.
 
         Raises:
             ConnectionEndedError: If there were too many.
@@ -67,10 +68,17 @@ class Toll:
 def _cost(given: Frame) -> float:
     if given.kind == Kind.WINDOW_UPDATE:
         return CREDIT
-    if given.kind not in CARRYING or not (
-        given.payload or given.flags & Flag.END_STREAM
-    ):
+    carried = _carried(given)
+    if given.kind not in CARRYING or not (carried or given.flags & Flag.END_STREAM):
         return 1.0
-    if given.kind == Kind.DATA and len(given.payload) < SMALL:
+    if given.kind == Kind.DATA and carried < SMALL:
         return LITTLE
     return 0.0
+
+
+def _carried(given: Frame) -> int:
+    """Return the bytes of a frame that are no padding; 0: at most none."""
+    size = len(given.payload)
+    if given.kind == Kind.DATA and given.flags & Flag.PADDED and size:
+        return max(0, size - 1 - given.payload[0])
+    return size

@@ -210,7 +210,7 @@ def _virtual(scope: Scope, doors: Iterable[Door]) -> ir.Listener:
 
 
 def _own_listener(scope: Scope, door: Door, of: Served) -> ir.Listener:
-    bind = (door.listener.bind if door.listener else "") or scope.group.addresses[0]
+    bind = _bind(scope, door)
     return ir.Listener(
         name=f"{bind}_{of.number}",
         address=bind,
@@ -227,6 +227,15 @@ def _own_listener(scope: Scope, door: Door, of: Served) -> ir.Listener:
         proceed_after_timeout=True,
         origins=tuple(service.origin for service in of.services),
     )
+
+
+def _bind(scope: Scope, door: Door) -> str:
+    """Return where a listener of a Sidecar is: as it says, or where its workload is.
+
+    A node that names no address has it at every one.
+    """
+    said = door.listener.bind if door.listener else ""
+    return said or next(iter(scope.group.addresses), wildcards(scope)[0])
 
 
 def _black_hole(port: int) -> ir.FilterChain:
@@ -271,8 +280,7 @@ def _chain_name(scope: Scope, door: Door, kind: Kind) -> str:
     if door.of is None:
         return CATCH_ALL_HTTP if kind is Kind.HTTP else LISTENER
     if door.listener is not None:
-        bind = door.listener.bind or scope.group.addresses[0]
-        return f"{bind}_{door.number}"
+        return f"{_bind(scope, door)}_{door.number}"
     return f"{wildcards(scope)[0]}_{door.number}"
 
 
