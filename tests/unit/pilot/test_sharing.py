@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +18,15 @@ from meltemi.testkit.alike import MESH, snapshots, some_proxies
 from meltemi.testkit.mesh import aged, resources
 from meltemi.testkit.small_mesh import service, the
 from meltemi.testkit.translation import holding
+from meltemi.xds.types import TypeUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from meltemi.pilot.model.index import Index
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
+    from meltemi.pilot.snapshot import Stored
 
 POLICY = "rules: [{from: [{source: {namespaces: [a]}}]}]"
 LOGGED = "accessLogging: [{providers: [{name: envoy}]}]"
@@ -88,6 +91,24 @@ def test_of_what_is_edited_again_and_again_the_last_is_kept() -> None:
 
     early, *_, late = kept_after(edited(), large=True)
     assert late <= early
+
+
+def test_who_comes_late_is_given_the_listeners_of_its_like() -> None:
+    cell, mesh = Latest(Mesh()), holding(MESH)
+    shared, kinds = snapshots(cell), some_proxies()[:8]
+    held: list[Mapping[str, Stored]] = []
+    for number in range(3 * len(kinds)):  # one comes at each revision, kind by kind
+        endpoint = f"resolution: STATIC, endpoints: [{{address: 10.0.0.{number + 1}}}]"
+        mesh = mesh.put(*resources(service("web", more=endpoint)))
+        cell.set(mesh.at(Epoch("e"), Revision(number + 1)))
+        place = number % len(kinds)
+        addresses = (f"10.2.0.{number}",)
+        made = shared.of(replace(kinds[place], addresses=addresses))
+        assert made is not None
+        held.append(made.resources[TypeUrl.LISTENER])
+        first = held[place]
+        leaving = [name for name in held[-1] if name != "virtualInbound"]
+        assert all(held[-1][name] is first[name] for name in leaving)
 
 
 def kept_after(meshes: Iterable[Mesh], *, large: bool = False) -> Iterator[int]:

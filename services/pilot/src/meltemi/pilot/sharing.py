@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from meltemi.kernel.fading import Fading
 from meltemi.kernel.names import Revision
 from meltemi.pilot.model.change import NONE
 from meltemi.pilot.parts import Listeners, Outward, Parts, renewed
@@ -111,9 +112,10 @@ class Sharing:
         self._led: dict[Place, tuple[Place, Seen]] = {}
         self._renewed: dict[tuple[int, int], tuple[Listeners, ...]] = {}
         self._outward = Parts()
-        self._told = ByScope[Snapshot](large=True)
+        self._told = ByScope[Snapshot]()
         self._own = ByScope[Snapshot]()
         self._patches = ByScope[Patches]()
+        self._patched = Fading[int, "Kept[Patches]"]()
         self._patching = Patching()
 
     def turn(self, mesh: Index, change: Change) -> None:
@@ -129,7 +131,7 @@ class Sharing:
     @property
     def _remembering(self) -> tuple[Fades, ...]:
         made = (self._memory, self._outward, self._told, self._own)
-        return (*made, self._patches, self._patching)
+        return (*made, self._patched, self._patches, self._patching)
 
     def parts(
         self, group: ProxyClass, known: Near | None
@@ -230,22 +232,17 @@ class Sharing:
             routes,
             Owned(scope.targets, scope.own),
             listeners,
-            self._telling(scope, listeners, told, known.told if known else None),
-            self._own.of(scope, (), _received, known.received if known else None),
+            self._telling(scope, listeners, told),
+            self._own.of(scope, (), _received),
         )
 
     def _telling(
-        self,
-        scope: Scope,
-        listeners: Listeners,
-        known: Near | None,
-        before: Kept[Snapshot] | None,
+        self, scope: Scope, listeners: Listeners, known: Near | None
     ) -> Kept[Snapshot]:
         """Return ``listeners`` with what the proxies of ``scope`` tell of traffic.
 
         ``known`` has those that are the same still, and asked what would be answered
-        alike: a mesh may have a thousand, and a change is mostly of one. ``before`` is
-        what they told last.
+        alike: a mesh may have a thousand, and a change is mostly of one.
         """
 
         def make(asking: Scope) -> Snapshot:
@@ -263,7 +260,7 @@ class Sharing:
             )
             return of_items((*kept, *items(outward_listeners(asking, fresh))), NEVER)
 
-        return self._told.of(scope, (listeners,), make, before)
+        return self._told.of(scope, (listeners,), make)
 
     def _new(self, before: Listeners, now: Listeners) -> Listeners:
         """Return what `renewed` does, found out once for all classes."""
@@ -281,7 +278,8 @@ class Sharing:
         self, seeing: Scope, parts: tuple[Snapshot, ...]
     ) -> tuple[Snapshot, ...]:
         """Return ``parts`` with a person's own changes to Envoy's messages."""
-        found = self._patches.of(seeing, (), patches).value
+        made = self._patches.of(seeing, (), patches)
+        found = self._patched.put(id(made), made).value  # nobody else holds them
         if not found:
             return parts
         gateway = seeing.group.role is Role.GATEWAY

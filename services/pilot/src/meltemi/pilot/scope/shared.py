@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from meltemi.kernel.fading import Fading
 from meltemi.pilot.scope.observed import (
@@ -105,7 +106,7 @@ class ByClass(Generic[T]):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Kept(Generic[T]):
     """Something that was made of a scope, and what of the scope it depends on."""
 
@@ -136,12 +137,6 @@ class Kept(Generic[T]):
                 return False
         return True
 
-    def answers_to(self, scope: Scope, given: Answers) -> bool:
-        """Tell whether it would be made of ``scope`` and ``given`` again."""
-        answers = tuple(of_scope(scope, each) for each in self.questions)
-        was = _key(self.questions, self.whole, self.given)
-        return _key(self.questions, answers, given) == was
-
 
 def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Kept[T]:
     """Return ``value`` with what it depends on."""
@@ -157,70 +152,44 @@ def kept(questions: Questions, answers: Answers, given: Answers, value: T) -> Ke
 
 
 @dataclass(slots=True)
-class Asked(Generic[T]):
-    """Things that were made where the same was asked, by the answers."""
-
-    held: Fading[Answers, Kept[T]]
-    lately: bool = True
-    """Whether one of them was found or made since the last turn."""
-
-
-@dataclass(slots=True)
 class ByScope(Generic[T]):
-    """Things made of scopes and kept over revisions of the mesh.
+    """Things made of scopes, each for as long as somebody holds it.
+
+    Not for as long as somebody asks: whoever has what still stands does not ask, and
+    one who comes later is to be given the same.
 
     Attributes:
-        large: Whether one of them is as large as what everybody sees.
         made: By questions. These name namespaces and labels that objects speak of, so
             that other ones come with other objects.
 
     """
 
-    large: bool = False
-    made: dict[Questions, Asked[T]] = field(
-        default_factory=dict["Questions", "Asked[T]"]
+    made: dict[Questions, WeakValueDictionary[Answers, Kept[T]]] = field(
+        default_factory=dict["Questions", "WeakValueDictionary[Answers, Kept[T]]"]
     )
 
-    def of(
-        self,
-        scope: Scope,
-        given: Answers,
-        make: Callable[[Scope], T],
-        before: Kept[T] | None = None,
-    ) -> Kept[T]:
+    def of(self, scope: Scope, given: Answers, make: Callable[[Scope], T]) -> Kept[T]:
         """Return what ``make`` makes of ``scope``, or made of one that answers alike.
 
         ``make`` must read nothing but the scope it is given, and ``given``, whose
-        parts are known by their identity. ``before`` is what one who asks was given
-        last: it may be forgotten here, where nobody had to ask for it.
+        parts are known by their identity.
         """
-        for questions, asked in self.made.items():
+        for questions, held in self.made.items():
             answers = tuple(of_scope(scope, each) for each in questions)
-            found = asked.held.get(_key(questions, answers, given))
+            found = held.get(_key(questions, answers, given))
             if found is not None:
-                asked.lately = True
                 return found
-        if before is not None and before.answers_to(scope, given):
-            return self._hold(before)
         observer = Asking(scope, of_scope)
         result = make(watched_scope(observer))
         questions, answers = tuple(observer.asked), tuple(observer.asked.values())
-        return self._hold(kept(questions, answers, given, result))
-
-    def _hold(self, made: Kept[T]) -> Kept[T]:
-        asked = self.made.get(made.questions)
-        if asked is None:
-            asked = self.made[made.questions] = Asked(Fading(self.large))
-        asked.lately = True
-        return asked.held.put(_key(made.questions, made.whole, made.given), made)
+        made = kept(questions, answers, given, result)
+        alike = self.made.setdefault(questions, WeakValueDictionary())
+        alike[_key(questions, answers, given)] = made
+        return made
 
     def turn(self) -> None:
-        """Forget what nobody asked for lately, if anything was asked for."""
-        if any(each.lately for each in self.made.values()):
-            self.made = {q: each for q, each in self.made.items() if each.lately}
-        for each in self.made.values():
-            each.lately = False
-            each.held.turn()
+        """Forget what was asked for things that nobody holds any more."""
+        self.made = {questions: held for questions, held in self.made.items() if held}
 
 
 def _key(questions: Questions, answers: Answers, given: Answers) -> Answers:
