@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stage import Stage
 
 QUIET_SECONDS = 1.0
+LOOKS = 600
 
 
 def reconnect(stage: Stage) -> Iterator[Figure]:
@@ -45,12 +46,18 @@ def _until_quiet(stage: Stage) -> int:
     """Return how many bytes the proxies received, once nothing moves any more.
 
     What they have yet to say counts, too: Pilot lets large requests in by turns.
+
+    Raises:
+        TimeoutError: If something moved between all of so many `LOOKS`.
+
     """
     moved = (-1, -1)
-    while (now := _moved(stage)) != moved:
-        moved = now
+    for _ in range(LOOKS):
+        before, moved = moved, _moved(stage)
+        if moved == before:
+            return moved[0]
         time.sleep(QUIET_SECONDS)
-    return moved[0]
+    raise TimeoutError(f"bytes move still after {LOOKS * QUIET_SECONDS:g} s: {moved}")
 
 
 def _moved(stage: Stage) -> tuple[int, int]:

@@ -6,11 +6,18 @@ import struct
 
 import pytest
 
-from meltemi.http2.frame import Code, Flag, Kind, frame, settings
+from meltemi.http2.frame import (
+    Code,
+    ConnectionEndedError,
+    Flag,
+    Kind,
+    frame,
+    settings,
+)
 from meltemi.http2.message import message_head
 from meltemi.http2.stream import Received
-from meltemi.http2.toll import AT_ONCE, LITTLE
-from meltemi.testkit.http2_client import LAST, MESSAGE_BYTES, Client, ended_by
+from meltemi.http2.toll import AT_ONCE, LITTLE, SMALL
+from meltemi.testkit.http2_client import LAST, Client, ended_by
 
 
 @pytest.mark.parametrize(
@@ -40,14 +47,26 @@ def test_a_flood_of_empty_messages_ends() -> None:
     assert ended_by(client, thousand * (many + 1)) is Code.ENHANCE_YOUR_CALM
 
 
-def test_a_message_cut_into_single_bytes_is_a_flood() -> None:
-    client = Client()
+def say_in_pieces(client: Client, size: int, messages: int) -> None:
+    """Say messages of 60,000 bytes in frames of ``size``, and have them read."""
     client.call(1)
-    client.say(frame(Kind.DATA, message_head(MESSAGE_BYTES), 0, 1))
-    most = int(AT_ONCE / LITTLE)
-    assert ended_by(client, frame(Kind.DATA, b"a", 0, 1) * (most + 1)) is (
-        Code.ENHANCE_YOUR_CALM
-    )
+    said = message_head(60_000) + bytes(60_000)
+    starts = range(0, len(said), size)
+    pieces = b"".join(frame(Kind.DATA, said[n : n + size], 0, 1) for n in starts)
+    for _ in range(messages):
+        (received,) = client.say(pieces)
+        assert isinstance(received, Received)
+        client.server.read(1, len(received.message))
+
+
+@pytest.mark.parametrize("size", [1, SMALL, 10 * SMALL])
+def test_messages_cut_into_little_pieces_are_a_flood(size: int) -> None:
+    with pytest.raises(ConnectionEndedError, match="carry nothing, or little"):
+        say_in_pieces(Client(), size, 300)
+
+
+def test_messages_in_large_pieces_are_no_flood() -> None:
+    say_in_pieces(Client(), 1 << 12, 300)
 
 
 def test_what_a_busy_proxy_says_is_no_flood() -> None:

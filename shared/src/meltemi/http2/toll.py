@@ -21,8 +21,9 @@ CREDIT: Final = 0.01
 """What a WINDOW_UPDATE costs: a client sends some for what it is sent, and they are
 quickly read; but nothing keeps it from sending one for each byte."""
 LITTLE: Final = 0.1
-"""What a message costs, a DATA frame of fewer than `SMALL` bytes without its padding,
-and one of a call that has ended: some may be on their way."""
+"""What a message costs, a DATA frame of a call that has ended, for some may be on their
+way, and any frame that carries up to `SMALL` bytes. One that carries more costs less,
+in proportion: a frame is as much work whatever it carries."""
 SMALL: Final = 16
 CARRYING: Final = (Kind.DATA, Kind.CONTINUATION)
 
@@ -71,13 +72,11 @@ def _cost(given: Frame) -> float:
     carried = _carried(given)
     if given.kind not in CARRYING or not (carried or given.flags & Flag.END_STREAM):
         return 1.0
-    if given.kind == Kind.DATA and carried < SMALL:
-        return LITTLE
-    return 0.0
+    return LITTLE * SMALL / max(carried, SMALL)
 
 
 def _carried(given: Frame) -> int:
-    """Return the bytes of a frame that are no padding; 0: at most none."""
+    """Return the bytes of a frame that are no padding."""
     size = len(given.payload)
     if given.kind == Kind.DATA and given.flags & Flag.PADDED and size:
         return max(0, size - 1 - given.payload[0])
