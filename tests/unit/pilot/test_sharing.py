@@ -14,6 +14,7 @@ from meltemi.pilot.latest import Latest
 from meltemi.pilot.model.mesh import Mesh
 from meltemi.pilot.scope.scope import outward
 from meltemi.pilot.scope.shared import Kept
+from meltemi.pilot.translate.patches import patches
 from meltemi.testkit.alike import MESH, snapshots, some_proxies
 from meltemi.testkit.mesh import aged, resources
 from meltemi.testkit.small_mesh import service, the
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from meltemi.pilot.model.index import Index
+    from meltemi.pilot.patching import Patches
     from meltemi.pilot.scope.proxy import ProxyClass
     from meltemi.pilot.scope.scope import Scope
     from meltemi.pilot.snapshot import Stored
 
 POLICY = "rules: [{from: [{source: {namespaces: [a]}}]}]"
+BY_HAND = the(
+    "EnvoyFilter",
+    "waits",
+    "configPatches: [{applyTo: CLUSTER, "
+    "patch: {operation: MERGE, value: {connect_timeout: 7s}}}]",
+)
 LOGGED = "accessLogging: [{providers: [{name: envoy}]}]"
 
 
@@ -89,8 +97,29 @@ def test_of_what_is_edited_again_and_again_the_last_is_kept() -> None:
             text = f"{LOGGED}, tracing: [{{randomSamplingPercentage: {number}}}]"
             yield mesh.put(*resources(the("Telemetry", "own", text, "default")))
 
-    early, *_, late = kept_after(edited(), large=True)
+    early, *_, late = kept_after(edited(), listeners=True)
     assert late <= early
+
+
+def test_the_same_changes_by_hand_are_not_put_together_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Scope] = []
+
+    def counted(scope: Scope) -> Patches:
+        asked.append(scope)
+        return patches(scope)
+
+    monkeypatch.setattr(sharing, "patches", counted)
+    cell, group = Latest(Mesh()), some_proxies()[0]
+    mesh, shared = holding((*MESH, *resources(BY_HAND))), snapshots(cell)
+    for number in range(1, 200):
+        endpoint = f"resolution: STATIC, endpoints: [{{address: 10.0.0.{number}}}]"
+        mesh = mesh.put(*resources(service("web", more=endpoint)))
+        cell.set(mesh.at(Epoch("e"), Revision(number)))
+        for each in (group, replace(group, addresses=("10.2.0.1",))):
+            assert shared.of(each)
+    assert len(asked) == 1
 
 
 def test_who_comes_late_is_given_the_listeners_of_its_like() -> None:
@@ -111,7 +140,7 @@ def test_who_comes_late_is_given_the_listeners_of_its_like() -> None:
         assert all(held[-1][name] is first[name] for name in leaving)
 
 
-def kept_after(meshes: Iterable[Mesh], *, large: bool = False) -> Iterator[int]:
+def kept_after(meshes: Iterable[Mesh], *, listeners: bool = False) -> Iterator[int]:
     """Yield after each ten how much is kept of what was made, or of listeners alone."""
     cell, group = Latest(Mesh()), some_proxies()[0]
     shared = snapshots(cell)
@@ -121,6 +150,6 @@ def kept_after(meshes: Iterable[Mesh], *, large: bool = False) -> Iterator[int]:
         if number % 10 == 0:
             gc.collect()
             yield sum(
-                isinstance(each, Kept) and bool(each.given or not large)
+                isinstance(each, Kept) and bool(each.given or not listeners)
                 for each in gc.get_objects()
             )
